@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A message channel over a Unix SOCK_SEQPACKET socket, with descriptors
+ * passed beside a message (SCM_RIGHTS). One packet is one message
+ * (lib/msg.h), at most CHANNEL_MESSAGE_MAX bytes and CHANNEL_FDS_MAX
+ * descriptors. Two forms: plain blocking calls for the set-up handshake and a
+ * libevent form with a bounded queue for the running process.
+ */
+#ifndef SP_LIB_CHANNEL_H
+#define SP_LIB_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+
+#define CHANNEL_MESSAGE_MAX 32768
+#define CHANNEL_FDS_MAX     8
+
+struct event_base;
+struct channel;
+
+/* Both ends, close-on-exec, non-blocking. SP_EIO. */
+int channel_pair(int fds[2]) SP_MUST_USE;
+
+/* Waits at most `timeout_ms` (-1: for ever). The descriptors stay the
+ * caller's. SP_ECLOSED, SP_ETIMEDOUT, SP_EIO. */
+int channel_send_wait(int fd, const void *data, size_t length, const int *fds,
+                      size_t nfds, int timeout_ms) SP_MUST_USE;
+/* Received descriptors are the caller's, close-on-exec; exactly *nfds of them
+ * (in: room in `fds`; more than that is SP_EPROTO and they are closed). */
+int channel_receive_wait(int fd, void *data, size_t capacity, size_t *length,
+                         int *fds, size_t *nfds, int timeout_ms) SP_MUST_USE;
+
+/* Called with each message; takes over the descriptors and must close those
+ * it does not keep. It may free the channel. */
+typedef void channel_message_fn(void *arg, const uint8_t *data, size_t length,
+                                int *fds, size_t nfds);
+/* Called once when the peer is gone or broke the protocol; not after
+ * channel_free(). */
+typedef void channel_closed_fn(void *arg, int error);
+
+/* Takes `fd`. NULL when out of memory. */
+struct channel *channel_new(struct event_base *base, int fd,
+                            channel_message_fn *on_message,
+                            channel_closed_fn *on_closed, void *arg);
+void channel_free(struct channel *c);
+/* Sends now or queues (at most 1024 messages: SP_EAGAIN). The message is
+ * copied; the descriptors are duplicated when queued and stay the caller's. */
+int channel_send(struct channel *c, const void *data, size_t length,
+                 const int *fds, size_t nfds) SP_MUST_USE;
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole files, and sets of named files passed between processes. */
+#ifndef SP_LIB_FILE_H
+#define SP_LIB_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+
+/* Reads a regular file of at most `max` bytes relative to `dirfd` (AT_FDCWD
+ * for the current folder) into malloc'd memory with a NUL behind it.
+ * SP_ENOENT, SP_ETOOBIG, SP_EPERM, SP_ENOMEM, SP_EIO. */
+int file_read(int dirfd, const char *path, size_t max, uint8_t **data,
+              size_t *length) SP_MUST_USE;
+int file_read_fd(int fd, size_t max, uint8_t **data, size_t *length) SP_MUST_USE;
+
+/* Creates a file that must not exist, mode as given, synced with its folder.
+ * SP_EEXIST, SP_ENOSPC, SP_EIO. */
+int file_create(int dirfd, const char *path, mode_t mode, const void *data,
+                size_t length) SP_MUST_USE;
+
+/* Replaces a file: written beside it, synced, renamed, folder synced. */
+int file_replace(int dirfd, const char *path, mode_t mode, const void *data,
+                 size_t length) SP_MUST_USE;
+
+/* mkdir -p below `dirfd` with every new folder's parent synced. */
+int file_make_folders(int dirfd, const char *path, mode_t mode) SP_MUST_USE;
+
+/* A set of named blobs: what one process read, handed to others as a sealed
+ * memfd, so that they need no files. */
+struct fileset;
+
+struct fileset *fileset_new(void); /* NULL: out of memory */
+void fileset_free(struct fileset *s);
+/* Copies; a name can be added once (SP_EEXIST). */
+int fileset_add(struct fileset *s, const char *name, const void *data,
+                size_t length) SP_MUST_USE;
+/* The data live as long as the set, with a NUL behind them. SP_ENOENT. */
+int fileset_get(const struct fileset *s, const char *name, const uint8_t **data,
+                size_t *length) SP_MUST_USE;
+int fileset_seal(const struct fileset *s, int *memfd) SP_MUST_USE;
+/* Does not take the descriptor. SP_EPROTO if unsealed or malformed. */
+int fileset_from_fd(int memfd, struct fileset **s) SP_MUST_USE;
+
+#endif

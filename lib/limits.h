@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every fixed bound in one place, each with its reason. Bounds that a
+ * deployment may tighten are settings or terms; none can be raised past what
+ * stands here.
+ */
+#ifndef SP_LIB_LIMITS_H
+#define SP_LIB_LIMITS_H
+
+/* P3: no pair of party and model ever gets more, counted from its first
+ * opening. Not a setting. */
+#define LIMIT_ACCESS_MS (30LL * 24 * 3600 * 1000)
+
+/* HTTP heads: what nginx and HAProxy allow by default, rounded. */
+#define LIMIT_HEAD_BYTES   32768
+#define LIMIT_HEAD_FIELDS  100
+#define LIMIT_TARGET_BYTES 2048
+
+/* A request body: 32 MiB holds a dozen images; terms may only lower it. */
+#define LIMIT_BODY_BYTES         (32u << 20)
+#define LIMIT_BODY_DEFAULT_BYTES (16u << 20)
+/* Bodies of one worker that are being read or forwarded, together. */
+#define LIMIT_BODIES_BYTES (512u << 20)
+/* JSON nesting: real requests stay under 20. */
+#define LIMIT_JSON_DEPTH 64
+/* Nodes of one JSON document: a 32 MiB body of "[0,0,…" is not a request. */
+#define LIMIT_JSON_NODES (4u << 20)
+/* One server-sent event, as other clients bound it. */
+#define LIMIT_EVENT_BYTES (1u << 20)
+/* An answer's bytes waiting for a client that reads slowly; then the model's
+ * side is not read. */
+#define LIMIT_RELAY_BYTES (256u << 10)
+
+/* Names in a policy: they go into headers, entries and file names. */
+#define LIMIT_NAME_BYTES 64
+#define LIMIT_MODEL_BYTES 128
+
+/* One ledger entry (docs/ledger.md) */
+#define LIMIT_ENTRY_BYTES 16384
+
+/* Sizes of a policy: enough for every agency and partner there is. */
+#define LIMIT_POLICY_BYTES   (1u << 20)
+#define LIMIT_POLICY_PARTIES 256
+#define LIMIT_POLICY_PEOPLE  4096
+#define LIMIT_POLICY_MODELS  64
+#define LIMIT_POLICY_WINDOWS 1024
+#define LIMIT_POLICY_TERMS   64
+#define LIMIT_POLICY_ERRORS  50
+#define LIMIT_TRUST_BYTES    (4u << 20)
+
+/* Workers: one a core; nobody has more cores than this in one gateway. */
+#define LIMIT_WORKERS 64
+/* Connections of one worker, and descriptors kept back so that accept(2) can
+ * always tell a client to go away. */
+#define LIMIT_CONNECTIONS     16384
+#define LIMIT_ACCEPT_RESERVE  16
+#define LIMIT_UPSTREAM_IDLE   256
+
+/* Times, in milliseconds. */
+#define LIMIT_HANDSHAKE_MS     10000 /* a smart card signs in about 1 s */
+#define LIMIT_HEAD_MS          15000
+#define LIMIT_BODY_IDLE_MS     30000
+#define LIMIT_KEEPALIVE_MS     120000 /* SDK pools hold idle connections ≥ 75 s */
+#define LIMIT_WRITE_IDLE_MS    60000  /* a client that does not read at all */
+#define LIMIT_CONNECT_MS       5000
+#define LIMIT_FIRST_BYTE_MS    600000 /* SDKs wait 600 s for a slow model */
+#define LIMIT_ANSWER_IDLE_MS   660000 /* longer than the SDKs' own limit */
+#define LIMIT_UPSTREAM_IDLE_MS 55000  /* below common servers' 60–75 s */
+#define LIMIT_KEEPER_DEAD_MS   2000   /* a keeper not heard from for so long */
+#define LIMIT_CUT_DRAIN_MS     60     /* for the error event of a cut stream */
+#define LIMIT_DRAIN_MS         30000  /* SIGTERM until everything is cut */
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The decision: pure and total. The order is fixed (docs/policy.md):
+ *
+ *   clock → identity → certificate → model → window → route → body → rate and
+ *   concurrency → budgets
+ */
+#ifndef SP_POLICY_DECIDE_H
+#define SP_POLICY_DECIDE_H
+
+#include "lib/clock.h"
+#include "policy/facts.h"
+#include "policy/standing.h"
+
+#define VERDICT_NONE UINT32_MAX
+
+enum decide_step {
+    STEP_CLOCK,
+    STEP_IDENTITY,
+    STEP_CERTIFICATE,
+    STEP_MODEL,
+    STEP_WINDOW,
+    STEP_ROUTE,
+    STEP_BODY,
+    STEP_RATE,
+    STEP_BUDGET,
+    STEP_ALLOWED
+};
+
+struct verdict {
+    enum reason reason;    /* REASON_NONE: allowed */
+    enum decide_step step; /* where it was refused, or STEP_ALLOWED */
+    uint32_t window;       /* index in the policy, VERDICT_NONE if not reached */
+    uint32_t terms;
+    uint32_t model;
+    int64_t deadline;      /* ms UTC: min of window's end, certificate's end,
+                              request's seconds */
+    enum reason deadline_reason; /* what to tell when it is cut there */
+    int retry_after;       /* seconds 1–60 if retryable, else 0 */
+};
+
+/* Uses the policy bound to the standing. Local routes (model lists) have no
+ * window or terms of one model: they are allowed while any window of the
+ * party whose terms name the use is open, with the latest end as deadline. */
+struct verdict policy_decide(const struct policy *p, const struct standing *s,
+                             const struct facts *f, int64_t now,
+                             enum clock_state clock);
+
+/* The entry of this decision: request.admitted or request.refused. Texts point
+ * into policy and facts. */
+void decide_entry(const struct policy *p, const struct facts *f,
+                  const struct verdict *v, struct entry *e);
+
+const char *decide_step_text(enum decide_step step);
+
+/* Whether `person` may see `model` in a list at `now`: a window of it is open
+ * for the party. */
+bool decide_model_visible(const struct policy *p, const struct standing *s,
+                          uint32_t party, uint32_t model, int64_t now);
+
+#endif

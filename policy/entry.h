@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ledger's entries as the product understands them: one struct per kind,
+ * written as one JSON object on one line with keys in a fixed order, and read
+ * back strictly. docs/ledger.md has each kind with an example.
+ *
+ * Texts are pointers: into the caller's memory when encoding, into the
+ * decoder's scratch memory when decoding (struct entry_reader).
+ */
+#ifndef SP_POLICY_ENTRY_H
+#define SP_POLICY_ENTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/json.h"
+#include "policy/reason.h"
+#include "policy/route.h"
+
+enum entry_kind {
+    ENTRY_NONE,
+    ENTRY_LOG_OPENED,         /* log.opened */
+    ENTRY_POLICY_LOADED,      /* policy.loaded */
+    ENTRY_WINDOW_OPENED,      /* window.opened */
+    ENTRY_WINDOW_CLOSED,      /* window.closed */
+    ENTRY_REQUEST_ADMITTED,   /* request.admitted */
+    ENTRY_REQUEST_REFUSED,    /* request.refused */
+    ENTRY_REQUEST_CLOSED,     /* request.closed */
+    ENTRY_CONNECTION_REFUSED, /* connection.refused */
+    ENTRY_CLOCK_ANOMALY,      /* clock.anomaly */
+    ENTRY_WORKER_DIED,        /* worker.died */
+    ENTRY_LEDGER_RESUMED,     /* ledger.resumed */
+    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_KIND_COUNT
+};
+
+struct entry_log_opened {
+    const char *origin, *version;
+    const char *vkey;
+};
+
+struct entry_policy_loaded {
+    uint32_t serial;
+    uint8_t sha256[32];
+    bool has_replaces;
+    uint8_t replaces[32];
+    const char *basis, *developer; /* NULL if absent */
+};
+
+struct entry_window_opened {
+    const char *window, *party, *model;
+    int64_t opens, closes; /* closes: what holds, with P3 applied */
+};
+
+struct entry_window_closed {
+    const char *window;
+    const char *cause; /* "expired", "policy" */
+};
+
+/* Facts and, for an admitted one, what was granted; for a refused one why. */
+struct entry_request {
+    const char *party, *person; /* NULL: nobody we know */
+    const char *model;          /* as asked; NULL if not read */
+    const char *window, *terms; /* NULL if the decision did not get so far */
+    enum method method;
+    enum route route;
+    enum dialect dialect;
+    enum reason fault;          /* of the facts */
+    bool stream;
+    int64_t max_tokens;         /* -1: none */
+    uint64_t bytes;
+    const char *address;
+    uint8_t cert_sha256[32];
+    int64_t cert_not_before, cert_not_after;
+    uint32_t policy;            /* serial */
+    int64_t deadline;           /* admitted only */
+    enum reason reason;         /* refused only */
+};
+
+struct entry_request_closed {
+    uint64_t of;        /* the admitted entry */
+    enum cause cause;
+    uint16_t status;    /* what the client was told; 0 if nothing */
+    uint64_t asked_bytes, answered_bytes;
+    bool has_commitments;
+    uint8_t asked[32], answered[32]; /* BLAKE2b-256(salt ‖ body) */
+};
+
+struct entry_connection_refused {
+    const char *address;
+    const char *reason; /* "no_certificate", "untrusted", "tls", "limit" … */
+    uint32_t count;     /* how many since the last such entry */
+};
+
+struct entry_clock_anomaly {
+    const char *what;   /* "behind", "step_back", "step_forward", "recovered" */
+    int64_t wall;       /* what the wall clock said */
+};
+
+struct entry_worker_died {
+    uint32_t worker;
+    const char *status; /* "signal=11" */
+    uint32_t requests;  /* that were open and are now closed as lost */
+};
+
+struct entry_ledger_resumed {
+    const char *version;
+    uint64_t cut_bytes;    /* of a torn write that were dropped */
+    uint32_t requests;     /* open ones that are now closed as lost */
+    uint32_t landlock;     /* the kernel's ABI version, 0: none (downgrade) */
+};
+
+struct entry {
+    uint64_t n;
+    int64_t t; /* ms UTC */
+    enum entry_kind kind;
+    union {
+        struct entry_log_opened log_opened;
+        struct entry_policy_loaded policy_loaded;
+        struct entry_window_opened window_opened;
+        struct entry_window_closed window_closed;
+        struct entry_request request;
+        struct entry_request_closed request_closed;
+        struct entry_connection_refused connection_refused;
+        struct entry_clock_anomaly clock_anomaly;
+        struct entry_worker_died worker_died;
+        struct entry_ledger_resumed ledger_resumed;
+    } u;
+};
+
+const char *entry_kind_text(enum entry_kind kind);
+
+/* Writes the line without a newline. SP_ETOOBIG (> size). Longest: 4 KiB. */
+int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
+    SP_MUST_USE;
+
+/* Decoding needs memory for texts that lives until the next call. */
+struct entry_reader {
+    struct json json;
+    char text[8192];
+    size_t used;
+};
+
+void entry_reader_init(struct entry_reader *r);
+void entry_reader_release(struct entry_reader *r);
+/* Strict: unknown kinds, missing, unknown or misplaced keys are SP_EINVAL. */
+int entry_decode(struct entry_reader *r, const char *line, size_t length,
+                 struct entry *e) SP_MUST_USE;
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The API routes there are: one table of method, path, dialect, name in a
+ * policy's `uses`, whether there is a body, and the names of the fields that
+ * hold the token ceiling. Matching is exact on the origin-form target
+ * (docs/policy.md): what is not in the table is unknown.
+ */
+#ifndef SP_POLICY_ROUTE_H
+#define SP_POLICY_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC };
+
+enum route {
+    ROUTE_UNKNOWN,
+    ROUTE_CHAT_COMPLETIONS,      /* POST /v1/chat/completions   chat.completions */
+    ROUTE_COMPLETIONS,           /* POST /v1/completions        completions */
+    ROUTE_RESPONSES,             /* POST /v1/responses          responses */
+    ROUTE_MESSAGES,              /* POST /v1/messages           messages */
+    ROUTE_MESSAGES_COUNT_TOKENS, /* POST /v1/messages/count_tokens */
+    ROUTE_MODELS,                /* GET  /v1/models             models */
+    ROUTE_MODEL,                 /* GET  /v1/models/{id}        models */
+    ROUTE_COUNT
+};
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+
+struct route_info {
+    enum route route;
+    const char *name;     /* in `uses` and in entries: "chat.completions" */
+    enum method method;
+    const char *path;     /* exact; a trailing "/" means one more segment (id) */
+    enum dialect dialect;
+    const char *api;      /* in a model's `apis`: "openai.chat"; NULL: any */
+    bool local;           /* the gateway answers it itself from the policy */
+};
+
+const struct route_info *route_info(enum route route); /* never NULL */
+enum route route_from_name(const char *name, size_t length);
+
+/* How a target looks before it is matched. */
+enum target_fault { TARGET_FINE, TARGET_UNKNOWN, TARGET_METHOD, TARGET_MALFORMED };
+
+struct target {
+    enum route route;
+    enum dialect dialect;  /* also for unknown routes: by path prefix */
+    char id[129];          /* ROUTE_MODEL: the last segment, else "" */
+};
+
+/* Matches a request target as it came (origin-form, at most
+ * LIMIT_TARGET_BYTES). Refuses %2f, "..", "//", ";", control bytes, "#", and
+ * absolute-form as TARGET_MALFORMED; query strings other than `?beta=true` on
+ * messages routes as TARGET_UNKNOWN. */
+enum target_fault target_match(enum method method, const char *text, size_t length,
+                               struct target *t);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state that follows from the ledger so far: which windows are open and
+ * since when each pair of party and model counts its 30 days, what is spent,
+ * which requests are open. The one way to change it is to apply an entry,
+ * in the running keeper exactly as in a replay (P5).
+ *
+ * Names are resolved to slots once per policy, so that a decision costs no
+ * look-up of texts.
+ */
+#ifndef SP_POLICY_STANDING_H
+#define SP_POLICY_STANDING_H
+
+#include "policy/entry.h"
+#include "policy/facts.h"
+#include "policy/policy.h"
+
+struct standing;
+
+struct standing *standing_new(void); /* NULL: out of memory */
+void standing_free(struct standing *s);
+
+/* Applies one entry; entries come in order, each once. SP_EINVAL: the entry
+ * contradicts what came before (a second end, an unknown window, time going
+ * back …), with a text in standing_error(). SP_ENOMEM. */
+int standing_apply(struct standing *s, const struct entry *e) SP_MUST_USE;
+const char *standing_error(const struct standing *s);
+
+/* Resolves the policy's names. The policy must be the one of the newest
+ * policy.loaded entry (same hash) and must outlive the standing or the next
+ * bind. SP_EINVAL, SP_ENOMEM. */
+int standing_bind(struct standing *s, const struct policy *p) SP_MUST_USE;
+
+/* May this policy follow the one in force? REASON is a text for the operator:
+ * a serial that does not grow, the same serial with other bytes, `replaces`
+ * that names another policy. NULL: it may. The same policy again may. */
+const char *standing_policy_objection(const struct standing *s, const struct policy *p);
+/* True if exactly this policy is the newest one loaded. */
+bool standing_policy_is_current(const struct standing *s, const struct policy *p);
+
+uint64_t standing_count(const struct standing *s);    /* entries applied */
+int64_t standing_newest(const struct standing *s);    /* t of the newest, 0: none */
+size_t standing_open_requests(const struct standing *s);
+/* The open request with the smallest index ≥ `from`; UINT64_MAX if none. */
+uint64_t standing_next_open(const struct standing *s, uint64_t from);
+
+/* What time makes due at `now`: the next window.opened or window.closed entry
+ * to append and apply (call until false). Fills kind and its fields, with
+ * texts that live as long as the bound policy and the standing; not n and t.
+ * `may_open` is false while the clock settles: then only closings are due. */
+bool standing_due(const struct standing *s, int64_t now, bool may_open,
+                  struct entry *e);
+/* When standing_due() will next have something, INT64_MAX if never. */
+int64_t standing_next_due(const struct standing *s);
+
+/* One window of the bound policy, for status and tools. */
+struct standing_window {
+    bool opened, closed;
+    int64_t closes;       /* what holds: with P3 applied */
+    int64_t first_opened; /* of the pair, 0: never */
+    uint64_t requests;    /* admitted in it */
+    uint32_t open_requests;
+};
+void standing_window(const struct standing *s, uint32_t window,
+                     struct standing_window *w);
+
+#endif
