@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs of the command `sallyport`, one per file. Each gets argv from its
+ * own name on (argv[0] is "check") and returns the exit status: 0, 1 when the
+ * thing checked does not hold or the work failed, 2 for wrong usage. Each has
+ * --help; what prints data has --json.
+ */
+#ifndef SP_CTL_VERBS_H
+#define SP_CTL_VERBS_H
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* one line for `sallyport --help` */
+};
+
+#define EXIT_HOLDS   0
+#define EXIT_FAILS   1
+#define EXIT_MISUSED 2
+
+int verb_ca(int argc, char **argv);
+int verb_check(int argc, char **argv);
+int verb_demo(int argc, char **argv);
+int verb_demo_model(int argc, char **argv);
+int verb_init(int argc, char **argv);
+int verb_log(int argc, char **argv);
+int verb_status(int argc, char **argv);
+int verb_windows(int argc, char **argv);
+
+#endif
