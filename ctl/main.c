@@ -1,2 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void) { return 0; }
+/*
+ * The command `sallyport`: finds the verb in a table and runs it. Each verb is
+ * a file of its own. Runs as whoever called it; its arguments are trusted as
+ * far as the caller is.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+
+static const struct verb verbs[] = {
+    {"ca", verb_ca,
+     "a small certificate authority for parties that bring none"},
+    {"check", verb_check, "check a configuration and its policy"},
+    {"demo", verb_demo, "show the gate at work with real connections"},
+    {"demo-model", verb_demo_model, "a stand-in for a model's endpoint"},
+    {"init", verb_init, "make a deployment that runs at once"},
+    {"log", verb_log, "verify and read a ledger"},
+    {"status", verb_status, "what a running daemon says about itself"},
+    {"windows", verb_windows,
+     "which party may use which model, and until when"},
+};
+
+#define NVERBS     (sizeof verbs / sizeof verbs[0])
+#define WORD_BYTES 24 /* longer than any verb; longer words are compared cut   \
+                       */
+
+static void help_print(FILE *out)
+{
+    fputs("usage: sallyport VERB [ARGUMENT]...\n\n", out);
+    for (size_t i = 0; i < NVERBS; i++)
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    fputs(
+        "\n`sallyport VERB --help` explains one of them. Exit status: 0, 1 if "
+        "what was\nchecked does not hold or the work failed, 2 for wrong "
+        "usage.\n",
+        out);
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Levenshtein's edit distance of the first WORD_BYTES of each. */
+static size_t word_distance(const char *a, const char *b)
+{
+    size_t la = strnlen(a, WORD_BYTES), lb = strnlen(b, WORD_BYTES);
+    size_t row[WORD_BYTES + 1];
+
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t above = row[j];
+            row[j] = min3(above + 1, row[j - 1] + 1,
+                          diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[lb];
+}
+
+/* NULL if nothing is near enough to be a slip of the fingers. */
+static const char *verb_nearest(const char *word)
+{
+    const char *nearest = NULL;
+    size_t best = 3;
+
+    for (size_t i = 0; i < NVERBS; i++) {
+        size_t distance = word_distance(word, verbs[i].name);
+        if (distance < best) {
+            best = distance;
+            nearest = verbs[i].name;
+        }
+    }
+    return nearest;
+}
+
+static int verb_unknown(const char *word)
+{
+    const char *nearest = verb_nearest(word);
+
+    fprintf(stderr, "sallyport: unknown verb \"%.60s\"", word);
+    if (nearest != NULL)
+        fprintf(stderr, ": did you mean \"%s\"?\n", nearest);
+    else
+        fputs(": `sallyport --help` lists them\n", stderr);
+    return EXIT_MISUSED;
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that leaves (`| head`) or a peer that hangs up is an error
+     * code for the verb, not the end of it. */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        help_print(stderr);
+        return EXIT_MISUSED;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        strcmp(word, "help") == 0) {
+        help_print(stdout);
+        return EXIT_HOLDS;
+    }
+    if (strcmp(word, "--version") == 0) {
+        puts("sallyport " SP_VERSION);
+        return EXIT_HOLDS;
+    }
+    for (size_t i = 0; i < NVERBS; i++) {
+        if (strcmp(word, verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    }
+    return verb_unknown(word);
+}
