@@ -3,7 +3,8 @@
  * Every message between role processes (docs/messages.md). Each has a visible
  * pair: x_put encodes, x_get decodes and checks every bound. Over the link
  * (worker ↔ keeper) a message fits RING_RECORD_MAX; over channels (all other
- * pairs) CHANNEL_MESSAGE_MAX.
+ * pairs) CHANNEL_MESSAGE_MAX. The control socket has its own messages
+ * (gateway/control_messages.h).
  */
 #ifndef SP_GATEWAY_MESSAGES_H
 #define SP_GATEWAY_MESSAGES_H
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/control_messages.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "policy/decide.h"
@@ -19,71 +21,79 @@
 enum message_type {
     /* worker → keeper, over the link */
     MESSAGE_ASK_ADMIT = 1,
-    MESSAGE_SETTLE,            /* the end of an admitted request */
+    MESSAGE_SETTLE, /* the end of an admitted request */
     MESSAGE_CONNECTION_REFUSED,
     /* keeper → worker, over the link */
     MESSAGE_ANSWER_ADMIT,
-    MESSAGE_CUT,               /* end requests of a window now */
+    MESSAGE_CUT, /* end requests of a window now */
     /* supervisor → any role, over the channel */
-    MESSAGE_SETUP,             /* once, first */
-    MESSAGE_LINK,              /* + 3 fds: a new link (worker or keeper) */
-    MESSAGE_LINK_GONE,         /* the other end of a link died */
-    MESSAGE_DIALER,            /* + 1 fd: worker's or dialer's end of a channel */
-    MESSAGE_STOP,              /* drain until a deadline, then end */
+    MESSAGE_SETUP,     /* once, first */
+    MESSAGE_LINK,      /* + 3 fds: a new link (worker or keeper) */
+    MESSAGE_LINK_GONE, /* to a worker: the keeper at the other end died */
+    MESSAGE_DIALER,    /* + 1 fd: worker's or dialer's end of a channel */
+    MESSAGE_STOP,      /* drain until a deadline, then end */
     /* any role → supervisor */
     MESSAGE_READY,
-    MESSAGE_FAILED,            /* why it cannot start; then it exits */
+    MESSAGE_FAILED, /* why it cannot start; then it exits */
     /* worker → dialer */
     MESSAGE_ASK_DIAL,
     /* dialer → worker */
-    MESSAGE_ANSWER_DIAL        /* + 1 fd if it worked */
+    MESSAGE_ANSWER_DIAL, /* + 1 fd if it worked */
+    /* supervisor → keeper */
+    MESSAGE_WORKER_DIED, /* its link is gone; says how it died */
+    /* keeper → supervisor */
+    MESSAGE_WORKER_BROKEN, /* it broke the protocol: end it */
+    MESSAGE_LEDGER,        /* how far the ledger is; also supervisor → control */
+    /* supervisor → control */
+    MESSAGE_ROLES /* the table of processes, whenever it changes */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
 struct ask_admit {
     uint64_t ticket;
-    uint32_t policy;           /* serial the indices are of */
+    uint32_t policy; /* serial the indices are of */
     struct facts facts;
 };
 
 struct answer_admit {
     uint64_t ticket;
-    uint64_t n;                /* the entry; the answer waits until it is durable */
-    enum reason reason;        /* REASON_NONE: admitted */
+    uint64_t n;         /* the entry; the answer waits until it is durable:
+                           until link_published() > n */
+    enum reason reason; /* REASON_NONE: admitted */
     uint32_t window, terms, model; /* VERDICT_NONE if not reached */
-    int64_t deadline;          /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
-    int64_t deadline_wall;     /* the same in ms UTC, for headers */
+    int64_t deadline;      /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
+    int64_t deadline_wall; /* the same in ms UTC, for headers */
     enum reason deadline_reason;
-    int32_t retry_after;       /* seconds, 0: none */
+    int32_t retry_after; /* seconds 0–60, 0: none */
 };
 
 struct settle {
-    uint64_t n;                /* the admitted entry */
-    enum cause cause;
-    uint16_t status;
+    uint64_t n;       /* the admitted entry */
+    enum cause cause; /* never CAUSE_LOST: that is the keeper's to say */
+    uint16_t status;  /* 0 or 100–599 */
     uint64_t asked_bytes, answered_bytes;
     bool has_commitments;
     uint8_t asked[32], answered[32];
 };
 
 struct connection_refused {
-    char address[46];
-    char reason[32];
-    uint32_t count;
+    char address[46]; /* as facts.address */
+    char reason[32];  /* [a-z_]+ */
+    uint32_t count;   /* at least 1 */
 };
 
 struct cut {
-    uint32_t window;           /* VERDICT_NONE: all requests */
+    uint32_t window; /* VERDICT_NONE: all requests */
     enum reason reason;
 };
 
 /* How every role starts. Which fields matter depends on the role; descriptors
- * come with the message in the order that setup_fds says. */
+ * come with the message in the order that stands below. */
 struct setup {
-    uint32_t index;            /* worker number */
+    uint32_t index; /* worker number */
     uint32_t workers;
-    uint64_t generation;       /* how often this role was started */
-    uint32_t landlock_debug;   /* 1: sandbox names refused calls and ends */
+    uint64_t generation;     /* how often this role was started, from 1 */
+    uint32_t landlock_debug; /* 1: sandbox names refused calls and ends */
     int64_t sent_boot_ms;
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
@@ -97,24 +107,44 @@ struct setup {
  * "@credential/<name>"; for the keeper "@ledger.key". Each role gets only what
  * is its own (P12). */
 
+/* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
+ * it grows with each one made in this run, so that word of an old one cannot
+ * be taken for the new one's. */
 struct link_message {
     uint32_t worker;
     uint64_t generation;
 };
 
+struct worker_died {
+    uint32_t worker;
+    uint64_t generation; /* of the link that is gone with it */
+    char status[32];     /* "signal=11" */
+};
+
+struct worker_broken {
+    uint32_t worker;
+    uint64_t generation; /* of the link it happened on */
+    char what[128];      /* printable ASCII */
+};
+
+struct failed {
+    bool retry;        /* may go away by itself (a full disk): keep trying */
+    char problem[512]; /* what is wrong and what to do */
+};
+
 struct ask_dial {
     uint64_t ticket;
-    uint32_t policy;           /* serial */
+    uint32_t policy; /* serial */
     uint32_t model, endpoint;
 };
 
 struct answer_dial {
     uint64_t ticket;
-    int32_t error;             /* 0: one descriptor comes with it; SP_ETIMEDOUT … */
+    int32_t error; /* 0: one descriptor comes with it; SP_ETIMEDOUT … */
 };
 
 struct stop {
-    int64_t deadline;          /* CLOCK_BOOTTIME ms */
+    int64_t deadline; /* CLOCK_BOOTTIME ms */
 };
 
 /* Encoders return 0 or SP_ETOOBIG; decoders 0 or SP_EPROTO. */
@@ -132,10 +162,22 @@ MESSAGE_PAIR(setup, setup);
 MESSAGE_PAIR(ask_dial, ask_dial);
 MESSAGE_PAIR(answer_dial, answer_dial);
 MESSAGE_PAIR(stop, stop);
-/* LINK and LINK_GONE have the same fields; READY none; FAILED a text. */
+MESSAGE_PAIR(worker_died, worker_died);
+MESSAGE_PAIR(worker_broken, worker_broken);
+MESSAGE_PAIR(failed, failed);
+/* What the supervisor tells control, and control tells `sallyport status`. */
+MESSAGE_PAIR(ledger_message, control_ledger);
+MESSAGE_PAIR(roles_message, control_roles);
+
+/* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE or MESSAGE_DIALER. */
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,
                      size_t capacity, size_t *length) SP_MUST_USE;
-int link_message_get(struct link_message *v, const void *data, size_t length) SP_MUST_USE;
+int link_message_get(struct link_message *v, const void *data,
+                     size_t length) SP_MUST_USE;
+
+/* READY has no fields. */
+int ready_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
+int ready_get(const void *data, size_t length) SP_MUST_USE;
 
 /* The type of an encoded message, 0 if there is none. */
 uint16_t message_type(const void *data, size_t length);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one table of role processes: name, main function, sandbox. The
- * supervisor starts each by running the program again with `--role NAME`.
+ * The one table of role processes: name, main function, descriptors,
+ * sandbox. The supervisor starts each by running the program again with
+ * `--role NAME`. What every role does the same way at its start stands here
+ * too: role_run() takes the set-up, the role's main function reads its
+ * snapshot, enters the sandbox and says that it is ready.
  */
 #ifndef SP_GATEWAY_ROLES_H
 #define SP_GATEWAY_ROLES_H
@@ -9,15 +12,26 @@
 #include "gateway/messages.h"
 #include "lib/sandbox.h"
 
-enum role { ROLE_SUPERVISOR, ROLE_WORKER, ROLE_KEEPER, ROLE_DIALER, ROLE_CONTROL, ROLE_COUNT };
+enum role {
+    ROLE_SUPERVISOR,
+    ROLE_WORKER,
+    ROLE_KEEPER,
+    ROLE_DIALER,
+    ROLE_CONTROL,
+    ROLE_COUNT
+};
+
+/* Exit statuses of a role. RETRY: what stopped it may go away by itself. */
+#define ROLE_EXIT_FAILED 1
+#define ROLE_EXIT_RETRY  75
 
 /* What a role's main function gets after the set-up handshake, before its
  * sandbox: everything is the role's own from here on. */
 struct role_start {
     enum role role;
     struct setup setup;
-    int channel;          /* to the supervisor */
-    int fds[8];           /* that came with MESSAGE_SETUP */
+    int channel; /* to the supervisor */
+    int fds[8];  /* that came with MESSAGE_SETUP */
     size_t nfds;
 };
 
@@ -25,10 +39,30 @@ struct role_info {
     const char *name;
     int (*main)(struct role_start *start); /* returns the exit status */
     unsigned sandbox_groups;
+    bool tcp_connect; /* Landlock: may connect */
+    size_t nfds;      /* descriptors that come with its MESSAGE_SETUP */
 };
 
 const struct role_info *role_info(enum role role);
 enum role role_from_name(const char *name); /* ROLE_COUNT: none */
+
+/* In the child: hardens the process, waits for MESSAGE_SETUP on descriptor 3
+ * and runs the role's main function. Returns the exit status. */
+int role_run(const char *name);
+
+/* Enters the sandbox that the table gives this role; `paths` is what it may
+ * still reach by name (the keeper: its ledger folder). Call after everything
+ * is set up and before role_ready(). SP_EIO, SP_EUNSUPPORTED. */
+int role_sandbox(const struct role_start *start,
+                 const struct sandbox_path *paths, size_t npaths,
+                 size_t max_files, struct sandbox_report *report) SP_MUST_USE;
+
+/* Tells the supervisor that this role is ready. SP_ECLOSED, SP_EIO. */
+int role_ready(const struct role_start *start) SP_MUST_USE;
+/* Tells the supervisor why this role cannot start (one line, what to do
+ * included); returns the exit status to leave with. */
+int role_failed(const struct role_start *start, bool retry, const char *format,
+                ...) SP_PRINTF(3, 4);
 
 int worker_main(struct role_start *start);
 int keeper_main(struct role_start *start);

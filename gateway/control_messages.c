@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoding and decoding of the control socket's messages; linked into the
+ * daemon (control, supervisor, keeper) and into the command. What is decoded
+ * is not trusted: every text, count and enum is checked here.
+ */
+#include "gateway/control_messages.h"
+
+#include "lib/clock.h"
+
+/* Names and versions are printed on terminals. */
+static bool text_is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < 0x21 || *text > 0x7e)
+            return false;
+    return true;
+}
+
+const char *role_state_text(enum role_state state)
+{
+    static const char *const text[ROLE_STATE_COUNT] = {
+        [ROLE_STATE_DOWN] = "down",
+        [ROLE_STATE_STARTING] = "starting",
+        [ROLE_STATE_READY] = "ready",
+        [ROLE_STATE_STOPPING] = "stopping",
+    };
+
+    return (unsigned)state < ROLE_STATE_COUNT ? text[state] : "unknown";
+}
+
+void control_roles_write(struct msg_out *m, const struct control_roles *v)
+{
+    msg_put_u32(m, v->count);
+    for (uint32_t i = 0; i < v->count && i < CONTROL_ROLES_MAX; i++) {
+        const struct control_role *r = &v->roles[i];
+
+        msg_put_text(m, r->name);
+        msg_put_u32(m, r->index);
+        msg_put_i64(m, r->pid);
+        msg_put_u64(m, r->generation);
+        msg_put_u8(m, (uint8_t)r->state);
+    }
+}
+
+static void control_role_read(struct msg_in *m, struct control_role *r)
+{
+    uint8_t state;
+
+    msg_get_text(m, r->name, sizeof(r->name));
+    r->index = msg_get_u32(m);
+    r->pid = msg_get_i64(m);
+    r->generation = msg_get_u64(m);
+    state = msg_get_u8(m);
+    if (state >= ROLE_STATE_COUNT || !text_is_plain(r->name) || r->pid < 0)
+        m->failed = true;
+    r->state =
+        state < ROLE_STATE_COUNT ? (enum role_state)state : ROLE_STATE_DOWN;
+}
+
+void control_roles_read(struct msg_in *m, struct control_roles *v)
+{
+    v->count = msg_get_u32(m);
+    if (v->count > CONTROL_ROLES_MAX) {
+        v->count = 0;
+        m->failed = true;
+    }
+    for (uint32_t i = 0; i < v->count && !m->failed; i++)
+        control_role_read(m, &v->roles[i]);
+}
+
+void control_ledger_write(struct msg_out *m, const struct control_ledger *v)
+{
+    msg_put_u8(m, v->known);
+    msg_put_u64(m, v->size);
+    msg_put_u64(m, v->durable);
+    msg_put_u64(m, v->published);
+    msg_put_u32(m, v->policy);
+    msg_put_u32(m, v->open);
+    msg_put_u8(m, v->clock);
+    msg_put_u32(m, v->landlock);
+}
+
+void control_ledger_read(struct msg_in *m, struct control_ledger *v)
+{
+    v->known = msg_get_bool(m);
+    v->size = msg_get_u64(m);
+    v->durable = msg_get_u64(m);
+    v->published = msg_get_u64(m);
+    v->policy = msg_get_u32(m);
+    v->open = msg_get_u32(m);
+    v->clock = msg_get_u8(m);
+    v->landlock = msg_get_u32(m);
+    if (v->clock > CLOCK_SETTLING || v->durable > v->size ||
+        v->published > v->durable)
+        m->failed = true;
+}
+
+int ask_status_put(void *memory, size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, CONTROL_ASK_STATUS);
+    *length = m.length;
+    return msg_put_end(&m);
+}
+
+int ask_status_get(const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != CONTROL_ASK_STATUS)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int answer_status_put(const struct control_status *v, void *memory,
+                      size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, CONTROL_ANSWER_STATUS);
+    msg_put_text(&m, v->version);
+    msg_put_i64(&m, v->started);
+    control_ledger_write(&m, &v->ledger);
+    control_roles_write(&m, &v->roles);
+    *length = m.length;
+    return msg_put_end(&m);
+}
+
+int answer_status_get(struct control_status *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct control_status){0};
+    if (msg_get_begin(&m, data, length) != CONTROL_ANSWER_STATUS)
+        return SP_EPROTO;
+    msg_get_text(&m, v->version, sizeof(v->version));
+    v->started = msg_get_i64(&m);
+    control_ledger_read(&m, &v->ledger);
+    control_roles_read(&m, &v->roles);
+    if (!text_is_plain(v->version))
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}

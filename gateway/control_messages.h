@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes over the control socket (SOCK_SEQPACKET, one packet one message,
+ * encoded as lib/msg.h says): the command asks, the control role answers. The
+ * only header of the gateway that the command includes. Both sides check
+ * every bound: the daemon because a client may be anybody of its uid, the
+ * command because the socket may be anybody's.
+ */
+#ifndef SP_GATEWAY_CONTROL_MESSAGES_H
+#define SP_GATEWAY_CONTROL_MESSAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/error.h"
+#include "lib/limits.h"
+#include "lib/msg.h"
+
+/* A control message with a full table of processes is under 8 KiB. */
+#define CONTROL_MESSAGE_MAX 8192
+
+enum control_type {
+    CONTROL_ASK_STATUS = 1, /* no fields */
+    CONTROL_ANSWER_STATUS
+};
+
+enum role_state {
+    ROLE_STATE_DOWN,     /* not running: waits for its back-off */
+    ROLE_STATE_STARTING, /* running, set-up not finished */
+    ROLE_STATE_READY,
+    ROLE_STATE_STOPPING,
+    ROLE_STATE_COUNT
+};
+
+/* One process of the daemon. */
+struct control_role {
+    char name[16];       /* "worker" */
+    uint32_t index;      /* of a worker, else 0 */
+    int64_t pid;         /* 0: none */
+    uint64_t generation; /* how often it was started */
+    enum role_state state;
+};
+
+#define CONTROL_ROLES_MAX (LIMIT_WORKERS + 4)
+
+struct control_roles {
+    uint32_t count;
+    struct control_role roles[CONTROL_ROLES_MAX];
+};
+
+struct control_ledger {
+    bool known;           /* a keeper has told it at least once */
+    uint64_t size;        /* entries decided */
+    uint64_t durable;     /* of them on disk */
+    uint64_t published;   /* of them under a signed checkpoint */
+    uint32_t policy;      /* serial in force */
+    uint32_t open;        /* requests in progress */
+    uint8_t clock;        /* enum clock_state */
+    uint32_t landlock;    /* the kernel's ABI, 0: none (downgrade) */
+};
+
+struct control_status {
+    char version[32];
+    int64_t started;      /* ms UTC */
+    struct control_ledger ledger;
+    struct control_roles roles;
+};
+
+/* Encoders return 0 or SP_ETOOBIG; decoders 0 or SP_EPROTO. */
+int ask_status_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
+int ask_status_get(const void *data, size_t length) SP_MUST_USE;
+int answer_status_put(const struct control_status *v, void *memory,
+                      size_t capacity, size_t *length) SP_MUST_USE;
+int answer_status_get(struct control_status *v, const void *data,
+                      size_t length) SP_MUST_USE;
+
+/* The parts, also used between supervisor, keeper and control. */
+void control_roles_write(struct msg_out *m, const struct control_roles *v);
+void control_roles_read(struct msg_in *m, struct control_roles *v);
+void control_ledger_write(struct msg_out *m, const struct control_ledger *v);
+void control_ledger_read(struct msg_in *m, struct control_ledger *v);
+
+const char *role_state_text(enum role_state state);
+
+#endif

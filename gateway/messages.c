@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encoding and decoding of every message between role processes. A decoder
+ * is the wall between two processes: whoever wrote the bytes may have been
+ * taken over, so each enum, text and count is checked here once, and what
+ * comes out can be used as an index into our tables. (Indices into the policy
+ * are checked by who holds the policy.) Used in every process.
+ */
+#include "gateway/messages.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/msg.h"
+
+/* An enum field travels as one byte and is below its count. */
+static unsigned get_enum(struct msg_in *m, unsigned count)
+{
+    unsigned value = msg_get_u8(m);
+
+    if (value >= count) {
+        m->failed = true;
+        return 0;
+    }
+    return value;
+}
+
+/* A text of `allowed` characters only; it goes into entries and logs. */
+static void get_word(struct msg_in *m, char *text, size_t size,
+                     const char *allowed)
+{
+    msg_get_text(m, text, size);
+    if (text[0] == '\0' || text[strspn(text, allowed)] != '\0')
+        m->failed = true;
+}
+
+/* A text of printable ASCII. */
+static void get_line(struct msg_in *m, char *text, size_t size)
+{
+    msg_get_text(m, text, size);
+    for (const char *c = text; *c; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            m->failed = true;
+}
+
+#define ADDRESS_CHARACTERS "0123456789abcdef:."
+#define WORD_CHARACTERS    "abcdefghijklmnopqrstuvwxyz_"
+#define STATUS_CHARACTERS  WORD_CHARACTERS "0123456789="
+
+static int put_done(const struct msg_out *m, size_t *length)
+{
+    *length = m->length;
+    return msg_put_end(m);
+}
+
+uint16_t message_type(const void *data, size_t length)
+{
+    struct msg_in m;
+
+    return msg_get_begin(&m, data, length);
+}
+
+static void facts_write(struct msg_out *m, const struct facts *f)
+{
+    msg_put_u32(m, f->party);
+    msg_put_u32(m, f->person);
+    msg_put_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
+    msg_put_i64(m, f->cert_not_before);
+    msg_put_i64(m, f->cert_not_after);
+    msg_put_text(m, f->address);
+    msg_put_u8(m, (uint8_t)f->method);
+    msg_put_u8(m, (uint8_t)f->route);
+    msg_put_u8(m, (uint8_t)f->dialect);
+    msg_put_u8(m, (uint8_t)f->fault);
+    msg_put_text(m, f->model);
+    msg_put_u8(m, f->stream);
+    msg_put_i64(m, f->max_tokens);
+    msg_put_u64(m, f->body_bytes);
+}
+
+static void facts_read(struct msg_in *m, struct facts *f)
+{
+    f->party = msg_get_u32(m);
+    f->person = msg_get_u32(m);
+    msg_get_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
+    f->cert_not_before = msg_get_i64(m);
+    f->cert_not_after = msg_get_i64(m);
+    get_word(m, f->address, sizeof(f->address), ADDRESS_CHARACTERS);
+    f->method = (enum method)get_enum(m, METHOD_OTHER + 1);
+    f->route = (enum route)get_enum(m, ROUTE_COUNT);
+    f->dialect = (enum dialect)get_enum(m, DIALECT_ANTHROPIC + 1);
+    f->fault = (enum reason)get_enum(m, REASON_COUNT);
+    msg_get_text(m, f->model, sizeof(f->model));
+    f->stream = msg_get_bool(m);
+    f->max_tokens = msg_get_i64(m);
+    f->body_bytes = msg_get_u64(m);
+    if (f->max_tokens < -1)
+        m->failed = true;
+}
+
+int ask_admit_put(const struct ask_admit *v, void *memory, size_t capacity,
+                  size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ASK_ADMIT);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, v->policy);
+    facts_write(&m, &v->facts);
+    return put_done(&m, length);
+}
+
+int ask_admit_get(struct ask_admit *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_ASK_ADMIT)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->policy = msg_get_u32(&m);
+    facts_read(&m, &v->facts);
+    return msg_get_end(&m);
+}
+
+int answer_admit_put(const struct answer_admit *v, void *memory,
+                     size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ANSWER_ADMIT);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u64(&m, v->n);
+    msg_put_u8(&m, (uint8_t)v->reason);
+    msg_put_u32(&m, v->window);
+    msg_put_u32(&m, v->terms);
+    msg_put_u32(&m, v->model);
+    msg_put_i64(&m, v->deadline);
+    msg_put_i64(&m, v->deadline_wall);
+    msg_put_u8(&m, (uint8_t)v->deadline_reason);
+    msg_put_u32(&m, (uint32_t)v->retry_after);
+    return put_done(&m, length);
+}
+
+int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
+{
+    struct msg_in m;
+    uint32_t retry_after;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_ANSWER_ADMIT)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->n = msg_get_u64(&m);
+    v->reason = (enum reason)get_enum(&m, REASON_COUNT);
+    v->window = msg_get_u32(&m);
+    v->terms = msg_get_u32(&m);
+    v->model = msg_get_u32(&m);
+    v->deadline = msg_get_i64(&m);
+    v->deadline_wall = msg_get_i64(&m);
+    v->deadline_reason = (enum reason)get_enum(&m, REASON_COUNT);
+    retry_after = msg_get_u32(&m);
+    if (retry_after > 60)
+        return SP_EPROTO;
+    v->retry_after = (int32_t)retry_after;
+    return msg_get_end(&m);
+}
+
+int settle_put(const struct settle *v, void *memory, size_t capacity,
+               size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_SETTLE);
+    msg_put_u64(&m, v->n);
+    msg_put_u8(&m, (uint8_t)v->cause);
+    msg_put_u16(&m, v->status);
+    msg_put_u64(&m, v->asked_bytes);
+    msg_put_u64(&m, v->answered_bytes);
+    msg_put_u8(&m, v->has_commitments);
+    if (v->has_commitments) {
+        msg_put_fixed(&m, v->asked, sizeof(v->asked));
+        msg_put_fixed(&m, v->answered, sizeof(v->answered));
+    }
+    return put_done(&m, length);
+}
+
+int settle_get(struct settle *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct settle){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_SETTLE)
+        return SP_EPROTO;
+    v->n = msg_get_u64(&m);
+    v->cause = (enum cause)get_enum(&m, CAUSE_COUNT);
+    v->status = msg_get_u16(&m);
+    v->asked_bytes = msg_get_u64(&m);
+    v->answered_bytes = msg_get_u64(&m);
+    v->has_commitments = msg_get_bool(&m);
+    if (v->has_commitments) {
+        msg_get_fixed(&m, v->asked, sizeof(v->asked));
+        msg_get_fixed(&m, v->answered, sizeof(v->answered));
+    }
+    if (v->cause == CAUSE_LOST ||
+        (v->status != 0 && (v->status < 100 || v->status > 599)))
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int connection_refused_put(const struct connection_refused *v, void *memory,
+                           size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_CONNECTION_REFUSED);
+    msg_put_text(&m, v->address);
+    msg_put_text(&m, v->reason);
+    msg_put_u32(&m, v->count);
+    return put_done(&m, length);
+}
+
+int connection_refused_get(struct connection_refused *v, const void *data,
+                           size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_CONNECTION_REFUSED)
+        return SP_EPROTO;
+    get_word(&m, v->address, sizeof(v->address), ADDRESS_CHARACTERS);
+    get_word(&m, v->reason, sizeof(v->reason), WORD_CHARACTERS);
+    v->count = msg_get_u32(&m);
+    if (v->count == 0)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int cut_put(const struct cut *v, void *memory, size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_CUT);
+    msg_put_u32(&m, v->window);
+    msg_put_u8(&m, (uint8_t)v->reason);
+    return put_done(&m, length);
+}
+
+int cut_get(struct cut *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_CUT)
+        return SP_EPROTO;
+    v->window = msg_get_u32(&m);
+    v->reason = (enum reason)get_enum(&m, REASON_COUNT);
+    if (v->reason == REASON_NONE)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int setup_put(const struct setup *v, void *memory, size_t capacity,
+              size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_SETUP);
+    msg_put_u32(&m, v->index);
+    msg_put_u32(&m, v->workers);
+    msg_put_u64(&m, v->generation);
+    msg_put_u32(&m, v->landlock_debug);
+    msg_put_i64(&m, v->sent_boot_ms);
+    return put_done(&m, length);
+}
+
+int setup_get(struct setup *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_SETUP)
+        return SP_EPROTO;
+    v->index = msg_get_u32(&m);
+    v->workers = msg_get_u32(&m);
+    v->generation = msg_get_u64(&m);
+    v->landlock_debug = msg_get_u32(&m);
+    v->sent_boot_ms = msg_get_i64(&m);
+    if (v->workers == 0 || v->workers > LIMIT_WORKERS ||
+        v->index >= v->workers || v->landlock_debug > 1)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+static bool type_is_link(uint16_t type)
+{
+    return type == MESSAGE_LINK || type == MESSAGE_LINK_GONE ||
+           type == MESSAGE_DIALER;
+}
+
+int link_message_put(uint16_t type, const struct link_message *v, void *memory,
+                     size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, type);
+    msg_put_u32(&m, v->worker);
+    msg_put_u64(&m, v->generation);
+    return put_done(&m, length);
+}
+
+int link_message_get(struct link_message *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (!type_is_link(msg_get_begin(&m, data, length)))
+        return SP_EPROTO;
+    v->worker = msg_get_u32(&m);
+    v->generation = msg_get_u64(&m);
+    if (v->worker >= LIMIT_WORKERS)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int ask_dial_put(const struct ask_dial *v, void *memory, size_t capacity,
+                 size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ASK_DIAL);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, v->policy);
+    msg_put_u32(&m, v->model);
+    msg_put_u32(&m, v->endpoint);
+    return put_done(&m, length);
+}
+
+int ask_dial_get(struct ask_dial *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_ASK_DIAL)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->policy = msg_get_u32(&m);
+    v->model = msg_get_u32(&m);
+    v->endpoint = msg_get_u32(&m);
+    return msg_get_end(&m);
+}
+
+/* Errors travel as how far below zero they are, in one byte. */
+int answer_dial_put(const struct answer_dial *v, void *memory, size_t capacity,
+                    size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ANSWER_DIAL);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u8(&m, (uint8_t)-v->error);
+    return put_done(&m, length);
+}
+
+int answer_dial_get(struct answer_dial *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_ANSWER_DIAL)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->error = -(int32_t)get_enum(&m, -SP_ETIMEDOUT + 1);
+    return msg_get_end(&m);
+}
+
+int stop_put(const struct stop *v, void *memory, size_t capacity,
+             size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_STOP);
+    msg_put_i64(&m, v->deadline);
+    return put_done(&m, length);
+}
+
+int stop_get(struct stop *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_STOP)
+        return SP_EPROTO;
+    v->deadline = msg_get_i64(&m);
+    return msg_get_end(&m);
+}
+
+int worker_died_put(const struct worker_died *v, void *memory, size_t capacity,
+                    size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_WORKER_DIED);
+    msg_put_u32(&m, v->worker);
+    msg_put_u64(&m, v->generation);
+    msg_put_text(&m, v->status);
+    return put_done(&m, length);
+}
+
+int worker_died_get(struct worker_died *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_WORKER_DIED)
+        return SP_EPROTO;
+    v->worker = msg_get_u32(&m);
+    v->generation = msg_get_u64(&m);
+    get_word(&m, v->status, sizeof(v->status), STATUS_CHARACTERS);
+    if (v->worker >= LIMIT_WORKERS)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int worker_broken_put(const struct worker_broken *v, void *memory,
+                      size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_WORKER_BROKEN);
+    msg_put_u32(&m, v->worker);
+    msg_put_u64(&m, v->generation);
+    msg_put_text(&m, v->what);
+    return put_done(&m, length);
+}
+
+int worker_broken_get(struct worker_broken *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_WORKER_BROKEN)
+        return SP_EPROTO;
+    v->worker = msg_get_u32(&m);
+    v->generation = msg_get_u64(&m);
+    get_line(&m, v->what, sizeof(v->what));
+    if (v->worker >= LIMIT_WORKERS)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int failed_put(const struct failed *v, void *memory, size_t capacity,
+               size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_FAILED);
+    msg_put_u8(&m, v->retry);
+    msg_put_text(&m, v->problem);
+    return put_done(&m, length);
+}
+
+int failed_get(struct failed *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_FAILED)
+        return SP_EPROTO;
+    v->retry = msg_get_bool(&m);
+    msg_get_text(&m, v->problem, sizeof(v->problem));
+    return msg_get_end(&m);
+}
+
+int ready_put(void *memory, size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_READY);
+    return put_done(&m, length);
+}
+
+int ready_get(const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_READY)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int ledger_message_put(const struct control_ledger *v, void *memory,
+                       size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_LEDGER);
+    control_ledger_write(&m, v);
+    return put_done(&m, length);
+}
+
+int ledger_message_get(struct control_ledger *v, const void *data,
+                       size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_LEDGER)
+        return SP_EPROTO;
+    control_ledger_read(&m, v);
+    return msg_get_end(&m);
+}
+
+int roles_message_put(const struct control_roles *v, void *memory,
+                      size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ROLES);
+    control_roles_write(&m, v);
+    return put_done(&m, length);
+}
+
+int roles_message_get(struct control_roles *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct control_roles){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ROLES)
+        return SP_EPROTO;
+    control_roles_read(&m, v);
+    return msg_get_end(&m);
+}
