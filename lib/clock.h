@@ -19,6 +19,9 @@
 int64_t clock_wall_ms(void); /* CLOCK_REALTIME */
 int64_t clock_boot_ms(void); /* CLOCK_BOOTTIME */
 uint64_t clock_boot_ns(void);
+/* Both clocks as of the same moment, for clock_guard: a process that was not
+ * running between the two readings must not look like a stepped clock. */
+void clock_read(int64_t *wall, int64_t *boot);
 /* True if the kernel says that the wall clock is synchronised (adjtimex). */
 bool clock_synchronised(void);
 
@@ -42,8 +45,9 @@ struct clock_guard {
     enum clock_state state;
     int64_t settle_ms;   /* clock.settle */
     int64_t newest;      /* the newest entry's time; decisions never go below */
-    int64_t last_wall;   /* of the last reading */
-    int64_t last_boot;
+    int64_t latest;      /* the last *now; no later one is smaller */
+    int64_t low;         /* wall minus boot: the least and the most seen since */
+    int64_t high;        /*   the clock was last accepted; never 2 s apart */
     int64_t expected;    /* BEHIND: the wall time that must be reached again */
     int64_t settled_at;  /* SETTLING: boot time at which it ends */
 };
@@ -53,8 +57,16 @@ struct clock_guard {
 void clock_guard_init(struct clock_guard *g, int64_t settle_ms, int64_t newest,
                       int64_t wall, int64_t boot);
 
-/* One reading. Returns what happened; *now = max(wall, newest). Small steps
- * within the tolerance are absorbed by *now never decreasing. */
+/* One reading. Returns what happened; *now = max(wall, newest, any *now
+ * before). Steps within the tolerance are absorbed by *now never decreasing;
+ * many small ones in one direction count as the one step that they add up to.
+ *
+ * CLOCK_BEHIND ends when the wall clock has reached both the newest entry and
+ * the time it should have had when it stepped. That moment does not move on
+ * while waiting: a clock that stays behind costs as much time as it was turned
+ * back, and a restart, which knows only the newest entry, is no way round it.
+ * CLOCK_SETTLING ends after settle_ms of boot time, or when the kernel says
+ * that the clock is synchronised. */
 enum clock_event clock_guard_read(struct clock_guard *g, int64_t wall,
                                   int64_t boot, bool synchronised, int64_t *now);
 
