@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loads everybody who may come from a policy and its files. Runs in the
+ * supervisor (to check) and in workers; the files are the operator's, approved
+ * with the policy.
+ */
+#include "gateway/people.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Puts who it is about before what is wrong. */
+static void tell(char problem[256], const char *kind, const char *name,
+                 const char *what)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "%s", what);
+    snprintf(problem, 256, "%s %.64s: %.180s", kind, name, text);
+}
+
+static int load_party(const struct snapshot *s, uint32_t index,
+                      struct identities *ids, char problem[256])
+{
+    const struct policy_party *p = &s->policy->parties[index];
+    const uint8_t *anchors = NULL, *others = NULL;
+    size_t anchors_length = 0, others_length = 0;
+    int e = snapshot_file(s->files, p->anchors, &anchors, &anchors_length);
+
+    if (e == 0 && p->intermediates != NULL)
+        e = snapshot_file(s->files, p->intermediates, &others, &others_length);
+    if (e != 0) {
+        tell(problem, "party", p->name, "its anchors were not read");
+        return e;
+    }
+    problem[0] = '\0';
+    e = identities_add_party(ids, index, anchors, anchors_length, others,
+                             others_length, problem);
+    if (e != 0)
+        tell(problem, "party", p->name,
+             problem[0] != '\0' ? problem : sp_strerror(e));
+    return e;
+}
+
+static int load_person(const struct snapshot *s, uint32_t index,
+                       struct identities *ids, char problem[256])
+{
+    const struct policy_person *p = &s->policy->people[index];
+    const struct identity_match match = {
+        .issuer_subject = p->issuer_subject,
+        .spki_sha256 = p->spki_sha256,
+        .san_uri = p->san_uri,
+    };
+    int e;
+
+    problem[0] = '\0';
+    e = identities_add_person(ids, p->party, index, &match, problem);
+    if (e != 0)
+        tell(problem, "person", p->name,
+             problem[0] != '\0' ? problem : sp_strerror(e));
+    return e;
+}
+
+int people_load(const struct snapshot *s, struct identities **out,
+                char problem[256])
+{
+    struct identities *ids = identities_new();
+    int e = ids != NULL ? 0 : SP_ENOMEM;
+
+    if (ids == NULL)
+        tell(problem, "policy", "", sp_strerror(SP_ENOMEM));
+    for (uint32_t i = 0; e == 0 && i < s->policy->nparties; i++)
+        e = load_party(s, i, ids, problem);
+    for (uint32_t i = 0; e == 0 && i < s->policy->npeople; i++)
+        e = load_person(s, i, ids, problem);
+    if (e != 0) {
+        identities_free(ids);
+        return e;
+    }
+    *out = ids;
+    return 0;
+}

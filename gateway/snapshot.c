@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads configuration, policy and the files they name, checks that they fit
+ * together, and hands each role its share. The reading half runs in the
+ * supervisor (and for `sallyportd -n`): the files are the operator's, trusted
+ * as far as they parse. The other half runs in every role and reads only what
+ * the supervisor sealed.
+ */
+#include "gateway/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "certs/tls.h"
+#include "gateway/people.h"
+#include "ledger/note.h"
+
+/* Secrets are one line; keys of ours are small PEM files. */
+#define SECRET_BYTES 16384
+
+/* What a role that does not look at certificates is told when the policy's
+ * parser asks for them; the supervisor has checked the real ones. */
+static const char elsewhere[] = "-----BEGIN CERTIFICATE-----\n"
+                                "-----END CERTIFICATE-----\n";
+
+/* One reading: where it is and what it has so far. */
+struct reading {
+    struct snapshot *s;
+    struct report *report;
+    int folder; /* of the deployment, open */
+    char *policy_path;
+};
+
+static void complain(struct reading *r, const char *format, ...)
+    SP_PRINTF(2, 3);
+
+static void complain(struct reading *r, const char *format, ...)
+{
+    struct report *report = r->report;
+    va_list ap;
+
+    report->errors++;
+    if (report->out == NULL ||
+        (report->limit != 0 && report->errors > report->limit))
+        return;
+    va_start(ap, format);
+    vfprintf(report->out, format, ap);
+    va_end(ap);
+    fputc('\n', report->out);
+}
+
+/* A file's bytes into the set under `name`; complains if it cannot be read. */
+static int add_file(struct reading *r, const char *name, int folder,
+                    const char *path, size_t max, const char *what)
+{
+    uint8_t *data = NULL;
+    size_t length = 0;
+    int e = file_read(folder, path, max, &data, &length);
+
+    if (e != 0) {
+        complain(r, "%s: cannot be read: %s: expected %s", path,
+                 e == SP_EIO ? strerror(errno) : sp_strerror(e), what);
+        return SP_EINVAL;
+    }
+    e = fileset_add(r->s->files, name, data, length);
+    explicit_bzero(data, length);
+    free(data);
+    return e == SP_EEXIST ? 0 : e;
+}
+
+/* A name that the policy may use for a file: below the deployment's folder,
+ * and never one of our own names in the set. */
+static bool name_is_below(const char *name)
+{
+    const char *part = name;
+
+    if (name[0] == '/' || name[0] == '@' || name[0] == '\0' ||
+        strcmp(name, "sallyport.yaml") == 0 || strcmp(name, "policy.yaml") == 0)
+        return false;
+    while (part != NULL) {
+        if (strcmp(part, "..") == 0 || strncmp(part, "../", 3) == 0)
+            return false;
+        part = strchr(part, '/');
+        part = part != NULL ? part + 1 : NULL;
+    }
+    return true;
+}
+
+/* The policy's parser asks for a file: read it once, keep it. */
+static int read_named(void *arg, const char *name, const uint8_t **data,
+                      size_t *length)
+{
+    struct reading *r = arg;
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+    int e;
+
+    if (strcmp(name, "ca") == 0)
+        name = "@authority";
+    if (fileset_get(r->s->files, name, data, length) == 0)
+        return 0;
+    if (!name_is_below(name))
+        return strcmp(name, "@authority") == 0 ? SP_ENOENT : SP_EPERM;
+    e = file_read(r->folder, name, LIMIT_TRUST_BYTES, &bytes, &count);
+    if (e == 0)
+        e = fileset_add(r->s->files, name, bytes, count);
+    free(bytes);
+    return e != 0 ? e : fileset_get(r->s->files, name, data, length);
+}
+
+int snapshot_file(void *arg, const char *name, const uint8_t **data,
+                  size_t *length)
+{
+    if (strcmp(name, "ca") == 0)
+        name = "@authority";
+    return fileset_get(arg, name, data, length);
+}
+
+static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
+                          size_t *length)
+{
+    (void)arg;
+    (void)name;
+    *data = (const uint8_t *)elsewhere;
+    *length = sizeof(elsewhere) - 1;
+    return 0;
+}
+
+/* A secret file that others may read is no secret. */
+static int check_private(struct reading *r, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || (st.st_mode & 077) == 0)
+        return 0;
+    complain(r,
+             "%s: others may read this secret (mode %03o): run `chmod 600 %s`",
+             path, (unsigned)(st.st_mode & 0777), path);
+    return SP_EINVAL;
+}
+
+/* One file that the settings name, relative to the deployment's folder. */
+static int add_setting(struct reading *r, const char *name, const char *setting,
+                       size_t max, bool secret, const char *what)
+{
+    char *path = settings_path(r->s->settings, setting);
+    int e;
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    e = add_file(r, name, AT_FDCWD, path, max, what);
+    if (e == 0 && secret)
+        e = check_private(r, path);
+    free(path);
+    return e;
+}
+
+static int read_settings(struct reading *r, const char *config)
+{
+    char *copy = strdup(config);
+    const uint8_t *yaml;
+    size_t length;
+    int e;
+
+    if (copy == NULL)
+        return SP_ENOMEM;
+    e = add_file(r, "sallyport.yaml", AT_FDCWD, config, LIMIT_POLICY_BYTES,
+                 "the configuration (`sallyport init` makes one)");
+    if (e == 0)
+        e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
+    if (e == 0)
+        e = settings_parse(config, (const char *)yaml, length, dirname(copy),
+                           r->report, &r->s->settings);
+    free(copy);
+    return e;
+}
+
+static bool policy_uses_authority(const struct policy *p)
+{
+    for (size_t i = 0; i < p->nparties; i++)
+        if (strcmp(p->parties[i].anchors, "ca") == 0)
+            return true;
+    return false;
+}
+
+static int read_policy(struct reading *r)
+{
+    const struct settings *settings = r->s->settings;
+    const uint8_t *yaml;
+    size_t length;
+    char *authority;
+    int e = add_setting(r, "policy.yaml", settings->policy, LIMIT_POLICY_BYTES,
+                        false, "the policy");
+
+    if (e != 0 ||
+        (e = fileset_get(r->s->files, "policy.yaml", &yaml, &length)) != 0)
+        return e;
+    /* Only a policy that says `anchors: ca` needs it. */
+    if ((authority = settings_path(settings, settings->authority)) == NULL)
+        return SP_ENOMEM;
+    if (access(authority, F_OK) == 0)
+        e = add_file(r, "@authority", AT_FDCWD, authority, LIMIT_TRUST_BYTES,
+                     "the deployment's authority");
+    if (e == 0)
+        e = policy_parse(r->policy_path, (const char *)yaml, length, read_named,
+                         r, r->report, &r->s->policy);
+    if (e == 0 && policy_uses_authority(r->s->policy) &&
+        fileset_get(r->s->files, "@authority", &yaml, &length) != 0) {
+        complain(r,
+                 "%s: no such file: expected the authority that `anchors: "
+                 "ca` in %s means (`sallyport ca init` makes one)",
+                 authority, r->policy_path);
+        e = SP_EINVAL;
+    }
+    free(authority);
+    return e;
+}
+
+/* One line of printable characters: it becomes a header's value. */
+static bool secret_is_line(const uint8_t *data, size_t length)
+{
+    while (length > 0 && (data[length - 1] == '\n' || data[length - 1] == '\r'))
+        length--;
+    for (size_t i = 0; i < length; i++)
+        if (data[i] < 0x21 || data[i] > 0x7e)
+            return false;
+    return length > 0;
+}
+
+static int read_credential(struct reading *r,
+                           const struct settings_credential *c)
+{
+    char name[LIMIT_NAME_BYTES + 16];
+    const uint8_t *data;
+    size_t length;
+    int e;
+
+    snprintf(name, sizeof(name), "@credential/%s", c->name);
+    e = add_setting(r, name, c->file, SECRET_BYTES, true,
+                    "the upstream's credential on one line");
+    if (e != 0 || (e = fileset_get(r->s->files, name, &data, &length)) != 0)
+        return e;
+    if (!secret_is_line(data, length)) {
+        complain(r,
+                 "%s: not a credential: expected one line of printable "
+                 "characters without spaces",
+                 c->file);
+        return SP_EINVAL;
+    }
+    return 0;
+}
+
+static int read_credentials(struct reading *r)
+{
+    const struct settings *s = r->s->settings;
+    int worst = 0;
+
+    for (size_t i = 0; i < s->ncredentials; i++) {
+        int e = read_credential(r, &s->credentials[i]);
+
+        if (e != 0)
+            worst = e;
+    }
+    return worst;
+}
+
+static bool credential_exists(const struct settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->ncredentials; i++)
+        if (strcmp(s->credentials[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What policy and settings say of each other. */
+static int check_models(struct reading *r)
+{
+    int worst = 0;
+
+    for (size_t i = 0; i < r->s->policy->nmodels; i++) {
+        const struct policy_model *m = &r->s->policy->models[i];
+
+        if (m->credential == NULL ||
+            credential_exists(r->s->settings, m->credential))
+            continue;
+        complain(r,
+                 "%s: model %s: credential %s: expected one of the "
+                 "`credentials` in sallyport.yaml",
+                 r->policy_path, m->name, m->credential);
+        worst = SP_EINVAL;
+    }
+    return worst;
+}
+
+static int read_ledger_key(struct reading *r)
+{
+    const struct settings *settings = r->s->settings;
+    struct note_signer signer;
+    const uint8_t *text;
+    size_t length;
+    int e = add_setting(r, "@ledger.key", settings->ledger_key, SECRET_BYTES,
+                        true, "the ledger's signing key");
+
+    if (e != 0 ||
+        (e = fileset_get(r->s->files, "@ledger.key", &text, &length)) != 0)
+        return e;
+    e = note_signer_parse((const char *)text, length, &signer);
+    if (e != 0) {
+        complain(r,
+                 "%s: not a signing key: expected PRIVATE+KEY+<name>+<hash>"
+                 "+<base64> on one line",
+                 settings->ledger_key);
+        return SP_EINVAL;
+    }
+    if (strcmp(signer.verifier.name, settings->origin) != 0) {
+        complain(r, "%s: a key named %s: expected the ledger's origin, %s",
+                 settings->ledger_key, signer.verifier.name, settings->origin);
+        e = SP_EINVAL;
+    }
+    note_signer_wipe(&signer);
+    return e;
+}
+
+/* The server's certificate and key, with the people they will let in. */
+static int read_server(struct reading *r)
+{
+    const struct settings *settings = r->s->settings;
+    struct identities *people = NULL;
+    const uint8_t *cert, *key;
+    size_t cert_length, key_length;
+    char problem[256] = "";
+    SSL_CTX *ctx = NULL;
+    int e, f;
+
+    e = add_setting(r, "@server.crt", settings->server_certificate,
+                    LIMIT_TRUST_BYTES, false, "the server's certificate");
+    f = add_setting(r, "@server.key", settings->server_key, SECRET_BYTES, true,
+                    "the server's key");
+    if (e != 0 || f != 0)
+        return e != 0 ? e : f;
+    if ((e = people_load(r->s, &people, problem)) != 0) {
+        complain(r, "%s: %s", r->policy_path, problem);
+        return e;
+    }
+    if ((e = fileset_get(r->s->files, "@server.crt", &cert, &cert_length)) ==
+            0 &&
+        (e = fileset_get(r->s->files, "@server.key", &key, &key_length)) == 0)
+        e = tls_server_new(cert, cert_length, key, key_length, people, problem,
+                           &ctx);
+    if (e != 0)
+        complain(r, "%s, %s: %s", settings->server_certificate,
+                 settings->server_key, problem);
+    SSL_CTX_free(ctx);
+    identities_free(people);
+    return e;
+}
+
+/* The anchors that models' endpoints are verified against. */
+static int check_upstream_anchors(struct reading *r)
+{
+    int worst = 0;
+
+    for (size_t i = 0; i < r->s->policy->nmodels; i++) {
+        const struct policy_model *m = &r->s->policy->models[i];
+        char problem[256] = "";
+        const uint8_t *pem;
+        size_t length;
+        SSL_CTX *ctx = NULL;
+        int e;
+
+        if (m->ca == NULL)
+            continue;
+        e = snapshot_file(r->s->files, m->ca, &pem, &length);
+        if (e == 0)
+            e = tls_client_new(pem, length, problem, &ctx);
+        if (e != 0) {
+            complain(r, "%s: model %s: ca %s: %s", r->policy_path, m->name,
+                     m->ca, problem[0] != '\0' ? problem : sp_strerror(e));
+            worst = e;
+        }
+        SSL_CTX_free(ctx);
+    }
+    return worst;
+}
+
+/* Each step that can be taken is taken, so that one run tells all problems. */
+static int read_all(struct reading *r, const char *config)
+{
+    int e, worst;
+
+    if ((e = read_settings(r, config)) != 0)
+        return e;
+    r->policy_path = settings_path(r->s->settings, r->s->settings->policy);
+    r->folder =
+        open(r->s->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r->policy_path == NULL || r->folder < 0)
+        return r->folder < 0 ? SP_EIO : SP_ENOMEM;
+    worst = read_ledger_key(r);
+    if ((e = read_credentials(r)) != 0)
+        worst = e;
+    if ((e = read_policy(r)) != 0)
+        return e;
+    if ((e = check_models(r)) != 0)
+        worst = e;
+    if ((e = check_upstream_anchors(r)) != 0)
+        worst = e;
+    if ((e = read_server(r)) != 0)
+        worst = e;
+    return worst;
+}
+
+int snapshot_read(const char *config, struct report *report, struct snapshot *s)
+{
+    struct reading r = {.s = s, .report = report, .folder = -1};
+    int e;
+
+    *s = (struct snapshot){.files = fileset_new()};
+    if (s->files == NULL)
+        return SP_ENOMEM;
+    e = read_all(&r, config);
+    if (e != 0 && report->errors == 0)
+        complain(&r, "%s: %s", config, sp_strerror(e));
+    if (r.folder >= 0)
+        close(r.folder);
+    free(r.policy_path);
+    if (e != 0)
+        snapshot_release(s);
+    return e;
+}
+
+static int copy(const struct snapshot *s, struct fileset *to, const char *name)
+{
+    const uint8_t *data;
+    size_t length;
+    int e = fileset_get(s->files, name, &data, &length);
+
+    if (e == 0)
+        e = fileset_add(to, name, data, length);
+    return e == SP_EEXIST ? 0 : e;
+}
+
+/* A file that the policy names, if it names one. */
+static int copy_named(const struct snapshot *s, struct fileset *to,
+                      const char *name)
+{
+    if (name == NULL)
+        return 0;
+    return copy(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
+}
+
+static int pack_worker(const struct snapshot *s, struct fileset *to)
+{
+    const struct policy *p = s->policy;
+    char name[LIMIT_NAME_BYTES + 16];
+    int e = 0;
+
+    for (size_t i = 0; e == 0 && i < p->nparties; i++) {
+        e = copy_named(s, to, p->parties[i].anchors);
+        if (e == 0)
+            e = copy_named(s, to, p->parties[i].intermediates);
+    }
+    for (size_t i = 0; e == 0 && i < p->nmodels; i++)
+        e = copy_named(s, to, p->models[i].ca);
+    for (size_t i = 0; e == 0 && i < s->settings->ncredentials; i++) {
+        snprintf(name, sizeof(name), "@credential/%s",
+                 s->settings->credentials[i].name);
+        e = copy(s, to, name);
+    }
+    if (e == 0 && (e = copy(s, to, "@server.crt")) == 0)
+        e = copy(s, to, "@server.key");
+    return e;
+}
+
+static int pack(const struct snapshot *s, enum role role, struct fileset *to)
+{
+    int e = copy(s, to, "sallyport.yaml");
+
+    if (e == 0 && role != ROLE_CONTROL)
+        e = copy(s, to, "policy.yaml");
+    if (e == 0 && role == ROLE_WORKER)
+        e = pack_worker(s, to);
+    if (e == 0 && role == ROLE_KEEPER)
+        e = copy(s, to, "@ledger.key");
+    return e;
+}
+
+int snapshot_pack(const struct snapshot *s, enum role role, int *memfd)
+{
+    struct fileset *to = fileset_new();
+    int e;
+
+    if (to == NULL)
+        return SP_ENOMEM;
+    e = pack(s, role, to);
+    if (e == 0)
+        e = fileset_seal(to, memfd);
+    fileset_free(to);
+    return e;
+}
+
+static int parse_set(struct snapshot *s)
+{
+    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+    const uint8_t *yaml;
+    size_t length;
+    bool certificates;
+    int e;
+
+    e = fileset_get(s->files, "sallyport.yaml", &yaml, &length);
+    if (e == 0)
+        e = settings_parse("sallyport.yaml", (const char *)yaml, length, "/",
+                           &report, &s->settings);
+    if (e != 0)
+        return e;
+    if (fileset_get(s->files, "policy.yaml", &yaml, &length) != 0)
+        return 0;
+    certificates = fileset_get(s->files, "@server.crt", &(const uint8_t *){0},
+                               &(size_t){0}) == 0;
+    return policy_parse("policy.yaml", (const char *)yaml, length,
+                        certificates ? snapshot_file : file_elsewhere, s->files,
+                        &report, &s->policy);
+}
+
+int snapshot_from_fd(int memfd, struct snapshot *s)
+{
+    int e;
+
+    *s = (struct snapshot){0};
+    e = fileset_from_fd(memfd, &s->files);
+    close(memfd);
+    if (e == 0)
+        e = parse_set(s);
+    if (e != 0)
+        snapshot_release(s);
+    return e;
+}
+
+void snapshot_release(struct snapshot *s)
+{
+    policy_free(s->policy);
+    settings_free(s->settings);
+    fileset_free(s->files);
+    *s = (struct snapshot){0};
+}
