@@ -11,6 +11,7 @@ function(dependency name module)
 endfunction()
 
 dependency(event libevent_core)
+dependency(event_extra libevent_extra) # its HTTP server, for the demo model
 dependency(sodium libsodium)
 dependency(yaml yaml-0.1)
 dependency(seccomp libseccomp)

@@ -23,9 +23,10 @@ static const struct verb verbs[] = {
      "which party may use which model, and until when"},
 };
 
-#define NVERBS     (sizeof verbs / sizeof verbs[0])
-#define WORD_BYTES 24 /* longer than any verb; longer words are compared cut   \
-                       */
+#define NVERBS (sizeof verbs / sizeof verbs[0])
+
+/* Longer than any verb; longer words are compared cut. */
+#define WORD_BYTES 24
 
 static void help_print(FILE *out)
 {
