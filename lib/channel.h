@@ -25,11 +25,13 @@ struct channel;
 int channel_pair(int fds[2]) SP_MUST_USE;
 
 /* Waits at most `timeout_ms` (-1: for ever). The descriptors stay the
- * caller's. SP_ECLOSED, SP_ETIMEDOUT, SP_EIO. */
+ * caller's. SP_EINVAL for an empty message or too many descriptors,
+ * SP_ETOOBIG, SP_ECLOSED, SP_ETIMEDOUT, SP_EIO. */
 int channel_send_wait(int fd, const void *data, size_t length, const int *fds,
                       size_t nfds, int timeout_ms) SP_MUST_USE;
 /* Received descriptors are the caller's, close-on-exec; exactly *nfds of them
- * (in: room in `fds`; more than that is SP_EPROTO and they are closed). */
+ * (in: room in `fds`; more than that is SP_EPROTO and they are closed).
+ * SP_ECLOSED, SP_ETIMEDOUT, SP_EPROTO (a cut message), SP_EIO. */
 int channel_receive_wait(int fd, void *data, size_t capacity, size_t *length,
                          int *fds, size_t *nfds, int timeout_ms) SP_MUST_USE;
 
@@ -41,13 +43,16 @@ typedef void channel_message_fn(void *arg, const uint8_t *data, size_t length,
  * channel_free(). */
 typedef void channel_closed_fn(void *arg, int error);
 
-/* Takes `fd`. NULL when out of memory. */
+/* Takes `fd`: closed with the channel, or at once when the answer is NULL (out
+ * of memory). */
 struct channel *channel_new(struct event_base *base, int fd,
                             channel_message_fn *on_message,
                             channel_closed_fn *on_closed, void *arg);
 void channel_free(struct channel *c);
 /* Sends now or queues (at most 1024 messages: SP_EAGAIN). The message is
- * copied; the descriptors are duplicated when queued and stay the caller's. */
+ * copied; the descriptors are duplicated when queued and stay the caller's.
+ * Never calls on_closed itself: SP_ECLOSED here is followed by on_closed from
+ * the loop. Also SP_EINVAL, SP_ETOOBIG, SP_ENOMEM, SP_EIO. */
 int channel_send(struct channel *c, const void *data, size_t length,
                  const int *fds, size_t nfds) SP_MUST_USE;
 

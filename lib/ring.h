@@ -33,6 +33,7 @@ struct ring {
     uint8_t *data;
     uint64_t size; /* power of two */
     uint64_t mine; /* our own position, never read back from shared memory */
+    uint64_t theirs; /* the other side's, as last seen: it never goes back */
     bool broken;
 };
 
@@ -42,7 +43,7 @@ size_t ring_footprint(size_t size);
 /* Looks at (producer side) or takes over (consumer side) an all-zero area. */
 void ring_attach(struct ring *r, void *memory, size_t size);
 
-/* SP_EAGAIN: no room. SP_ETOOBIG: longer than RING_RECORD_MAX. SP_EPROTO. */
+/* SP_EAGAIN: no room. SP_ETOOBIG: not 1 to RING_RECORD_MAX bytes. SP_EPROTO. */
 int ring_put(struct ring *r, const void *record, size_t length) SP_MUST_USE;
 /* True once if the consumer slept: the caller must ring the doorbell. */
 bool ring_must_wake(struct ring *r);
@@ -50,7 +51,8 @@ bool ring_must_wake(struct ring *r);
 /* Copies the next record to `record` (RING_RECORD_MAX bytes of room).
  * SP_EAGAIN: empty. SP_EPROTO. */
 int ring_get(struct ring *r, void *record, size_t *length) SP_MUST_USE;
-/* Announces sleep; false (and no sleep announced) if there is something to get. */
+/* Announces sleep; false (and no sleep announced) if there is something to
+ * get, be it the SP_EPROTO of a broken ring. */
 bool ring_may_sleep(struct ring *r);
 /* The consumer is awake again. */
 void ring_awake(struct ring *r);
