@@ -55,12 +55,15 @@ struct json {
     struct json_node *nodes; /* node 0 is the document's value */
     size_t count;
     size_t capacity;
+    bool spaced; /* there is white space between tokens */
     enum json_fault fault;
     size_t fault_offset;
 };
 
-/* Parses; `j` may be reused for further documents (its nodes are kept).
- * 0, or SP_EINVAL / SP_ETOOBIG / SP_ENOMEM with `fault` and `fault_offset`. */
+/* Parses; `j` starts zeroed and may be reused for further documents (its nodes
+ * are kept). 0, or with `fault` and `fault_offset`: SP_ETOOBIG (too deep, too
+ * many nodes, a number too long), SP_ENOMEM, SP_EINVAL (all others). After an
+ * error there are no nodes to look at. An array in an array has depth 2. */
 int json_parse(struct json *j, const char *text, size_t length, size_t max_depth,
                size_t max_nodes) SP_MUST_USE;
 void json_release(struct json *j);
