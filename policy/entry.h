@@ -132,7 +132,8 @@ struct entry {
 
 const char *entry_kind_text(enum entry_kind kind);
 
-/* Writes the line without a newline. SP_ETOOBIG (> size). Longest: 4 KiB. */
+/* Writes the line without a newline. SP_ETOOBIG: longer than `size`, or a
+ * text that must be there is NULL, or a time is negative. Longest: 4 KiB. */
 int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
     SP_MUST_USE;
 
@@ -145,7 +146,8 @@ struct entry_reader {
 
 void entry_reader_init(struct entry_reader *r);
 void entry_reader_release(struct entry_reader *r);
-/* Strict: unknown kinds, missing, unknown or misplaced keys are SP_EINVAL. */
+/* Strict: unknown kinds, missing, unknown or misplaced keys, white space and
+ * any other spelling than entry_encode()'s are SP_EINVAL; SP_ENOMEM. */
 int entry_decode(struct entry_reader *r, const char *line, size_t length,
                  struct entry *e) SP_MUST_USE;
 

@@ -21,7 +21,7 @@ enum route {
     ROUTE_MESSAGES,              /* POST /v1/messages           messages */
     ROUTE_MESSAGES_COUNT_TOKENS, /* POST /v1/messages/count_tokens */
     ROUTE_MODELS,                /* GET  /v1/models             models */
-    ROUTE_MODEL,                 /* GET  /v1/models/{id}        models */
+    ROUTE_MODEL,                 /* GET  /v1/models/{id}        with models */
     ROUTE_COUNT
 };
 
@@ -29,7 +29,8 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 struct route_info {
     enum route route;
-    const char *name;     /* in `uses` and in entries: "chat.completions" */
+    const char *name;     /* in `uses` and in entries: "chat.completions"; in
+                             `uses`, "models" means ROUTE_MODEL too */
     enum method method;
     const char *path;     /* exact; a trailing "/" means one more segment (id) */
     enum dialect dialect;
@@ -38,6 +39,7 @@ struct route_info {
 };
 
 const struct route_info *route_info(enum route route); /* never NULL */
+/* ROUTE_UNKNOWN if there is none of that name (or it is "unknown"). */
 enum route route_from_name(const char *name, size_t length);
 
 /* How a target looks before it is matched. */
@@ -51,8 +53,9 @@ struct target {
 
 /* Matches a request target as it came (origin-form, at most
  * LIMIT_TARGET_BYTES). Refuses %2f, "..", "//", ";", control bytes, "#", and
- * absolute-form as TARGET_MALFORMED; query strings other than `?beta=true` on
- * messages routes as TARGET_UNKNOWN. */
+ * absolute-form as TARGET_MALFORMED ("\\", %5c and %00 too); query strings other than `?beta=true` on
+ * messages routes as TARGET_UNKNOWN. HEAD matches where GET does. On
+ * TARGET_METHOD the route is set. In an id, %3A is a colon. */
 enum target_fault target_match(enum method method, const char *text, size_t length,
                                struct target *t);
 
