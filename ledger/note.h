@@ -48,6 +48,9 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
 int note_open(const char *note, size_t length, const struct note_verifier *known,
               size_t nknown, size_t *text_length, unsigned *verified) SP_MUST_USE;
 
+/* Only the syntax, for who has no key: 0 with the text's length, SP_EINVAL. */
+int note_text(const char *note, size_t length, size_t *text_length) SP_MUST_USE;
+
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];
     uint64_t size; /* ≤ 2^63 - 1 */
