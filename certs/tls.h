@@ -33,7 +33,8 @@ int tls_client_set_peer(SSL *ssl, const char *host) SP_MUST_USE;
 const struct identity *tls_identity(const SSL *ssl);
 
 /* Why a handshake failed, for the ledger: "no_certificate", "untrusted",
- * "expired", "protocol"; and OpenSSL's own text for the log (static buffer). */
+ * "expired", "not_yet_valid", "protocol"; and OpenSSL's own text for the log (a
+ * constant). Both read the thread's error queue: ask before it is cleared. */
 const char *tls_failure_code(const SSL *ssl);
 const char *tls_error_text(void);
 
