@@ -65,8 +65,9 @@ static void facts_write(struct msg_out *m, const struct facts *f)
     msg_put_u32(m, f->party);
     msg_put_u32(m, f->person);
     msg_put_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
-    msg_put_i64(m, f->cert_not_before);
-    msg_put_i64(m, f->cert_not_after);
+    /* Before 1970 is before everything: entries hold no times below 0. */
+    msg_put_i64(m, f->cert_not_before > 0 ? f->cert_not_before : 0);
+    msg_put_i64(m, f->cert_not_after > 0 ? f->cert_not_after : 0);
     msg_put_text(m, f->address);
     msg_put_u8(m, (uint8_t)f->method);
     msg_put_u8(m, (uint8_t)f->route);
@@ -94,7 +95,9 @@ static void facts_read(struct msg_in *m, struct facts *f)
     f->stream = msg_get_bool(m);
     f->max_tokens = msg_get_i64(m);
     f->body_bytes = msg_get_u64(m);
-    if (f->max_tokens < -1)
+    /* What cannot be written in an entry and read back is no fact. */
+    if (f->max_tokens < -1 || f->cert_not_before < 0 || f->cert_not_after < 0 ||
+        f->body_bytes > INT64_MAX)
         m->failed = true;
 }
 
@@ -200,7 +203,8 @@ int settle_get(struct settle *v, const void *data, size_t length)
         msg_get_fixed(&m, v->asked, sizeof(v->asked));
         msg_get_fixed(&m, v->answered, sizeof(v->answered));
     }
-    if (v->cause == CAUSE_LOST ||
+    if (v->cause == CAUSE_LOST || v->asked_bytes > INT64_MAX ||
+        v->answered_bytes > INT64_MAX ||
         (v->status != 0 && (v->status < 100 || v->status > 599)))
         return SP_EPROTO;
     return msg_get_end(&m);

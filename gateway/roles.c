@@ -13,7 +13,6 @@
 
 #include "lib/channel.h"
 #include "lib/clock.h"
-#include "lib/log.h"
 #include "lib/process.h"
 
 /* The supervisor sends MESSAGE_SETUP right after the start. */
@@ -82,7 +81,7 @@ static int setup_receive(struct role_start *start)
     return r;
 }
 
-static void role_open_log(const struct role_start *start)
+void role_log(const struct role_start *start, enum log_level level)
 {
     char name[32];
 
@@ -90,7 +89,7 @@ static void role_open_log(const struct role_start *start)
         snprintf(name, sizeof(name), "worker/%u", start->setup.index);
     else
         snprintf(name, sizeof(name), "%s", table[start->role].name);
-    log_open(name, LOG_LEVEL_INFO);
+    log_open(name, level);
 }
 
 int role_run(const char *name)
@@ -107,7 +106,7 @@ int role_run(const char *name)
               log_quote(sp_strerror(r)), log_quote("--role is internal"));
     if ((r = setup_receive(&start)) != 0)
         fatal("role_setup_failed", "error=%s", log_quote(sp_strerror(r)));
-    role_open_log(&start);
+    role_log(&start, LOG_LEVEL_INFO);
 #ifdef SP_HOOKS
     if (getenv("SALLYPORT_CLOCK") != NULL)
         clock_hook_offset(getenv("SALLYPORT_CLOCK"));

@@ -10,6 +10,7 @@
 #define SP_GATEWAY_ROLES_H
 
 #include "gateway/messages.h"
+#include "lib/log.h"
 #include "lib/sandbox.h"
 
 enum role {
@@ -49,6 +50,9 @@ enum role role_from_name(const char *name); /* ROLE_COUNT: none */
 /* In the child: hardens the process, waits for MESSAGE_SETUP on descriptor 3
  * and runs the role's main function. Returns the exit status. */
 int role_run(const char *name);
+
+/* Names this process in the log ("worker/0"), with the settings' level. */
+void role_log(const struct role_start *start, enum log_level level);
 
 /* Enters the sandbox that the table gives this role; `paths` is what it may
  * still reach by name (the keeper: its ledger folder). Call after everything

@@ -16,8 +16,8 @@
 
 struct snapshot {
     struct settings *settings;
-    struct policy *policy;  /* NULL in a role that gets none (control) */
-    struct fileset *files;  /* everything that was read (see messages.h) */
+    struct policy *policy; /* NULL in a role that gets none (control) */
+    struct fileset *files; /* everything that was read (see messages.h) */
 };
 
 /* Reads and checks everything: both files, every file the policy names, the
@@ -27,7 +27,8 @@ struct snapshot {
 int snapshot_read(const char *config, struct report *report,
                   struct snapshot *s) SP_MUST_USE;
 
-/* A sealed fileset with what `role` needs and nothing else. SP_EIO, SP_ENOMEM. */
+/* A sealed fileset with what `role` needs and nothing else. SP_EIO, SP_ENOMEM.
+ */
 int snapshot_pack(const struct snapshot *s, enum role role,
                   int *memfd) SP_MUST_USE;
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control role: answers the local control socket. Only root and the
+ * daemon's own user are let in, by the kernel's word (SO_PEERCRED); what they
+ * send is still checked, and a malformed message costs that client its
+ * connection and nobody else anything. What it tells it has from the
+ * supervisor.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/control_messages.h"
+#include "gateway/roles.h"
+#include "gateway/snapshot.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+
+/* Operators and their monitoring; more is a loop gone wrong. */
+#define CLIENTS_MAX 32
+/* Nobody holds a place without asking. */
+#define CLIENT_IDLE_S 60
+
+struct control;
+
+struct client {
+    LIST_ENTRY(client) link;
+    struct control *control;
+    struct channel *channel;
+    struct event *idle;
+};
+
+struct control {
+    struct event_base *base;
+    struct channel *channel;
+    struct event *listening;
+    LIST_HEAD(, client) clients;
+    size_t nclients;
+    struct control_status status;
+};
+
+static struct control control;
+
+static void client_close(struct client *c)
+{
+    LIST_REMOVE(c, link);
+    c->control->nclients--;
+    channel_free(c->channel);
+    event_free(c->idle);
+    free(c);
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    client_close(arg);
+}
+
+static bool client_wait(struct client *c)
+{
+    static const struct timeval limit = {.tv_sec = CLIENT_IDLE_S};
+
+    return event_add(c->idle, &limit) == 0;
+}
+
+static int answer_status(struct client *c)
+{
+    uint8_t data[CONTROL_MESSAGE_MAX];
+    size_t length;
+    int r = answer_status_put(&c->control->status, data, sizeof(data), &length);
+
+    return r != 0 ? r : channel_send(c->channel, data, length, NULL, 0);
+}
+
+static void on_ask(void *arg, const uint8_t *data, size_t length, int *fds,
+                   size_t nfds)
+{
+    struct client *c = arg;
+
+    for (size_t i = 0; i < nfds; i++)
+        close(fds[i]);
+    if (nfds != 0 || ask_status_get(data, length) != 0) {
+        log_warn("control_client_malformed", "length=%zu", length);
+        client_close(c);
+    } else if (answer_status(c) != 0 || !client_wait(c)) {
+        client_close(c);
+    }
+}
+
+static void on_left(void *arg, int error)
+{
+    (void)error;
+    client_close(arg);
+}
+
+static int client_new(struct control *k, int fd)
+{
+    struct client *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        close(fd);
+        return SP_ENOMEM;
+    }
+    c->control = k;
+    c->idle = event_new(k->base, -1, 0, on_idle, c);
+    if (c->idle == NULL || !client_wait(c)) {
+        close(fd);
+        goto out;
+    }
+    c->channel = channel_new(k->base, fd, on_ask, on_left, c);
+    if (c->channel == NULL)
+        goto out;
+    LIST_INSERT_HEAD(&k->clients, c, link);
+    k->nclients++;
+    return 0;
+out:
+    if (c->idle != NULL)
+        event_free(c->idle);
+    free(c);
+    return SP_ENOMEM;
+}
+
+static bool peer_is_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return false;
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return true;
+    log_warn("control_client_refused", "uid=%u", (unsigned)peer.uid);
+    return false;
+}
+
+static void on_connect(evutil_socket_t listening, short what, void *arg)
+{
+    struct control *k = arg;
+    int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    (void)what;
+    if (fd < 0)
+        return;
+    if (k->nclients >= CLIENTS_MAX || !peer_is_allowed(fd)) {
+        close(fd);
+        return;
+    }
+    if (client_new(k, fd) != 0)
+        log_warn("control_client_refused", "problem=%s",
+                 log_quote("out of memory"));
+}
+
+/* From the supervisor, which is trusted. */
+static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    struct control *k = arg;
+    struct stop stop;
+    int r = SP_EPROTO;
+
+    (void)fds;
+    switch (nfds == 0 ? message_type(data, length) : 0) {
+    case MESSAGE_ROLES:
+        r = roles_message_get(&k->status.roles, data, length);
+        break;
+    case MESSAGE_LEDGER:
+        r = ledger_message_get(&k->status.ledger, data, length);
+        break;
+    case MESSAGE_STOP:
+        if (stop_get(&stop, data, length) == 0)
+            exit(0);
+        break;
+    default:
+        break;
+    }
+    if (r != 0)
+        fatal("supervisor_message_unknown", "type=%u fds=%zu",
+              message_type(data, length), nfds);
+}
+
+static void on_closed(void *arg, int error)
+{
+    (void)arg;
+    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+}
+
+static int control_events(struct control *k, int listening)
+{
+    if ((k->base = event_base_new()) == NULL)
+        return SP_ENOMEM;
+    k->listening =
+        event_new(k->base, listening, EV_READ | EV_PERSIST, on_connect, k);
+    if (k->listening == NULL || event_add(k->listening, NULL) != 0)
+        return SP_ENOMEM;
+    return 0;
+}
+
+int control_main(struct role_start *start)
+{
+    struct control *k = &control;
+    struct sandbox_report report = {0};
+    struct snapshot snapshot;
+    int r;
+
+    if ((r = snapshot_from_fd(start->fds[0], &snapshot)) != 0)
+        return role_failed(start, false, "control: snapshot: %s",
+                           sp_strerror(r));
+    role_log(start, snapshot.settings->log_level);
+    snapshot_release(&snapshot);
+    strncpy(k->status.version, SP_VERSION, sizeof(k->status.version) - 1);
+    k->status.started = clock_wall_ms();
+    if ((r = control_events(k, start->fds[1])) != 0 ||
+        (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
+        return role_failed(start, true, "control: %s", sp_strerror(r));
+    k->channel = channel_new(k->base, start->channel, on_message, on_closed, k);
+    if (k->channel == NULL || role_ready(start) != 0)
+        return role_failed(start, true, "control: no channel");
+    event_base_dispatch(k->base);
+    fatal("event_loop", "error=%s", log_quote("ended by itself"));
+}

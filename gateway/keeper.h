@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper's own state, shared by its files: keeper.c (start, loop, links),
+ * keeper_open.c (ledger and policy at the start), keeper_decide.c (what
+ * workers ask), keeper_time.c (clock, windows, heartbeat). One thread runs all
+ * of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ */
+#ifndef SP_GATEWAY_KEEPER_H
+#define SP_GATEWAY_KEEPER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gateway/openset.h"
+#include "gateway/roles.h"
+#include "gateway/snapshot.h"
+#include "ledger/ledger.h"
+#include "lib/buf.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/link.h"
+#include "policy/decide.h"
+
+struct event;
+struct event_base;
+
+/* Records taken from one link in one turn, so that a busy or hostile worker
+ * cannot hold up the others. */
+#define KEEPER_RECORDS_PER_TURN 256
+/* connection.refused entries of one worker in one second: strangers must not
+ * be able to fill the disk. */
+#define KEEPER_REFUSALS_PER_SECOND 100
+/* A worker that leaves its answers lying for so long is broken. */
+#define KEEPER_BACKLOG_MS    2000
+#define KEEPER_BACKLOG_BYTES (1u << 20)
+#define KEEPER_TICK_MS       500
+#define KEEPER_HEARTBEAT_MS  600000
+
+/* One worker, as far as the keeper knows it. */
+struct keeper_link {
+    struct link *link; /* NULL: none. Changed under links_lock */
+    uint64_t generation;
+    struct event *bell;
+    struct openset open;   /* its admitted requests that have no end yet */
+    struct buf backlog;    /* answers that the full ring did not take */
+    int64_t backlog_since; /* boot ms */
+    int64_t refusals_second;
+    unsigned refusals;
+    unsigned refusals_dropped;
+    bool broken; /* told to the supervisor; nothing is read any more */
+};
+
+struct keeper {
+    struct role_start *start;
+    struct snapshot snapshot;
+    const struct policy *policy; /* snapshot.policy */
+    struct standing *standing;
+    struct ledger *ledger;
+    char vkey[NOTE_KEY_TEXT_MAX];
+    uint32_t landlock;
+
+    struct clock_guard clock;
+    bool synchronised;
+    int64_t now, wall, boot; /* of this turn */
+    int64_t last_entry;      /* boot ms */
+
+    struct event_base *base;
+    struct channel *channel;
+    struct event *tick;
+    struct event *alarm; /* timerfd: the next window's opening or end */
+    struct event *retry; /* short, while a backlog waits */
+    int alarm_fd;
+    int64_t alarm_at; /* what the timerfd is set to, wall ms */
+    bool urgent;      /* an answer of this turn can leave at once */
+    bool stopping;
+    struct control_ledger told; /* last sent to the supervisor */
+
+    pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
+    pthread_cond_t durable_grew;
+    uint64_t durable;
+    struct keeper_link links[LIMIT_WORKERS];
+};
+
+/* The one way to change the standing: sets n and t, encodes, applies,
+ * appends. Ends the process if the ledger cannot take it (P9). */
+uint64_t keeper_record(struct keeper *k, struct entry *e);
+
+/* keeper_open.c: opens or creates the ledger, replays it, closes what was
+ * lost, loads the policy, and waits until all that is durable. 0, or SP_E…
+ * with `problem`; *retry if it may go away by itself. */
+int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
+                bool *retry) SP_MUST_USE;
+/* Closes every open request for which `mine` is true (NULL: all) as lost. */
+uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine);
+
+/* The ledger's threads. */
+void keeper_durable(void *arg, uint64_t durable);
+void keeper_failed(void *arg, int error, const char *what);
+
+/* keeper_decide.c: one record from a worker. SP_EPROTO: it broke the
+ * protocol, with *what. `ending`: the worker is gone, only ends count. */
+int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
+                size_t length, bool ending, const char **what) SP_MUST_USE;
+
+/* keeper.c: to one worker; queued if its ring is full. */
+void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,
+                 size_t length);
+void keeper_send_all(struct keeper *k, const void *data, size_t length);
+
+/* keeper_time.c */
+void keeper_clock_init(struct keeper *k);
+/* Records a clock that was behind the ledger when we started. */
+void keeper_clock_started(struct keeper *k);
+/* Reads the clock for this turn and records what it shows. */
+void keeper_clock_turn(struct keeper *k);
+/* Opens and closes the windows that are due, cutting what they end. */
+void keeper_due(struct keeper *k);
+/* Sets the alarm to the next of them. */
+void keeper_alarm_set(struct keeper *k);
+void keeper_heartbeat(struct keeper *k);
+/* The CLOCK_BOOTTIME at which wall time `t` comes. */
+int64_t keeper_boot_time(const struct keeper *k, int64_t t);
+
+#endif

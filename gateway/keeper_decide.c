@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What workers ask and tell: may this request pass, this one has ended, this
+ * connection was refused. Runs in the keeper. A worker may have been taken
+ * over: its facts are decided on and written down as it tells them, but it
+ * can end only what it was granted itself, and numbers of the policy that fit
+ * nobody make nobody.
+ */
+#include <string.h>
+
+#include "gateway/keeper.h"
+
+/* A person of another party, or a number past the policy's end, is nobody we
+ * know; so is everybody of a policy that is not the one in force. */
+static void facts_check(const struct keeper *k, uint32_t serial,
+                        struct facts *f)
+{
+    const struct policy *p = k->policy;
+    bool party = f->party == FACTS_NOBODY || f->party < p->nparties;
+    bool person = f->person == FACTS_NOBODY ||
+                  (f->person < p->npeople && f->party != FACTS_NOBODY &&
+                   p->people[f->person].party == f->party);
+
+    if (serial == p->serial && party && person)
+        return;
+    log_warn("facts_of_nobody", "policy=%u party=%u person=%u", serial,
+             f->party, f->person);
+    f->party = FACTS_NOBODY;
+    f->person = FACTS_NOBODY;
+}
+
+static void answer_fill(const struct keeper *k, const struct verdict *v,
+                        struct answer_admit *a)
+{
+    bool allowed = v->reason == REASON_NONE;
+
+    a->reason = v->reason;
+    a->window = v->window;
+    a->terms = v->terms;
+    a->model = v->model;
+    a->deadline = allowed ? keeper_boot_time(k, v->deadline) : INT64_MAX;
+    a->deadline_wall = allowed ? v->deadline : 0;
+    a->deadline_reason = allowed ? v->deadline_reason : REASON_NONE;
+    a->retry_after = v->retry_after;
+}
+
+static int take_ask(struct keeper *k, struct keeper_link *l,
+                    const uint8_t *data, size_t length, const char **what)
+{
+    struct ask_admit ask;
+    struct answer_admit answer = {0};
+    struct verdict verdict;
+    struct entry e = {0};
+    uint8_t out[256];
+    size_t out_length;
+
+    *what = "malformed question";
+    if (ask_admit_get(&ask, data, length) != 0)
+        return SP_EPROTO;
+    /* No worker has more requests in hand than it has connections. */
+    *what = "more requests than connections";
+    if (l->open.count >= LIMIT_CONNECTIONS)
+        return SP_EPROTO;
+    facts_check(k, ask.policy, &ask.facts);
+    verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,
+                            k->clock.state);
+    decide_entry(k->policy, &ask.facts, &verdict, &e);
+    answer_fill(k, &verdict, &answer);
+    answer.ticket = ask.ticket;
+    answer.n = keeper_record(k, &e);
+    if (verdict.reason == REASON_NONE &&
+        openset_add(&l->open, answer.n, LIMIT_CONNECTIONS) != 0)
+        fatal("open_requests", "problem=\"out of memory\"");
+    /* A refusal, and what the gateway answers itself, can leave as soon as it
+     * is durable; an admitted request is with the model meanwhile. */
+    if (verdict.reason != REASON_NONE || route_info(ask.facts.route)->local)
+        k->urgent = true;
+    if (answer_admit_put(&answer, out, sizeof(out), &out_length) != 0)
+        fatal("answer_too_long", "length=%zu", out_length);
+    keeper_send(k, l, out, out_length);
+    return 0;
+}
+
+static int take_settle(struct keeper *k, struct keeper_link *l,
+                       const uint8_t *data, size_t length, const char **what)
+{
+    struct settle s;
+    struct entry e = {.kind = ENTRY_REQUEST_CLOSED};
+
+    *what = "malformed end";
+    if (settle_get(&s, data, length) != 0)
+        return SP_EPROTO;
+    *what = "an end of a request that is not its own or not open";
+    if (!openset_remove(&l->open, s.n))
+        return SP_EPROTO;
+    e.u.request_closed = (struct entry_request_closed){
+        .of = s.n,
+        .cause = s.cause,
+        .status = s.status,
+        .asked_bytes = s.asked_bytes,
+        .answered_bytes = s.answered_bytes,
+        .has_commitments = s.has_commitments,
+    };
+    if (s.has_commitments) {
+        memcpy(e.u.request_closed.asked, s.asked, sizeof(s.asked));
+        memcpy(e.u.request_closed.answered, s.answered, sizeof(s.answered));
+    }
+    keeper_record(k, &e);
+    return 0;
+}
+
+/* True if this worker may have one more such entry in this second. */
+static bool refusal_fits(const struct keeper *k, struct keeper_link *l)
+{
+    int64_t second = k->boot / 1000;
+
+    if (l->refusals_second != second) {
+        if (l->refusals_dropped > 0)
+            log_warn("connection_refusals_not_recorded", "count=%u",
+                     l->refusals_dropped);
+        l->refusals_second = second;
+        l->refusals = 0;
+        l->refusals_dropped = 0;
+    }
+    if (l->refusals < KEEPER_REFUSALS_PER_SECOND) {
+        l->refusals++;
+        return true;
+    }
+    l->refusals_dropped++;
+    return false;
+}
+
+static int take_refused(struct keeper *k, struct keeper_link *l,
+                        const uint8_t *data, size_t length, const char **what)
+{
+    struct connection_refused c;
+    struct entry e = {.kind = ENTRY_CONNECTION_REFUSED};
+
+    *what = "malformed word of a refused connection";
+    if (connection_refused_get(&c, data, length) != 0)
+        return SP_EPROTO;
+    if (!refusal_fits(k, l))
+        return 0;
+    e.u.connection_refused = (struct entry_connection_refused){
+        .address = c.address, .reason = c.reason, .count = c.count};
+    keeper_record(k, &e);
+    return 0;
+}
+
+int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
+                size_t length, bool ending, const char **what)
+{
+    switch (message_type(data, length)) {
+    case MESSAGE_ASK_ADMIT:
+        /* Nobody is left to answer. */
+        return ending ? 0 : take_ask(k, l, data, length, what);
+    case MESSAGE_SETTLE:
+        return take_settle(k, l, data, length, what);
+    case MESSAGE_CONNECTION_REFUSED:
+        return take_refused(k, l, data, length, what);
+    default:
+        *what = "a message of a type that no worker may send";
+        return SP_EPROTO;
+    }
+}
