@@ -129,7 +129,7 @@ static int files_load(struct client *c, const struct client_options *o)
     return 0;
 }
 
-static int peer_set(SSL *ssl, const char *host)
+static int peer_set(SSL *ssl, char *host)
 {
     unsigned char binary[16];
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -151,7 +151,7 @@ static int tls_start(struct client *c, const struct client_options *o)
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
     if ((r = files_load(c, o)) != 0)
         return r;
-    if ((c->ssl = SSL_new(c->ctx)) == NULL || !peer_set(c->ssl, o->host) ||
+    if ((c->ssl = SSL_new(c->ctx)) == NULL || !peer_set(c->ssl, c->host) ||
         SSL_set_fd(c->ssl, c->fd) != 1)
         return SP_ENOMEM;
     SSL_set_app_data(c->ssl, c);
