@@ -69,6 +69,9 @@ static void line_write(const char *line, size_t length)
 }
 
 static void log_write_list(enum log_level level, const char *event,
+                           const char *format, va_list args) SP_PRINTF(3, 0);
+
+static void log_write_list(enum log_level level, const char *event,
                            const char *format, va_list args)
 {
     char line[LINE_MAX_BYTES];
