@@ -5,8 +5,8 @@
  * Three threads, one direction: the owner appends (memory only); the sync
  * thread writes what was appended to the write-ahead file and calls
  * fdatasync, nothing else; the publisher turns what is durable into bundles,
- * tiles and signed checkpoints. Nothing waits for the publisher but the cutting of the
- * write-ahead file. (A third thread, because writing tiles costs several
+ * tiles and signed checkpoints. Nothing waits for the publisher but the cutting
+ * of the write-ahead file. (A third thread, because writing tiles costs several
  * syncs that no answer should wait for.)
  *
  * Runs in the keeper. The folder's content is trusted as far as its hashes and
@@ -24,9 +24,9 @@
 struct ledger;
 
 struct ledger_options {
-    int folder;              /* open directory; duplicated */
+    int folder;                       /* open directory; duplicated */
     const struct note_signer *signer; /* its name is the origin; copied */
-    int64_t checkpoint_ms;   /* shortest time between two checkpoints, 100–1000 */
+    int64_t checkpoint_ms; /* shortest time between two checkpoints, 100–1000 */
     /* Called on the sync thread after each fdatasync: entries with an index
      * < durable are on disk. Must not block. */
     void (*on_durable)(void *arg, uint64_t durable);
@@ -37,14 +37,16 @@ struct ledger_options {
 };
 
 /* Called for each stored entry in order while opening. An error stops it. */
-typedef int ledger_entry_fn(void *arg, uint64_t n, const uint8_t *entry, size_t length);
+typedef int ledger_entry_fn(void *arg, uint64_t n, const uint8_t *entry,
+                            size_t length);
 
 struct ledger_recovery {
     uint64_t entries;     /* there now */
     uint64_t cut_bytes;   /* of a torn tail, dropped */
     uint64_t signed_size; /* of the last signed head */
-    uint64_t bad_index;   /* on SP_ECORRUPT: the first entry that does not add up */
-    char problem[256];    /* on failure: what, where, and the way out */
+    uint64_t
+        bad_index; /* on SP_ECORRUPT: the first entry that does not add up */
+    char problem[256]; /* on failure: what, where, and the way out */
 };
 
 /* Creates an empty ledger's folders and signs the head of size 0. SP_EEXIST
@@ -62,15 +64,16 @@ int ledger_open(const struct ledger_options *o, ledger_entry_fn *entry,
 
 /* Owner thread. Takes the next index; copies the entry (1 … LIMIT_ENTRY_BYTES
  * bytes). SP_ETOOBIG, SP_ENOMEM, SP_EIO once failed. Does no system call. */
-int ledger_append(struct ledger *l, const void *entry, size_t length, uint64_t *n)
-    SP_MUST_USE;
+int ledger_append(struct ledger *l, const void *entry, size_t length,
+                  uint64_t *n) SP_MUST_USE;
 /* Owner thread, after a turn of appending: the sync thread starts now if
  * `urgent` (an answer waits for it), else within 2 ms. */
 void ledger_kick(struct ledger *l, bool urgent);
 
 uint64_t ledger_size(const struct ledger *l);    /* appended */
 uint64_t ledger_durable(const struct ledger *l); /* any thread */
-uint64_t ledger_published(const struct ledger *l); /* size of the newest checkpoint */
+uint64_t
+ledger_published(const struct ledger *l); /* size of the newest checkpoint */
 
 /* Syncs and publishes everything, stops the threads, unlocks. SP_EIO …: what
  * is durable stays so. */
@@ -81,12 +84,13 @@ struct ledger_view;
 
 /* Opens by the checkpoint file; `known` are acceptable keys (0 of them: the
  * signature is not checked and *signed_ok says false). */
-int ledger_view_open(int folder, const struct note_verifier *known, size_t nknown,
-                     struct ledger_view **v) SP_MUST_USE;
+int ledger_view_open(int folder, const struct note_verifier *known,
+                     size_t nknown, struct ledger_view **v) SP_MUST_USE;
 void ledger_view_free(struct ledger_view *v);
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v);
 bool ledger_view_signed(const struct ledger_view *v);
-/* The entry's bytes, good until the next call. SP_ENOENT, SP_ECORRUPT, SP_EIO. */
+/* The entry's bytes, good until the next call. SP_ENOENT, SP_ECORRUPT, SP_EIO.
+ */
 int ledger_view_entry(struct ledger_view *v, uint64_t n, const uint8_t **entry,
                       size_t *length) SP_MUST_USE;
 /* A merkle_hash_fn over the stored tiles; `arg` is the view. */
@@ -95,13 +99,13 @@ int ledger_view_hash(void *arg, unsigned level, uint64_t index, struct hash *h);
 /* Everything a checkpoint commits to: every bundle against every tile, every
  * tile against the root. */
 struct ledger_verdict {
-    uint64_t entries;     /* that were checked and fit */
+    uint64_t entries; /* that were checked and fit */
     bool good;
-    uint64_t bad_index;   /* the first entry affected */
-    char problem[256];    /* "entry 17: leaf hash: wanted …, have …" */
+    uint64_t bad_index; /* the first entry affected */
+    char problem[256];  /* "entry 17: leaf hash: wanted …, have …" */
 };
-int ledger_verify(struct ledger_view *v, ledger_entry_fn *entry, void *entry_arg,
-                  struct ledger_verdict *verdict) SP_MUST_USE;
+int ledger_verify(struct ledger_view *v, ledger_entry_fn *entry,
+                  void *entry_arg, struct ledger_verdict *verdict) SP_MUST_USE;
 
 #ifdef SP_HOOKS
 /* Each sync takes this long more (P1's test); 0 switches it off. */

@@ -17,8 +17,9 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
-#define SIZE_LIMIT (UINT64_MAX >> 1) /* 2^63 - 1, as other verifiers have it   \
-                                      */
+#define SIZE_LIMIT                                                             \
+    (UINT64_MAX >> 1) /* 2^63 - 1, as other verifiers have it                  \
+                       */
 
 void merkle_leaf(const void *data, size_t length, struct hash *h)
 {

@@ -13,9 +13,9 @@
 
 #include "ledger/merkle.h"
 
-#define NOTE_NAME_MAX 255
+#define NOTE_NAME_MAX     255
 #define NOTE_KEY_TEXT_MAX 400
-#define NOTE_MAX 4096
+#define NOTE_MAX          4096
 
 struct note_verifier {
     char name[NOTE_NAME_MAX + 1];
@@ -32,11 +32,15 @@ struct note_signer {
 int note_signer_generate(const char *name, struct note_signer *s) SP_MUST_USE;
 int note_signer_from_seed(const char *name, const uint8_t seed[32],
                           struct note_signer *s) SP_MUST_USE;
-int note_signer_parse(const char *text, size_t length, struct note_signer *s) SP_MUST_USE;
-int note_signer_format(const struct note_signer *s, char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
+int note_signer_parse(const char *text, size_t length,
+                      struct note_signer *s) SP_MUST_USE;
+int note_signer_format(const struct note_signer *s,
+                       char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
 void note_signer_wipe(struct note_signer *s);
-int note_verifier_parse(const char *text, size_t length, struct note_verifier *v) SP_MUST_USE;
-int note_verifier_format(const struct note_verifier *v, char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
+int note_verifier_parse(const char *text, size_t length,
+                        struct note_verifier *v) SP_MUST_USE;
+int note_verifier_format(const struct note_verifier *v,
+                         char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
 
 /* text ends in a newline. Writes the whole note with a NUL. SP_ETOOBIG. */
 int note_sign(const struct note_signer *s, const char *text, char *note,
@@ -45,8 +49,9 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
 /* Opens a note by one or more known keys. 0 with the text's length (it is the
  * note's first bytes) and how many known signatures verified; SP_EINVAL
  * malformed; SP_ESIGNATURE none known, or a known one fails. */
-int note_open(const char *note, size_t length, const struct note_verifier *known,
-              size_t nknown, size_t *text_length, unsigned *verified) SP_MUST_USE;
+int note_open(const char *note, size_t length,
+              const struct note_verifier *known, size_t nknown,
+              size_t *text_length, unsigned *verified) SP_MUST_USE;
 
 /* Only the syntax, for who has no key: 0 with the text's length, SP_EINVAL. */
 int note_text(const char *note, size_t length, size_t *text_length) SP_MUST_USE;
@@ -61,6 +66,7 @@ struct checkpoint {
 int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
                       size_t *length) SP_MUST_USE;
 /* Extension lines are refused (SP_EINVAL). */
-int checkpoint_parse(const char *body, size_t length, struct checkpoint *c) SP_MUST_USE;
+int checkpoint_parse(const char *body, size_t length,
+                     struct checkpoint *c) SP_MUST_USE;
 
 #endif

@@ -11,12 +11,13 @@
 
 #include "lib/error.h"
 
-#define TILE_WIDTH 256
+#define TILE_WIDTH    256
 #define TILE_PATH_MAX 80
-#define TILE_ENTRIES (-1) /* the level of entry bundles */
+#define TILE_ENTRIES  (-1) /* the level of entry bundles */
 
 /* "tile/0/x001/x234/067", with ".p/W" for a width of 1–255 (256: full). */
-int tile_path(int level, uint64_t index, unsigned width, char path[TILE_PATH_MAX]) SP_MUST_USE;
+int tile_path(int level, uint64_t index, unsigned width,
+              char path[TILE_PATH_MAX]) SP_MUST_USE;
 
 /* The width of the rightmost tile of `level` for a tree of `size`; 0: none. */
 unsigned tile_partial_width(int level, uint64_t size);
