@@ -8,8 +8,8 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +18,6 @@
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "lib/channel.h"
-#include "lib/clock.h"
 
 /* Operators and their monitoring; more is a loop gone wrong. */
 #define CLIENTS_MAX 32
@@ -212,8 +211,7 @@ int control_main(struct role_start *start)
                            sp_strerror(r));
     role_log(start, snapshot.settings->log_level);
     snapshot_release(&snapshot);
-    strncpy(k->status.version, SP_VERSION, sizeof(k->status.version) - 1);
-    k->status.started = clock_wall_ms();
+    snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);
     if ((r = control_events(k, start->fds[1])) != 0 ||
         (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
         return role_failed(start, true, "control: %s", sp_strerror(r));

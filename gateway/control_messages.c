@@ -31,6 +31,7 @@ const char *role_state_text(enum role_state state)
 
 void control_roles_write(struct msg_out *m, const struct control_roles *v)
 {
+    msg_put_i64(m, v->started);
     msg_put_u32(m, v->count);
     for (uint32_t i = 0; i < v->count && i < CONTROL_ROLES_MAX; i++) {
         const struct control_role *r = &v->roles[i];
@@ -60,6 +61,7 @@ static void control_role_read(struct msg_in *m, struct control_role *r)
 
 void control_roles_read(struct msg_in *m, struct control_roles *v)
 {
+    v->started = msg_get_i64(m);
     v->count = msg_get_u32(m);
     if (v->count > CONTROL_ROLES_MAX) {
         v->count = 0;
@@ -121,7 +123,6 @@ int answer_status_put(const struct control_status *v, void *memory,
 
     msg_put_begin(&m, memory, capacity, CONTROL_ANSWER_STATUS);
     msg_put_text(&m, v->version);
-    msg_put_i64(&m, v->started);
     control_ledger_write(&m, &v->ledger);
     control_roles_write(&m, &v->roles);
     *length = m.length;
@@ -136,7 +137,6 @@ int answer_status_get(struct control_status *v, const void *data, size_t length)
     if (msg_get_begin(&m, data, length) != CONTROL_ANSWER_STATUS)
         return SP_EPROTO;
     msg_get_text(&m, v->version, sizeof(v->version));
-    v->started = msg_get_i64(&m);
     control_ledger_read(&m, &v->ledger);
     control_roles_read(&m, &v->roles);
     if (!text_is_plain(v->version))

@@ -45,24 +45,24 @@ struct control_role {
 #define CONTROL_ROLES_MAX (LIMIT_WORKERS + 4)
 
 struct control_roles {
+    int64_t started; /* the daemon; ms UTC */
     uint32_t count;
     struct control_role roles[CONTROL_ROLES_MAX];
 };
 
 struct control_ledger {
-    bool known;           /* a keeper has told it at least once */
-    uint64_t size;        /* entries decided */
-    uint64_t durable;     /* of them on disk */
-    uint64_t published;   /* of them under a signed checkpoint */
-    uint32_t policy;      /* serial in force */
-    uint32_t open;        /* requests in progress */
-    uint8_t clock;        /* enum clock_state */
-    uint32_t landlock;    /* the kernel's ABI, 0: none (downgrade) */
+    bool known;         /* a keeper has told it at least once */
+    uint64_t size;      /* entries decided */
+    uint64_t durable;   /* of them on disk */
+    uint64_t published; /* of them under a signed checkpoint */
+    uint32_t policy;    /* serial in force */
+    uint32_t open;      /* requests in progress */
+    uint8_t clock;      /* enum clock_state */
+    uint32_t landlock;  /* the kernel's ABI, 0: none (downgrade) */
 };
 
 struct control_status {
     char version[32];
-    int64_t started;      /* ms UTC */
     struct control_ledger ledger;
     struct control_roles roles;
 };

@@ -51,7 +51,7 @@ uint64_t keeper_record(struct keeper *k, struct entry *e)
     return n;
 }
 
-/* The ledger's threads ---------------------------------------------------- */
+/* --- The ledger's threads --- */
 
 void keeper_durable(void *arg, uint64_t durable)
 {
@@ -78,7 +78,7 @@ void keeper_failed(void *arg, int error, const char *what)
     _exit(ROLE_EXIT_RETRY);
 }
 
-/* To the supervisor -------------------------------------------------------- */
+/* --- To the supervisor --- */
 
 static void send_up(struct keeper *k, const void *data, size_t length)
 {
@@ -132,8 +132,7 @@ static void tell_ledger(struct keeper *k)
         send_up(k, data, length);
 }
 
-/* Links ---------------------------------------------------------------------
- */
+/* --- Links --- */
 
 /* Answers that did not fit are kept in order, each behind its length. */
 static int backlog_add(struct keeper *k, struct keeper_link *l,
@@ -303,8 +302,7 @@ static void on_worker_died(struct keeper *k, const struct worker_died *v)
     link_end(k, l);
 }
 
-/* The end ---------------------------------------------------------------------
- */
+/* --- The end --- */
 
 /* Everything that workers have told counts, what they left open is lost, and
  * the last checkpoint covers all of it. */
@@ -328,7 +326,7 @@ static void keeper_stop(struct keeper *k)
     exit(r == 0 ? 0 : ROLE_EXIT_RETRY);
 }
 
-/* From the supervisor ------------------------------------------------------ */
+/* --- From the supervisor --- */
 
 static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
@@ -372,8 +370,7 @@ static void on_closed(void *arg, int error)
     fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
 }
 
-/* The loop --------------------------------------------------------------------
- */
+/* --- The loop --- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -478,8 +475,7 @@ static void keeper_loop(struct keeper *k)
     }
 }
 
-/* The start -------------------------------------------------------------------
- */
+/* --- The start --- */
 
 static int keeper_events(struct keeper *k)
 {

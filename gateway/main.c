@@ -1,2 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-int main(void) { return 0; }
+/*
+ * sallyportd's command line. Runs in every process of the daemon: the
+ * supervisor starts this program again with `--role NAME` for each role.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/roles.h"
+#include "gateway/supervisor.h"
+
+static const char usage_text[] =
+    "usage: sallyportd -c FILE [-n]\n"
+    "\n"
+    "  -c FILE  the configuration, DIR/sallyport.yaml\n"
+    "  -n       check everything, start nothing; exit status 0 or 1\n"
+    "  -h       this text\n"
+    "  -V       the version\n"
+    "\n"
+    "Runs in the foreground and logs to standard error. SIGTERM drains and\n"
+    "stops; a second one stops at once. `sallyport init DIR` makes a\n"
+    "configuration.\n";
+
+static int usage_error(const char *what)
+{
+    fprintf(stderr, "sallyportd: %s\n%s", what, usage_text);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool check = false;
+    int c;
+
+    if (argc == 3 && strcmp(argv[1], "--role") == 0)
+        return role_run(argv[2]);
+    while ((c = getopt(argc, argv, "c:nhV")) != -1) {
+        switch (c) {
+        case 'c':
+            config = optarg;
+            break;
+        case 'n':
+            check = true;
+            break;
+        case 'h':
+            fputs(usage_text, stdout);
+            return 0;
+        case 'V':
+            puts("sallyportd " SP_VERSION);
+            return 0;
+        default:
+            fputs(usage_text, stderr);
+            return 2;
+        }
+    }
+    if (optind != argc)
+        return usage_error("too many arguments");
+    if (config == NULL)
+        return usage_error("-c FILE is missing");
+    return check ? supervisor_check(config) : supervisor_run(config);
+}

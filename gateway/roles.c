@@ -6,6 +6,7 @@
  */
 #include "gateway/roles.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,17 @@ void role_log(const struct role_start *start, enum log_level level)
     log_open(name, level);
 }
 
+/* A terminal's and an init system's signals go to every process of a group,
+ * but only the supervisor ends the daemon, in order. If it is gone, the kernel
+ * ends us (PR_SET_PDEATHSIG). */
+static void role_signals(void)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
+}
+
 int role_run(const char *name)
 {
     struct role_start start = {.role = role_from_name(name),
@@ -104,6 +116,7 @@ int role_run(const char *name)
     if ((r = process_harden()) != 0)
         fatal("role_not_started_by_supervisor", "error=%s advice=%s",
               log_quote(sp_strerror(r)), log_quote("--role is internal"));
+    role_signals();
     if ((r = setup_receive(&start)) != 0)
         fatal("role_setup_failed", "error=%s", log_quote(sp_strerror(r)));
     role_log(&start, LOG_LEVEL_INFO);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens the sockets and the folder that roles work with. Runs in the
+ * supervisor; the settings are the operator's, and each failure says what to
+ * do about it.
+ */
+#include "gateway/openings.h"
+
+#include <errno.h>
+#include <event2/util.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Handshakes are bounded elsewhere; this is what the kernel may hold when all
+ * workers are busy for a moment. */
+#define LISTEN_BACKLOG 1024
+
+static int problem(struct report *report, const char *thing, const char *what,
+                   const char *advice)
+{
+    report->errors++;
+    if (report->out != NULL)
+        fprintf(report->out, "%s: %s: %s\n", thing, what, advice);
+    return SP_EINVAL;
+}
+
+struct address {
+    struct sockaddr_storage socket;
+    int size;
+};
+
+static int address_parse(const char *text, struct address *a)
+{
+    a->size = sizeof(a->socket);
+    memset(&a->socket, 0, sizeof(a->socket));
+    return evutil_parse_sockaddr_port(text, (struct sockaddr *)&a->socket,
+                                      &a->size);
+}
+
+static int stream_socket(const struct address *a, bool shared)
+{
+    const int on = 1;
+    int family = a->socket.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        (shared &&
+         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
+        (family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
+        bind(fd, (const struct sockaddr *)&a->socket, (socklen_t)a->size) !=
+            0 ||
+        listen(fd, LISTEN_BACKLOG) != 0) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int bind_problem(struct report *report, const char *listen)
+{
+    const char *advice = "expected an address of this machine";
+
+    if (errno == EADDRINUSE)
+        advice = "another process listens there: stop it, or change `listen`";
+    else if (errno == EACCES)
+        advice = "ports under 1024 need CAP_NET_BIND_SERVICE: use another, or "
+                 "give the unit AmbientCapabilities=CAP_NET_BIND_SERVICE";
+    return problem(report, listen, strerror(errno), advice);
+}
+
+/* With SO_REUSEPORT a second daemon of the same user could bind beside us and
+ * take half of the connections: ask without it first. */
+static int check_free(const struct address *a, const char *listen,
+                      struct report *report)
+{
+    int fd = stream_socket(a, false);
+
+    if (fd < 0)
+        return bind_problem(report, listen);
+    close(fd);
+    return 0;
+}
+
+static void name_address(struct openings *o, const struct address *a)
+{
+    char port[8];
+
+    if (getnameinfo((const struct sockaddr *)&a->socket, (socklen_t)a->size,
+                    o->address, sizeof(o->address), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        o->port = (unsigned)strtoul(port, NULL, 10);
+}
+
+static int open_listening(struct openings *o, const struct settings *s,
+                          unsigned workers, struct report *report)
+{
+    struct address a;
+
+    if (address_parse(s->listen, &a) != 0)
+        return problem(report, s->listen, "not an address",
+                       "expected 127.0.0.1:8443 or [::1]:8443");
+    if (check_free(&a, s->listen, report) != 0)
+        return SP_EINVAL;
+    for (unsigned i = 0; i < workers; i++) {
+        int fd = stream_socket(&a, true);
+
+        if (fd < 0)
+            return bind_problem(report, s->listen);
+        o->listening[o->nlistening++] = fd;
+        /* Port 0: the first socket gets one, the others the same. */
+        if (i == 0) {
+            socklen_t size = sizeof(a.socket);
+
+            if (getsockname(fd, (struct sockaddr *)&a.socket, &size) != 0)
+                return bind_problem(report, s->listen);
+            a.size = (int)size;
+            name_address(o, &a);
+        }
+    }
+    return 0;
+}
+
+/* A socket that nobody answers is left from a daemon that was killed. */
+static bool somebody_answers(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    bool answers;
+
+    if (fd < 0)
+        return true;
+    answers = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+    close(fd);
+    return answers;
+}
+
+static int bind_control(const struct sockaddr_un *a)
+{
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t before;
+    int r;
+
+    if (fd < 0)
+        return -1;
+    before = umask(0177); /* 0600 from the first moment */
+    r = bind(fd, (const struct sockaddr *)a, sizeof(*a));
+    umask(before);
+    if (r != 0 || listen(fd, 16) != 0) {
+        int saved = errno;
+
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+static int control_address(const char *path, struct sockaddr_un *a,
+                           struct report *report)
+{
+    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(a->sun_path))
+        return problem(report, path, "too long for a socket's name",
+                       "set `control` to a path of at most 107 bytes");
+    memcpy(a->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+static int open_control(struct openings *o, const struct settings *s,
+                        struct report *report)
+{
+    struct sockaddr_un a;
+    struct stat st;
+
+    o->control_path = settings_path(s, s->control);
+    if (o->control_path == NULL)
+        return SP_ENOMEM;
+    if (control_address(o->control_path, &a, report) != 0)
+        return SP_EINVAL;
+    if (lstat(o->control_path, &st) == 0) {
+        if (!S_ISSOCK(st.st_mode))
+            return problem(report, o->control_path, "is not a socket",
+                           "move it away, or change `control`");
+        if (somebody_answers(&a))
+            return problem(report, o->control_path, "a daemon answers there",
+                           "stop it first");
+        unlink(o->control_path);
+    }
+    o->control = bind_control(&a);
+    if (o->control < 0)
+        return problem(report, o->control_path, strerror(errno),
+                       "expected a folder that the daemon may write to");
+    return 0;
+}
+
+/* Who can write there can take the ledger away. */
+static int check_folder(const char *path, int fd, struct report *report)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return problem(report, path, strerror(errno), "expected a folder");
+    if ((st.st_mode & 022) != 0)
+        return problem(report, path, "others may write to the ledger",
+                       "run `chmod go-w` on it");
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+        return problem(report, path, strerror(errno),
+                       "expected a folder that the daemon may write to");
+    return 0;
+}
+
+static int open_ledger(struct openings *o, const struct settings *s,
+                       struct report *report)
+{
+    char *path = settings_path(s, s->ledger);
+    int r;
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    r = file_make_folders(AT_FDCWD, path, 0700);
+    o->ledger = r != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (o->ledger < 0)
+        r = problem(report, path, strerror(errno),
+                    "expected a folder for the ledger, or a place to make it");
+    else
+        r = check_folder(path, o->ledger, report);
+    free(path);
+    return r;
+}
+
+int openings_open(struct openings *o, const struct settings *s,
+                  unsigned workers, struct report *report)
+{
+    int r;
+
+    *o = (struct openings){.control = -1, .ledger = -1};
+    if ((r = open_ledger(o, s, report)) == 0 &&
+        (r = open_listening(o, s, workers, report)) == 0)
+        r = open_control(o, s, report);
+    if (r != 0)
+        openings_close(o);
+    return r;
+}
+
+static int check_ledger(const struct settings *s, struct report *report)
+{
+    char *path = settings_path(s, s->ledger);
+    int fd, r = 0;
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        r = check_folder(path, fd, report);
+        close(fd);
+    } else if (errno != ENOENT) { /* a missing one is made at the start */
+        r = problem(report, path, strerror(errno), "expected a folder");
+    }
+    free(path);
+    return r;
+}
+
+int openings_check(const struct settings *s, struct report *report)
+{
+    char *path = settings_path(s, s->control);
+    struct sockaddr_un a;
+    struct address listen;
+    int r = check_ledger(s, report);
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    if (address_parse(s->listen, &listen) != 0)
+        r = problem(report, s->listen, "not an address",
+                    "expected 127.0.0.1:8443 or [::1]:8443");
+    if (control_address(path, &a, report) != 0)
+        r = SP_EINVAL;
+    free(path);
+    return r;
+}
+
+void openings_stop_listening(struct openings *o)
+{
+    for (size_t i = 0; i < o->nlistening; i++)
+        close(o->listening[i]);
+    o->nlistening = 0;
+}
+
+void openings_close(struct openings *o)
+{
+    openings_stop_listening(o);
+    if (o->control >= 0) {
+        close(o->control);
+        unlink(o->control_path);
+    }
+    if (o->ledger >= 0)
+        close(o->ledger);
+    free(o->control_path);
+    *o = (struct openings){.control = -1, .ledger = -1};
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the supervisor opens once and keeps for as long as the daemon runs, so
+ * that a role that is started again finds it as it was: the listening
+ * sockets, the control socket, the ledger's folder.
+ */
+#ifndef SP_GATEWAY_OPENINGS_H
+#define SP_GATEWAY_OPENINGS_H
+
+#include "gateway/snapshot.h"
+
+struct openings {
+    int listening[LIMIT_WORKERS]; /* one per worker, same port */
+    size_t nlistening;
+    int control;
+    int ledger;
+    char address[64]; /* as it is bound, without the port */
+    unsigned port;
+    char *control_path;
+};
+
+/* Opens everything for `workers` workers; makes a missing ledger folder.
+ * SP_EINVAL with the problem, and what to do, in `report`. */
+int openings_open(struct openings *o, const struct settings *s,
+                  unsigned workers, struct report *report) SP_MUST_USE;
+/* For `-n`: the same questions, nothing bound and nothing made. */
+int openings_check(const struct settings *s, struct report *report) SP_MUST_USE;
+/* The listening sockets only: from now on connections are refused. */
+void openings_stop_listening(struct openings *o);
+/* Also takes the control socket's name away. */
+void openings_close(struct openings *o);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's processes: what processes.c (start, joining, end of each)
+ * and supervisor.c (start, signals and end of all) share.
+ *
+ * A process is in one state (enum role_state). It counts as dead when it has
+ * been reaped and its channel has been read to the end, so that its last
+ * words are heard.
+ */
+#ifndef SP_GATEWAY_PROCESSES_H
+#define SP_GATEWAY_PROCESSES_H
+
+#include <sys/types.h>
+
+#include "gateway/openings.h"
+#include "gateway/roles.h"
+#include "gateway/snapshot.h"
+
+struct channel;
+struct event;
+struct event_base;
+struct supervisor;
+
+struct process {
+    struct supervisor *supervisor;
+    enum role role;
+    uint32_t index;
+    enum role_state state;
+    pid_t pid; /* 0: none, or reaped */
+    int status;
+    struct channel *channel; /* NULL: none, or read to its end */
+    bool alive;              /* started, and its end not yet handled */
+    uint64_t generation;
+    unsigned deaths; /* before the first time everything was ready */
+    int64_t started; /* boot ms */
+    int64_t backoff;
+    struct event *limit; /* of the set-up, or of the stop */
+    struct event *again; /* the back-off */
+    /* A worker's: */
+    bool linked;
+    uint64_t link;  /* the number of its newest link */
+    int dialer_end; /* of its channel to the dialer, not yet handed over */
+};
+
+enum phase {
+    PHASE_STARTING,
+    PHASE_RUNNING,
+    PHASE_DRAINING, /* workers end */
+    PHASE_KEEPER,   /* then the keeper, which writes down their ends */
+    PHASE_REST
+};
+
+/* Where they are in processes[]. */
+enum { KEEPER, DIALER, CONTROL, WORKERS };
+
+struct supervisor {
+    enum phase phase;
+    int exit_status;
+    struct snapshot snapshot;
+    struct openings openings;
+    struct event_base *base;
+    struct event *signals[4];
+    struct event *watchdog;
+    uint64_t links; /* made so far */
+    unsigned nworkers;
+    struct process processes[WORKERS + LIMIT_WORKERS];
+    struct control_ledger ledger; /* the keeper's last word */
+    int64_t started;              /* ms UTC */
+};
+
+/* processes.c */
+size_t processes_count(const struct supervisor *s);
+void process_init(struct supervisor *s, size_t i, enum role role);
+void process_begin(struct process *p);
+void process_kill(struct process *p);
+/* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
+void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
+/* SIGCHLD: reaps whoever has ended. */
+void processes_reap(struct supervisor *s);
+
+/* supervisor.c */
+/* A role became ready. */
+void supervisor_ready(struct supervisor *s);
+/* A process has ended while the daemon does. */
+void supervisor_stop_next(struct supervisor *s);
+/* Ends the loop, and the daemon with `exit_status`. */
+void supervisor_leave(struct supervisor *s, int exit_status);
+
+#endif

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor: reads and opens everything, starts the roles, and ends the
+ * daemon in order. No outsider's byte reaches it.
+ */
+#include "gateway/supervisor.h"
+
+#include <event2/event.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/notify.h"
+#include "gateway/processes.h"
+#include "lib/clock.h"
+
+/* Beyond the drain deadline, before a worker is killed; and for the others'
+ * end (the keeper syncs and publishes everything). */
+#define STOP_GRACE_MS  1000
+#define STOP_KEEPER_MS 60000
+
+static struct supervisor supervisor;
+
+void supervisor_ready(struct supervisor *s)
+{
+    const struct openings *o = &s->openings;
+
+    for (size_t i = 0; i < processes_count(s); i++)
+        if (s->processes[i].state != ROLE_STATE_READY)
+            return;
+    if (s->phase != PHASE_STARTING)
+        return;
+    s->phase = PHASE_RUNNING;
+    log_info("listening", "address=%s port=%u", o->address, o->port);
+    log_info("ready", "address=%s port=%u workers=%u policy=%u pid=%d",
+             o->address, o->port, s->nworkers, s->snapshot.policy->serial,
+             (int)getpid());
+    notify("READY=1\nSTATUS=Serving");
+}
+
+void supervisor_leave(struct supervisor *s, int exit_status)
+{
+    s->exit_status = exit_status;
+    event_base_loopbreak(s->base);
+}
+
+/* --- Ending the daemon --- */
+
+static bool workers_gone(const struct supervisor *s)
+{
+    for (unsigned i = 0; i < s->nworkers; i++)
+        if (s->processes[WORKERS + i].alive)
+            return false;
+    return true;
+}
+
+/* Workers first, then the keeper (who writes down their ends), then the rest.
+ * Called whenever something has ended. */
+void supervisor_stop_next(struct supervisor *s)
+{
+    if (s->phase == PHASE_DRAINING && workers_gone(s)) {
+        s->phase = PHASE_KEEPER;
+        process_stop(&s->processes[KEEPER], clock_boot_ms(), STOP_KEEPER_MS);
+    }
+    if (s->phase == PHASE_KEEPER && !s->processes[KEEPER].alive) {
+        s->phase = PHASE_REST;
+        process_stop(&s->processes[DIALER], clock_boot_ms(), STOP_GRACE_MS);
+        process_stop(&s->processes[CONTROL], clock_boot_ms(), STOP_GRACE_MS);
+    }
+    if (s->phase == PHASE_REST && !s->processes[DIALER].alive &&
+        !s->processes[CONTROL].alive)
+        event_base_loopbreak(s->base);
+}
+
+static void stop_begin(struct supervisor *s)
+{
+    int64_t drain = s->snapshot.settings->drain_ms;
+    int64_t deadline = clock_boot_ms() + drain;
+
+    log_info("stopping", "drain_ms=%lld", (long long)drain);
+    notify("STOPPING=1\nSTATUS=Draining");
+    s->phase = PHASE_DRAINING;
+    openings_stop_listening(&s->openings);
+    for (size_t i = 0; i < processes_count(s); i++)
+        event_del(s->processes[i].again);
+    for (unsigned i = 0; i < s->nworkers; i++)
+        process_stop(&s->processes[WORKERS + i], deadline,
+                     drain + STOP_GRACE_MS);
+    supervisor_stop_next(s);
+}
+
+static void on_stop_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct supervisor *s = arg;
+
+    (void)what;
+    if (s->phase < PHASE_DRAINING) {
+        stop_begin(s);
+        return;
+    }
+    log_warn("stopping_at_once", "signal=%d", (int)number);
+    supervisor_leave(s, 1);
+}
+
+static void on_reload_signal(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    (void)arg;
+    log_warn("reload", "problem=%s",
+             log_quote("reload is not supported yet: restart to take up a new "
+                       "configuration or policy"));
+}
+
+static void on_child(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    processes_reap(arg);
+}
+
+/* --- The start of the daemon --- */
+
+static unsigned workers_wanted(const struct settings *settings)
+{
+    unsigned n = settings->workers;
+    cpu_set_t set;
+
+    /* The cores that we may use, not those there are. */
+    if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0)
+        n = (unsigned)CPU_COUNT(&set);
+    if (n == 0)
+        n = 1;
+    return n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
+}
+
+/* Each connection may need one to its client and one to its model. */
+static void raise_file_limit(const struct settings *settings)
+{
+    rlim_t want = (rlim_t)settings->connections * 2 + 512;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+        return;
+    if (limit.rlim_max < want)
+        log_warn("few_descriptors", "have=%llu want=%llu advice=%s",
+                 (unsigned long long)limit.rlim_max, (unsigned long long)want,
+                 log_quote("raise LimitNOFILE, or lower `connections`"));
+    limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void signal_init(struct supervisor *s, size_t i, int number,
+                        event_callback_fn handler)
+{
+    s->signals[i] = evsignal_new(s->base, number, handler, s);
+    if (s->signals[i] == NULL || event_add(s->signals[i], NULL) != 0)
+        fatal("event", "error=%s", log_quote("out of memory"));
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    notify("WATCHDOG=1");
+}
+
+static void watchdog_init(struct supervisor *s)
+{
+    int64_t ms = notify_watchdog_ms();
+    const struct timeval every = {.tv_sec = (time_t)(ms / 1000),
+                                  .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+    if (ms <= 0)
+        return;
+    s->watchdog = event_new(s->base, -1, EV_PERSIST, on_watchdog, s);
+    if (s->watchdog != NULL)
+        (void)event_add(s->watchdog, &every);
+}
+
+static void events_init(struct supervisor *s)
+{
+    s->base = event_base_new();
+    if (s->base == NULL)
+        fatal("event", "error=%s", log_quote("no event base"));
+    signal(SIGPIPE, SIG_IGN);
+    signal_init(s, 0, SIGTERM, on_stop_signal);
+    signal_init(s, 1, SIGINT, on_stop_signal);
+    signal_init(s, 2, SIGHUP, on_reload_signal);
+    signal_init(s, 3, SIGCHLD, on_child);
+    watchdog_init(s);
+    process_init(s, KEEPER, ROLE_KEEPER);
+    process_init(s, DIALER, ROLE_DIALER);
+    process_init(s, CONTROL, ROLE_CONTROL);
+    for (size_t i = 0; i < s->nworkers; i++)
+        process_init(s, WORKERS + i, ROLE_WORKER);
+}
+
+/* Whoever is left when the loop has ended ends with us, and is waited for, so
+ * that nothing of ours runs when our caller goes on. */
+static void kill_all(struct supervisor *s)
+{
+    for (size_t i = 0; i < processes_count(s); i++) {
+        process_kill(&s->processes[i]);
+        if (s->processes[i].pid > 0)
+            (void)waitpid(s->processes[i].pid, NULL, 0);
+    }
+}
+
+static void hooks(void)
+{
+#ifdef SP_HOOKS
+    if (getenv("SALLYPORT_CLOCK") != NULL)
+        clock_hook_offset(getenv("SALLYPORT_CLOCK"));
+#endif
+}
+
+int supervisor_check(const char *config)
+{
+    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+    struct snapshot s;
+
+    log_open("supervisor", LOG_LEVEL_WARN);
+    if (snapshot_read(config, &report, &s) == 0) {
+        int r = openings_check(s.settings, &report);
+
+        if (r != 0 && report.errors == 0) {
+            fprintf(stderr, "%s: %s\n", config, sp_strerror(r));
+            report.errors++;
+        }
+        snapshot_release(&s);
+    }
+    if (report.errors != 0) {
+        fprintf(stderr, "sallyportd: %u error%s in %s\n", report.errors,
+                report.errors == 1 ? "" : "s", config);
+        return 1;
+    }
+    printf("%s: good\n", config);
+    return 0;
+}
+
+int supervisor_run(const char *config)
+{
+    struct supervisor *s = &supervisor;
+    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+
+    log_open("supervisor", LOG_LEVEL_INFO);
+    hooks();
+    if (snapshot_read(config, &report, &s->snapshot) != 0)
+        return 1;
+    log_open("supervisor", s->snapshot.settings->log_level);
+    s->started = clock_wall_ms();
+    s->nworkers = workers_wanted(s->snapshot.settings);
+    raise_file_limit(s->snapshot.settings);
+    if (openings_open(&s->openings, s->snapshot.settings, s->nworkers,
+                      &report) != 0) {
+        snapshot_release(&s->snapshot);
+        return 1;
+    }
+    events_init(s);
+    for (size_t i = 0; i < processes_count(s); i++)
+        process_begin(&s->processes[i]);
+    if (event_base_dispatch(s->base) < 0)
+        s->exit_status = 1;
+    kill_all(s);
+    openings_close(&s->openings);
+    snapshot_release(&s->snapshot);
+    log_info("stopped", "exit=%d", s->exit_status);
+    return s->exit_status;
+}
