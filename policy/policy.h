@@ -14,10 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "lib/error.h"
 #include "lib/limits.h"
+#include "lib/report.h"
 #include "policy/route.h"
 
 enum party_kind {
@@ -27,6 +27,9 @@ enum party_kind {
     PARTY_TRUSTED_PARTNER,
     PARTY_AUDITOR
 };
+
+/* Whether others may use a model while governments still may or will. */
+enum policy_sequence { SEQUENCE_GOVERNMENT_FIRST, SEQUENCE_CONCURRENT };
 
 enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 
@@ -50,6 +53,9 @@ struct policy_model {
     char *credential;            /* name in sallyport.yaml, or NULL */
     uint32_t apis;               /* bit per enum route that its `apis` allow */
     char *build;                 /* or NULL */
+    int64_t release;             /* ms UTC; windows of the model end there at the
+                                    latest (`closes` has it applied). INT64_MAX:
+                                    none set */
 };
 
 struct policy_party {
@@ -76,10 +82,11 @@ struct policy_terms {
     uint32_t uses;               /* bit per enum route */
     int64_t request_bytes;       /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
     int64_t request_ms;          /* longest duration of one request */
-    int64_t window_requests;     /* per window, all people together */
-    int64_t person_requests;     /* per window and person */
-    int64_t person_concurrent;
-    int64_t person_requests_per_minute;
+    int64_t window_requests;     /* under these terms in one window, all people
+                                    together */
+    int64_t person_requests;     /* the same, of one person */
+    int64_t person_concurrent;   /* of one person, whatever the window */
+    int64_t person_requests_per_minute; /* the same */
 };
 
 struct policy_window {
@@ -99,6 +106,7 @@ struct policy {
     uint8_t replaces[32];
     char *basis;                 /* "voluntary" … or NULL */
     char *developer;
+    enum policy_sequence sequence;
     struct policy_model *models;
     size_t nmodels;
     struct policy_party *parties;
@@ -115,14 +123,6 @@ struct policy {
  * SP_ENOENT …; they must live until policy_parse() returns. */
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
-
-/* Where problems are told, one line each: `file:line:column: what is wrong:
- * what is expected`. */
-struct report {
-    FILE *out;           /* may be NULL: only count */
-    unsigned errors;
-    unsigned limit;      /* after so many errors the rest is not printed */
-};
 
 /* Parses and validates. `name` is the file's name in messages. 0 with *p, or
  * SP_EINVAL with at least one error reported, or SP_ENOMEM. The referenced
@@ -143,5 +143,9 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
                                             enum route route);
 
 const char *party_kind_text(enum party_kind kind);
+const char *person_kind_text(enum person_kind kind);
+
+/* Whether a policy's sequence holds parties of this kind back. */
+bool party_kind_waits(enum party_kind kind);
 
 #endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sallyport.yaml to settings. Runs in the supervisor and the command for an
+ * operator's file, and in every role again on the same bytes.
+ */
+#include "policy/settings.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/schemas.h"
+
+struct build {
+    struct document *d;
+    struct report *report;
+    struct settings *s;
+    bool no_memory;
+};
+
+static char *take_text(struct build *b, const struct node *n, const char *key)
+{
+    const struct node *m = node_member(n, key);
+    char *text;
+
+    if (m == NULL || m->bad || m->kind != NODE_SCALAR)
+        return NULL;
+    text = strdup(m->text);
+    if (text == NULL)
+        b->no_memory = true;
+    return text;
+}
+
+static int64_t take_number(const struct node *n, const char *key)
+{
+    const struct node *m = node_member(n, key);
+
+    return m == NULL || m->bad ? 0 : m->number;
+}
+
+/* "ADDRESS:PORT" with an address in numbers, so that where the gateway
+ * listens depends on nobody's name service. */
+static bool listen_is_good(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    uint8_t address[16];
+    char host[64];
+    size_t length;
+    long port;
+    char *end;
+
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9')
+        return false;
+    port = strtol(colon + 1, &end, 10);
+    length = (size_t)(colon - text);
+    if (*end != 0 || port > UINT16_MAX || (colon[1] == '0' && colon[2] != 0) ||
+        length >= sizeof host)
+        return false;
+    memcpy(host, text, length);
+    host[length] = 0;
+    if (host[0] != '[')
+        return inet_pton(AF_INET, host, address) == 1;
+    if (host[length - 1] != ']')
+        return false;
+    host[length - 1] = 0;
+    return inet_pton(AF_INET6, host + 1, address) == 1;
+}
+
+static void credentials_build(struct build *b, const struct node *map)
+{
+    struct settings *s = b->s;
+
+    if (map == NULL || map->kind != NODE_MAP)
+        return;
+    s->credentials = calloc(map->count + 1, sizeof *s->credentials);
+    if (s->credentials == NULL) {
+        b->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < map->count; i++) {
+        struct settings_credential *c = &s->credentials[s->ncredentials++];
+
+        c->name = strdup(map->items[i]->key);
+        if (c->name == NULL)
+            b->no_memory = true;
+        c->file = take_text(b, map->items[i], "file");
+        c->header = take_text(b, map->items[i], "header");
+    }
+}
+
+static void paths_build(struct build *b, const struct node *root)
+{
+    const struct node *server = node_member(root, "server");
+    const struct node *ledger = node_member(root, "ledger");
+    struct settings *s = b->s;
+
+    s->policy = take_text(b, root, "policy");
+    s->server_certificate = take_text(b, server, "certificate");
+    s->server_key = take_text(b, server, "key");
+    s->authority = take_text(b, root, "authority");
+    s->ledger = take_text(b, ledger, "folder");
+    s->ledger_key = take_text(b, ledger, "key");
+    s->control = take_text(b, root, "control");
+    s->origin = take_text(b, ledger, "origin");
+    if (s->origin == NULL && s->deployment != NULL &&
+        asprintf(&s->origin, "%s.sallyport/ledger", s->deployment) < 0) {
+        s->origin = NULL;
+        b->no_memory = true;
+    }
+}
+
+static void numbers_build(struct build *b, const struct node *root)
+{
+    const struct node *timeouts = node_member(root, "timeouts");
+    struct settings *s = b->s;
+
+    s->workers = (unsigned)take_number(root, "workers");
+    s->log_level = (enum log_level)take_number(root, "log");
+    s->checkpoint_ms = take_number(node_member(root, "ledger"), "checkpoint");
+    s->clock_settle_ms = take_number(node_member(root, "clock"), "settle");
+    s->connections =
+        (unsigned)take_number(node_member(root, "limits"), "connections");
+    s->drain_ms = take_number(timeouts, "drain");
+    s->handshake_ms = take_number(timeouts, "handshake");
+    s->head_ms = take_number(timeouts, "head");
+    s->keepalive_ms = take_number(timeouts, "keepalive");
+    s->write_idle_ms = take_number(timeouts, "write_idle");
+    s->connect_ms = take_number(timeouts, "connect");
+    s->first_byte_ms = take_number(timeouts, "first_byte");
+    s->answer_idle_ms = take_number(timeouts, "answer_idle");
+}
+
+/* What the tables cannot say. */
+static void settings_check(struct build *b, const struct node *root)
+{
+    const struct settings *s = b->s;
+    const struct node *ledger = node_member(root, "ledger");
+
+    if (s->deployment != NULL &&
+        (strlen(s->deployment) > 63 || strpbrk(s->deployment, "._") != NULL))
+        document_error(b->d, b->report, node_member(root, "deployment"),
+                       "bad deployment \"%s\": expected at most 63 of a-z, 0-9 "
+                       "and '-'",
+                       s->deployment);
+    if (s->listen != NULL && !listen_is_good(s->listen))
+        document_error(b->d, b->report, node_member(root, "listen"),
+                       "bad listen \"%s\": expected an address and a port, "
+                       "such as 127.0.0.1:8443 or [::1]:8443",
+                       s->listen);
+    /* A signed note's key name: no white space, no plus sign (C2SP). */
+    if (s->origin != NULL && strpbrk(s->origin, " +") != NULL)
+        document_error(b->d, b->report, node_member(ledger, "origin"),
+                       "bad origin \"%s\": expected a name without spaces and "
+                       "plus signs",
+                       s->origin);
+}
+
+int settings_parse(const char *name, const char *yaml, size_t length,
+                   const char *folder, struct report *report,
+                   struct settings **s)
+{
+    struct build b = {.report = report};
+    unsigned before = report->errors;
+    int r;
+
+    *s = NULL;
+    r = document_parse(name, yaml, length, LIMIT_POLICY_BYTES, report, &b.d);
+    if (r == SP_ENOMEM || b.d->root == NULL)
+        goto out;
+    if ((r = schema_check(b.d, settings_schema, report)) == SP_ENOMEM)
+        goto out;
+    r = SP_ENOMEM;
+    if ((b.s = calloc(1, sizeof *b.s)) == NULL ||
+        (b.s->folder = strdup(folder)) == NULL)
+        goto out;
+    b.s->deployment = take_text(&b, b.d->root, "deployment");
+    b.s->listen = take_text(&b, b.d->root, "listen");
+    paths_build(&b, b.d->root);
+    numbers_build(&b, b.d->root);
+    credentials_build(&b, node_member(b.d->root, "credentials"));
+    if (b.no_memory)
+        goto out;
+    settings_check(&b, b.d->root);
+    r = report->errors == before ? 0 : SP_EINVAL;
+    if (r == 0) {
+        *s = b.s;
+        b.s = NULL;
+    }
+out:
+    settings_free(b.s);
+    document_free(b.d);
+    return r;
+}
+
+void settings_free(struct settings *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->ncredentials; i++) {
+        free(s->credentials[i].name);
+        free(s->credentials[i].file);
+        free(s->credentials[i].header);
+    }
+    free(s->credentials);
+    free(s->folder);
+    free(s->deployment);
+    free(s->listen);
+    free(s->policy);
+    free(s->server_certificate);
+    free(s->server_key);
+    free(s->authority);
+    free(s->ledger);
+    free(s->ledger_key);
+    free(s->origin);
+    free(s->control);
+    free(s);
+}
+
+char *settings_path(const struct settings *s, const char *path)
+{
+    char *joined;
+
+    if (path[0] == '/' || s->folder[0] == 0)
+        return strdup(path);
+    if (asprintf(&joined, "%s/%s", s->folder, path) < 0)
+        return NULL;
+    return joined;
+}

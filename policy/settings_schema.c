@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The language of sallyport.yaml as tables, and the heads of both references.
+ */
+#include "lib/limits.h"
+#include "policy/schemas.h"
+
+#define END                                                                    \
+    {                                                                          \
+        .name = NULL                                                           \
+    }
+
+/* Limits as the text of a default, so that there is one number for both. */
+#define TEXT_OF(x)    #x
+#define MS_OF(name)   TEXT_OF_MS(name)
+#define TEXT_OF_MS(x) TEXT_OF(x) "ms"
+
+static const char *const automatic[] = {"auto", NULL};
+static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const headers[] = {"authorization", "x-api-key", NULL};
+
+static const struct schema_field server[] = {
+    {.name = "certificate",
+     .type = SCHEMA_PATH,
+     .fallback = "keys/server.crt",
+     .help = "PEM file of the server's certificate, its chain behind it."},
+    {.name = "key",
+     .type = SCHEMA_PATH,
+     .fallback = "keys/server.key",
+     .help = "PEM file of its private key."},
+    END,
+};
+
+static const struct schema_field ledger[] = {
+    {.name = "folder",
+     .type = SCHEMA_PATH,
+     .fallback = "ledger",
+     .help = "Where the ledger is kept."},
+    {.name = "key",
+     .type = SCHEMA_PATH,
+     .fallback = "keys/ledger.key",
+     .help = "The key that signs checkpoints."},
+    {.name = "origin",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 128,
+     .help = "The ledger's name. Without it: `<deployment>.sallyport/ledger`."},
+    {.name = "checkpoint",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 1000,
+     .fallback = "200ms",
+     .help = "The shortest time between two signed checkpoints."},
+    END,
+};
+
+static const struct schema_field clock_fields[] = {
+    {.name = "settle",
+     .type = SCHEMA_DURATION,
+     .max = 3600000,
+     .fallback = "60s",
+     .help = "After a step forward of a clock that is not synchronised, no "
+             "window opens for so long."},
+    END,
+};
+
+static const struct schema_field limits[] = {
+    {.name = "connections",
+     .type = SCHEMA_COUNT,
+     .min = 16,
+     .max = LIMIT_CONNECTIONS,
+     .fallback = "4096",
+     .help = "Clients' connections of one worker."},
+    END,
+};
+
+#define TIMEOUT(field, limit, text)                                            \
+    {                                                                          \
+        .name = field, .type = SCHEMA_DURATION, .min = 100, .max = limit,      \
+        .fallback = MS_OF(limit), .help = text                                 \
+    }
+
+static const struct schema_field timeouts[] = {
+    TIMEOUT("handshake", LIMIT_HANDSHAKE_MS, "For the TLS handshake."),
+    TIMEOUT("head", LIMIT_HEAD_MS, "For a request's head, once it began."),
+    TIMEOUT("keepalive", LIMIT_KEEPALIVE_MS, "An idle connection's."),
+    TIMEOUT("write_idle", LIMIT_WRITE_IDLE_MS,
+            "A client that reads nothing at all."),
+    TIMEOUT("connect", LIMIT_CONNECT_MS, "For connecting to an endpoint."),
+    TIMEOUT("first_byte", LIMIT_FIRST_BYTE_MS,
+            "For the first byte of a model's answer."),
+    TIMEOUT("answer_idle", LIMIT_ANSWER_IDLE_MS,
+            "Between two bytes of a model's answer."),
+    TIMEOUT("drain", LIMIT_DRAIN_MS,
+            "From the order to stop until open requests are cut."),
+    END,
+};
+
+static const struct schema_field credential_fields[] = {
+    {.name = "file",
+     .type = SCHEMA_PATH,
+     .flags = SCHEMA_REQUIRED,
+     .help = "A file of one line: the secret."},
+    {.name = "header",
+     .type = SCHEMA_CHOICE,
+     .words = headers,
+     .fallback = "authorization",
+     .help = "The header that carries it; in `authorization` as "
+             "`Bearer <secret>`."},
+    END,
+};
+
+static const struct schema_field credential[] = {
+    {.name = "credential", .type = SCHEMA_RECORD, .fields = credential_fields},
+    END,
+};
+
+const struct schema_field settings_schema[] = {
+    {.name = "deployment",
+     .type = SCHEMA_NAME,
+     .flags = SCHEMA_REQUIRED,
+     .help = "The deployment's id, in certificates and in the ledger's name: "
+             "at most 63 of a-z, 0-9 and '-'."},
+    {.name = "listen",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 64,
+     .fallback = "127.0.0.1:8443",
+     .help = "Address and port for clients: `127.0.0.1:8443`, `[::1]:8443`. "
+             "Port 0: any free one."},
+    {.name = "workers",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = LIMIT_WORKERS,
+     .words = automatic,
+     .fallback = "auto",
+     .help = "Worker processes; `auto`: one a core."},
+    {.name = "policy",
+     .type = SCHEMA_PATH,
+     .fallback = "policy.yaml",
+     .help = "The policy."},
+    {.name = "server",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = server,
+     .help = "What the gateway shows to clients."},
+    {.name = "authority",
+     .type = SCHEMA_PATH,
+     .fallback = "ca/ca.crt",
+     .help = "PEM file of the deployment's own authority: what `anchors: ca` "
+             "in a policy means."},
+    {.name = "ledger",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = ledger,
+     .help = "The ledger."},
+    {.name = "control",
+     .type = SCHEMA_PATH,
+     .fallback = "control.sock",
+     .help = "The socket for the operators' command."},
+    {.name = "log",
+     .type = SCHEMA_CHOICE,
+     .words = levels,
+     .fallback = "info",
+     .help = "The lowest level that is logged."},
+    {.name = "clock",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = clock_fields,
+     .help = "The clock."},
+    {.name = "limits",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = limits,
+     .help = "What may be open at the same time."},
+    {.name = "timeouts",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = timeouts,
+     .help = "How long things may take; all can be lowered, none raised."},
+    {.name = "credentials",
+     .type = SCHEMA_MAP,
+     .max = 64,
+     .key = SCHEMA_NAME,
+     .fields = credential,
+     .help = "Secrets for the models' endpoints, by the names that the policy "
+             "uses."},
+    END,
+};
+
+#define GENERATED                                                              \
+    "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"                           \
+    "<!-- Written by `sallyport check --reference %s`; a test holds it to "    \
+    "the "                                                                     \
+    "program. -->\n"
+
+int policy_reference(FILE *out)
+{
+    fprintf(out, GENERATED, "policy");
+    fprintf(out,
+            "# Reference of policy.yaml\n\n"
+            "Everything that is not named here is an error, and so is a field "
+            "that is not yet\nsupported. docs/policy.md says what it all "
+            "means.\n");
+    return schema_reference(out, policy_schema);
+}
+
+int settings_reference(FILE *out)
+{
+    fprintf(out, GENERATED, "settings");
+    fprintf(out,
+            "# Reference of sallyport.yaml\n\n"
+            "How the daemon runs. It can make the gateway stricter or move it, "
+            "never wider: what\nwidens access is in the policy. Relative paths "
+            "start at the file's own folder.\n");
+    return schema_reference(out, settings_schema);
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Wrong policies and settings: what of the right one is replaced by what, and
+ * every line that must then be said.
+ */
+#ifndef SP_TESTS_POLICY_WRONG_H
+#define SP_TESTS_POLICY_WRONG_H
+
+struct wrong {
+    const char *find, *replace, *said;
+};
+
+static const struct wrong wrong_policies[] = {
+    {"policy: 1", "policy: 2",
+     "policy.yaml:1:9: bad policy \"2\": expected 1\n"},
+    {"policy: 1\n", "", "policy.yaml:1:1: \"policy\" is missing: expected 1\n"},
+    {"serial: 7", "serial: 0",
+     "policy.yaml:2:9: bad serial \"0\": expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: seven",
+     "policy.yaml:2:9: bad serial \"seven\": expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: 07",
+     "policy.yaml:2:9: bad serial \"07\": expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: 4294967296",
+     "policy.yaml:2:9: bad serial \"4294967296\": expected a whole number from "
+     "1 to 4294967295\n"},
+    {"serial: 7", "serial: 99999999999999999999k",
+     "policy.yaml:2:9: bad serial \"99999999999999999999k\": expected a whole "
+     "number from 1 to 4294967295\n"},
+    {"serial: 7", "serial:",
+     "policy.yaml:2:8: bad serial \"\": expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: ~",
+     "policy.yaml:2:9: bad serial \"~\": expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: [7]",
+     "policy.yaml:2:9: \"serial\" is a list: expected a whole number from 1 to "
+     "4294967295\n"},
+    {"serial: 7", "serial: 7\nserial: 8",
+     "policy.yaml:3:1: duplicate key \"serial\": expected it once, it is in "
+     "line 2\n"},
+    {"serial: 7", "serail: 7",
+     "policy.yaml:2:1: unknown key \"serail\": did you mean \"serial\"?\n"
+     "policy.yaml:1:1: \"serial\" is missing: expected a whole number from 1 "
+     "to 4294967295\n"},
+    {"serial: 7", "serial: 7\ncolour: red",
+     "policy.yaml:3:1: unknown key \"colour\": expected one of policy, serial, "
+     "replaces, basis, developer, sequence, models, parties, terms, windows\n"},
+    {"serial: 7", "serial: &a 7",
+     "policy.yaml:2:9: an anchor (&): expected a plain value\n"},
+    {"serial: 7", "serial: !!int 7",
+     "policy.yaml:2:9: a tag (!): expected a plain value\n"},
+    {"serial: 7", "serial: *a",
+     "policy.yaml:2:9: an alias (*): expected the value itself\n"},
+    {"serial: 7", "serial: 7\n<<: {a: 1}",
+     "policy.yaml:3:1: a merge key (<<): expected the fields themselves\n"
+     "policy.yaml:3:1: unknown key \"<<\": expected one of policy, serial, "
+     "replaces, basis, developer, sequence, models, parties, terms, windows\n"},
+    {"serial: 7", "serial: 7\n? [a, b]\n: c",
+     "policy.yaml:3:3: a key that is not a plain word: expected key: value\n"},
+    {"serial: 7", "%YAML 1.1\n---\nserial: 7",
+     "policy.yaml:2:1: a directive (%): expected none\n"
+     "policy.yaml:2:1: a second document: expected one a file\n"},
+    {"policy: 1", "--- \npolicy: 1\n---\n",
+     "policy.yaml:3:1: a second document: expected one a file\n"},
+    {"serial: 7", "serial: 7\nreplaces: abcd",
+     "policy.yaml:3:11: bad replaces \"abcd\": expected 64 hexadecimal "
+     "digits\n"},
+    {"basis: voluntary", "basis: volontary",
+     "policy.yaml:3:8: bad basis \"volontary\": did you mean \"voluntary\"?\n"},
+    {"developer: Acme AI, Inc.", "developer: Acme\\x\377",
+     "policy.yaml:4:18: byte 0xff is not UTF-8: expected a text file\n"},
+    {"developer: Acme AI, Inc.", "developer: Acme\342\200\256IA",
+     "policy.yaml:4:16: character U+202E: expected visible text\n"},
+    {"developer: Acme AI, Inc.", "developer: \"Acme\\nAI\"",
+     "policy.yaml:4:12: a line break or an invisible character in a value: "
+     "expected visible text on one line\n"},
+    {"developer: Acme AI, Inc.", "developer: \"Acme\\0AI\"",
+     "policy.yaml:4:12: a line break or an invisible character in a value: "
+     "expected visible text on one line\n"},
+    {"developer: Acme AI, Inc.", "developer: {a: 1}",
+     "policy.yaml:4:12: \"developer\" is a mapping: expected a text with a "
+     "length from 1 to 128\n"},
+    {"developer: Acme AI, Inc.",
+     "developer: "
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+     "policy.yaml:4:12: bad developer "
+     "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\": "
+     "expected a text with a length from 1 to 128\n"},
+    {"developer: Acme AI, Inc.", "developer: Acme: AI",
+     "policy.yaml:4:16: not YAML (mapping values are not allowed in this "
+     "context): expected key: value\n"},
+    {"developer: Acme AI, Inc.", "developer: \"Acme",
+     "policy.yaml:8:20: not YAML (did not find expected key): expected key: "
+     "value\n"},
+    {"developer: Acme AI, Inc.", "developer: A\n\tb: c",
+     "policy.yaml:5:1: not YAML (found a tab character that violates "
+     "indentation): expected key: value\n"},
+    {"developer: Acme AI, Inc.", "sequence: first",
+     "policy.yaml:4:11: bad sequence \"first\": expected government-first or "
+     "concurrent\n"},
+    {"developer: Acme AI, Inc.", "documents: {a: b}",
+     "policy.yaml:4:1: \"documents\" is not yet supported: expected it to be "
+     "left out\n"},
+    {"  orion:\n", "  -orion:\n",
+     "policy.yaml:6:3: bad name \"-orion\": expected a name of at most 128 of "
+     "A-Z, a-z, 0-9, '.', '_', ':', '-' that begins with a letter or digit\n"
+     "policy.yaml:40:12: no model \"orion\": did you mean \"-orion\"?\n"
+     "policy.yaml:45:12: no model \"orion\": did you mean \"-orion\"?\n"},
+    {"  orion:\n", "  'orion/7':\n",
+     "policy.yaml:6:3: bad name \"orion/7\": expected a name of at most 128 of "
+     "A-Z, a-z, 0-9, '.', '_', ':', '-' that begins with a letter or digit\n"
+     "policy.yaml:40:12: no model \"orion\": did you mean \"orion/7\"?\n"
+     "policy.yaml:45:12: no model \"orion\": did you mean \"orion/7\"?\n"},
+    {"https://10.1.2.3:8443/v2/", "ftp://10.1.2.3",
+     "policy.yaml:8:19: bad endpoint \"ftp://10.1.2.3\": expected "
+     "https://HOST[:PORT][/PREFIX], http:// to loopback or a private address, "
+     "or unix:/PATH\n"},
+    {"https://10.1.2.3:8443/v2/", "https://user@lab.example",
+     "policy.yaml:8:19: bad endpoint \"https://user@lab.example\": expected a "
+     "host name, an IPv4 address or an IPv6 address in brackets\n"},
+    {"https://10.1.2.3:8443/v2/", "https://lab.example:0",
+     "policy.yaml:8:19: bad endpoint \"https://lab.example:0\": expected a "
+     "port from 1 to 65535\n"},
+    {"https://10.1.2.3:8443/v2/", "https://lab.example:65536",
+     "policy.yaml:8:19: bad endpoint \"https://lab.example:65536\": expected a "
+     "port from 1 to 65535\n"},
+    {"https://10.1.2.3:8443/v2/", "https://lab.example/a?b=c",
+     "policy.yaml:8:19: bad endpoint \"https://lab.example/a?b=c\": expected a "
+     "path prefix of letters, digits, '.', '_', '-' and single slashes\n"},
+    {"https://10.1.2.3:8443/v2/", "https://lab.example/../a",
+     "policy.yaml:8:19: bad endpoint \"https://lab.example/../a\": expected a "
+     "path prefix of letters, digits, '.', '_', '-' and single slashes\n"},
+    {"https://10.1.2.3:8443/v2/", "https://0x7f000001",
+     "policy.yaml:8:19: bad endpoint \"https://0x7f000001\": expected a host "
+     "name, an IPv4 address or an IPv6 address in brackets\n"},
+    {"https://10.1.2.3:8443/v2/", "https://10.1",
+     "policy.yaml:8:19: bad endpoint \"https://10.1\": expected a host name, "
+     "an IPv4 address or an IPv6 address in brackets\n"},
+    {"https://10.1.2.3:8443/v2/", "https://[::1",
+     "policy.yaml:8:19: bad endpoint \"https://[::1\": expected a host name, "
+     "an IPv4 address or an IPv6 address in brackets\n"},
+    {"https://10.1.2.3:8443/v2/", "http://8.8.8.8:80",
+     "policy.yaml:8:19: bad endpoint \"http://8.8.8.8:80\": expected https:// "
+     "for a host that is not loopback or in a private network\n"},
+    {"https://10.1.2.3:8443/v2/", "http://172.32.0.1",
+     "policy.yaml:8:19: bad endpoint \"http://172.32.0.1\": expected https:// "
+     "for a host that is not loopback or in a private network\n"},
+    {"https://10.1.2.3:8443/v2/", "http://lab.example",
+     "policy.yaml:8:19: bad endpoint \"http://lab.example\": expected https:// "
+     "for a host that is not loopback or in a private network\n"},
+    {"https://10.1.2.3:8443/v2/", "http://[2001:db8::1]:80",
+     "policy.yaml:8:19: bad endpoint \"http://[2001:db8::1]:80\": expected "
+     "https:// for a host that is not loopback or in a private network\n"},
+    {"unix:/run/m", "unix:run/m",
+     "policy.yaml:8:48: bad endpoint \"unix:run/m\": expected unix: with an "
+     "absolute path of at most 107 bytes\n"},
+    {"      ca: trust/lab.pem\n", "",
+     "policy.yaml:8:19: endpoint \"https://10.1.2.3:8443/v2/\" without \"ca\": "
+     "expected the file of its authority beside it\n"},
+    {"trust/lab.pem", "../lab.pem",
+     "policy.yaml:9:11: bad ca \"../lab.pem\": expected the path of a file, "
+     "without '..'\n"},
+    {"trust/lab.pem", "trust/missing.pem",
+     "policy.yaml:9:11: file \"trust/missing.pem\": not found: expected a PEM "
+     "file\n"},
+    {"endpoints: [\"https://10.1.2.3:8443/v2/\", \"unix:/run/m\"]",
+     "endpoints: []",
+     "policy.yaml:8:18: \"endpoints\" has 0 members: expected at least 1\n"},
+    {"endpoints: [\"https://10.1.2.3:8443/v2/\", \"unix:/run/m\"]",
+     "endpoint: https://10.1.2.3",
+     "policy.yaml:8:7: unknown key \"endpoint\": did you mean \"endpoints\"?\n"
+     "policy.yaml:8:7: \"endpoints\" is missing: expected a list\n"},
+    {"apis: [openai.chat,", "apis: [openai.chatt,",
+     "policy.yaml:12:12: bad api \"openai.chatt\": did you mean "
+     "\"openai.chat\"?\n"
+     "policy.yaml:48:13: terms \"plain\" have no use that model \"orion\" "
+     "offers: expected one of its \"apis\"\n"},
+    {"build: orion/7.3.1", "release: 2026-11-01T00:00:00Z",
+     "policy.yaml:41:12: the window opens when model \"orion\" is released or "
+     "later: expected a time before its \"release\"\n"
+     "policy.yaml:46:12: the window opens when model \"orion\" is released or "
+     "later: expected a time before its \"release\"\n"},
+    {"build: orion/7.3.1", "release: tomorrow",
+     "policy.yaml:13:14: bad release \"tomorrow\": expected a time in UTC, "
+     "such as 2026-11-20T00:00:00Z\n"},
+    {"kind: government", "kind: goverment",
+     "policy.yaml:16:11: bad kind \"goverment\": did you mean "
+     "\"government\"?\n"},
+    {"    kind: government\n", "",
+     "policy.yaml:16:5: \"kind\" is missing: expected government, state-local, "
+     "critical-infrastructure, trusted-partner or auditor\n"},
+    {"    kind: government", "    kind: auditor",
+     "policy.yaml:39:12: \"caisi\" is an auditor: expected a party of another "
+     "kind, auditors use no model\n"},
+    {"    anchors: ca\n", "    anchors: trust/none.pem\n",
+     "policy.yaml:17:14: file \"trust/none.pem\": not found: expected a PEM "
+     "file\n"},
+    {"eva: {san", "Eva: {san",
+     "policy.yaml:19:7: bad name \"Eva\": expected a name of at most 64 of "
+     "a-z, 0-9, '.', '_', '-' that begins with a letter or digit\n"
+     "policy.yaml:20:118: the custodian is not a human of this party: expected "
+     "a name of \"people\" with kind human\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}", "eva: {}",
+     "policy.yaml:19:7: person \"eva\" has no match: expected one of "
+     "issuer_subject, spki_sha256, san_uri\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "eva: {san_uri: \"sallyport://sp/caisi/eva\", issuer_subject: \"CN=a | "
+     "CN=b\"}",
+     "policy.yaml:19:7: person \"eva\" has more than one match: expected one "
+     "of issuer_subject, spki_sha256, san_uri\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "eva: {san_uri: \"sallyport:eva\"}",
+     "policy.yaml:19:22: bad URI: expected a URI such as "
+     "sallyport://DEPLOYMENT/PARTY/PERSON\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "eva: {san_uri: \"sallyport://sp/caisi eva\"}",
+     "policy.yaml:19:22: bad URI: expected a URI such as "
+     "sallyport://DEPLOYMENT/PARTY/PERSON\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "policy.yaml:25:22: another person has this URI: expected one that is "
+     "nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {spki_sha256: "
+     "AA01bb02cc03dd04ee05ff0600070008aa01bb02cc03dd04ee05ff0600070008}",
+     "policy.yaml:25:26: another person has this key: expected one that is "
+     "nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_subject: \"CN=Ann\"}",
+     "policy.yaml:25:29: bad names: expected \"SUBJECT | ISSUER\", such as "
+     "\"CN=Ann,O=Lab | CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_subject: \"CN=Ann | CN=CA\"}\n      bob: {issuer_subject: "
+     "\"CN=Ann | CN=CA\"}",
+     "policy.yaml:26:29: another person of this party has these names: "
+     "expected ones that are nobody else's\n"},
+    {", custodian: eva}", "}",
+     "policy.yaml:20:98: a service without a custodian: expected \"custodian\" "
+     "beside it\n"},
+    {", custodian: eva}", ", custodian: bot}",
+     "policy.yaml:20:118: the custodian is not a human of this party: expected "
+     "a name of \"people\" with kind human\n"},
+    {", custodian: eva}", ", custodian: ann}",
+     "policy.yaml:20:118: the custodian is not a human of this party: expected "
+     "a name of \"people\" with kind human\n"},
+    {"kind: service, custodian: eva", "custodian: eva",
+     "policy.yaml:20:103: a human with a custodian: expected it for services "
+     "only\n"},
+    {"    people:\n      ann: ", "    members:\n      ann: ",
+     "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
+     "anchors, intermediates, people\n"
+     "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
+    {"uses: [chat.completions, messages, models]",
+     "uses: [chat.completion, messages]",
+     "policy.yaml:28:12: bad use \"chat.completion\": did you mean "
+     "\"chat.completions\"?\n"},
+    {"uses: [completions]", "uses: [completions, messages]",
+     "policy.yaml:43:25: use \"messages\" is in two terms of the window: "
+     "expected in one\n"},
+    {"extends: evaluation", "extends: plain2",
+     "policy.yaml:34:14: no terms \"plain2\": expected terms of this policy\n"},
+    {"  plain: {}", "  plain: {extends: likelihood}",
+     "policy.yaml:37:20: terms \"likelihood\" extend others themselves: "
+     "expected one level\n"},
+    {"  plain: {}", "  plain: {}\n  spare: {}",
+     "policy.yaml:38:3: no window uses terms \"spare\": expected a window with "
+     "them, or none\n"},
+    {"  plain: {}", "  plain: {uses: [responses]}",
+     "policy.yaml:48:13: terms \"plain\" have no use that model \"orion\" "
+     "offers: expected one of its \"apis\"\n"},
+    {"  plain: {}", "  plain: {nda: x}",
+     "policy.yaml:37:11: \"nda\" is not yet supported: expected it to be left "
+     "out\n"},
+    {"  plain: {}", "  plain: []",
+     "policy.yaml:37:10: \"terms\" is a list: expected a mapping of fields\n"},
+    {"concurrent: 3", "concurrent: 0",
+     "policy.yaml:31:44: bad concurrent \"0\": expected a whole number from 1 "
+     "to 16384\n"},
+    {"concurrent: 3", "concurrent: -3",
+     "policy.yaml:31:44: bad concurrent \"-3\": expected a whole number from 1 "
+     "to 16384\n"},
+    {"concurrent: 3", "concurrent: 3.5",
+     "policy.yaml:31:44: bad concurrent \"3.5\": expected a whole number from "
+     "1 to 16384\n"},
+    {"bytes: 1MiB", "bytes: 33MiB",
+     "policy.yaml:32:24: bad bytes \"33MiB\": expected a size in bytes, such "
+     "as 16MiB, from 1 to 32MiB\n"},
+    {"bytes: 1MiB", "bytes: 1MB",
+     "policy.yaml:32:24: bad bytes \"1MB\": expected a size in bytes, such as "
+     "16MiB, from 1 to 32MiB\n"},
+    {"seconds: 90", "seconds: 0",
+     "policy.yaml:32:39: bad seconds \"0\": expected seconds, or a duration "
+     "such as 90m, from 1s to 1d\n"},
+    {"seconds: 90", "seconds: 25h",
+     "policy.yaml:32:39: bad seconds \"25h\": expected seconds, or a duration "
+     "such as 90m, from 1s to 1d\n"},
+    {"requests: 5M", "requests: 5M, tokens: 3",
+     "policy.yaml:30:30: \"tokens\" is not yet supported: expected it to be "
+     "left out\n"},
+    {"- party: caisi", "- party: caissi",
+     "policy.yaml:39:12: no party \"caissi\": did you mean \"caisi\"?\n"},
+    {"- party: hospital", "- party: clinic",
+     "policy.yaml:44:12: no party \"clinic\": expected one that this policy "
+     "defines\n"},
+    {"model: orion\n    opens: 2026-11-01",
+     "model: orian\n    opens: 2026-11-01",
+     "policy.yaml:40:12: no model \"orian\": did you mean \"orion\"?\n"},
+    {"terms: [plain]", "terms: [plane]",
+     "policy.yaml:48:13: no terms \"plane\": did you mean \"plain\"?\n"},
+    {"terms: [plain]", "terms: []",
+     "policy.yaml:48:12: \"terms\" has 0 members: expected at least 1\n"},
+    {"terms: [plain]", "terms: plain",
+     "policy.yaml:48:12: \"terms\" is a single value: expected a list\n"},
+    {"terms: [plain]", "terms: [plain]\n    phase: a",
+     "policy.yaml:49:5: \"phase\" is not yet supported: expected it to be left "
+     "out\n"},
+    {"lasts: 10d", "lasts: 31d",
+     "policy.yaml:42:12: bad lasts \"31d\": expected a duration, such as 12h "
+     "or 30d, from 1s to 30d\n"},
+    {"lasts: 10d", "lasts: 0s",
+     "policy.yaml:42:12: bad lasts \"0s\": expected a duration, such as 12h or "
+     "30d, from 1s to 30d\n"},
+    {"lasts: 10d", "lasts: ten days",
+     "policy.yaml:42:12: bad lasts \"ten days\": expected a duration, such as "
+     "12h or 30d, from 1s to 30d\n"},
+    {"    lasts: 10d\n", "",
+     "policy.yaml:39:5: the window has neither \"lasts\" nor \"closes\": "
+     "expected exactly one of them\n"},
+    {"lasts: 10d", "lasts: 10d\n    closes: 2026-11-05T00:00:00Z",
+     "policy.yaml:39:5: the window has both \"lasts\" and \"closes\": expected "
+     "exactly one of them\n"},
+    {"closes: 2026-11-20T12:00:00Z", "closes: 2026-11-11T00:00:00Z",
+     "policy.yaml:47:13: the window closes at or before it opens: expected a "
+     "time after \"opens\"\n"},
+    {"closes: 2026-11-20T12:00:00Z", "closes: 2026-12-11T00:00:01Z",
+     "policy.yaml:47:13: the window is longer than 30 days: expected a time at "
+     "most 30d after \"opens\"\n"},
+    {"closes: 2026-11-20T12:00:00Z", "closes: 2026-11-20 12:00:00",
+     "policy.yaml:47:13: bad closes \"2026-11-20 12:00:00\": expected a time "
+     "in UTC, such as 2026-11-20T00:00:00Z\n"},
+    {"closes: 2026-11-20T12:00:00Z", "closes: 2026-02-30T12:00:00Z",
+     "policy.yaml:47:13: bad closes \"2026-02-30T12:00:00Z\": expected a time "
+     "in UTC, such as 2026-11-20T00:00:00Z\n"},
+    {"opens: 2026-11-01T00:00:00Z", "opens: 2026-11-01T00:00:00.5Z",
+     "policy.yaml:41:12: \"opens\" with a fraction: expected whole seconds\n"},
+    {"opens: 2026-11-11T00:00:00Z", "opens: 2026-11-10T23:59:59Z",
+     "policy.yaml:46:12: the window of \"hospital\" opens before the "
+     "government window \"caisi/orion/2026-11-01T00:00:00Z\" has ended: "
+     "expected a time at or after its end, or sequence: concurrent\n"},
+    {"    terms: [plain]\n",
+     "    terms: [plain]\n  - {party: hospital, model: orion, opens: "
+     "2026-11-20T11:59:59Z, lasts: 1h, terms: [plain]}\n",
+     "policy.yaml:49:44: the window overlaps another one of \"hospital\" and "
+     "\"orion\": expected a time at or after its end\n"},
+    {"    terms: [plain]\n",
+     "    terms: [plain]\n  - {party: hospital, model: orion, opens: "
+     "2026-12-10T00:00:00Z, lasts: 25h, terms: [plain]}\n",
+     "policy.yaml:49:44: the window ends more than 30 days after the first one "
+     "of \"hospital\" and \"orion\" opens: expected an end within these 30 "
+     "days\n"},
+    {"    terms: [plain]\n", "    terms: [plain]\n  - text\n",
+     "policy.yaml:49:5: \"window\" is a single value: expected a mapping of "
+     "fields\n"},
+    {"policy: 1", "policy: [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]",
+     "policy.yaml:1:24: nested too deeply: expected at most 16 levels\n"},
+};
+
+static const struct wrong wrong_settings[] = {
+    {"deployment: sp-east-1\n", "",
+     "sallyport.yaml:1:1: \"deployment\" is missing: expected a name of at "
+     "most 64 of a-z, 0-9, '.', '_', '-' that begins with a letter or digit\n"},
+    {"deployment: sp-east-1", "deployment: sp.east",
+     "sallyport.yaml:1:13: bad deployment \"sp.east\": expected at most 63 of "
+     "a-z, 0-9 and '-'\n"},
+    {"listen: 127.0.0.1:8443", "listen: 127.0.0.1",
+     "sallyport.yaml:2:9: bad listen \"127.0.0.1\": expected an address and a "
+     "port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"listen: 127.0.0.1:8443", "listen: localhost:8443",
+     "sallyport.yaml:2:9: bad listen \"localhost:8443\": expected an address "
+     "and a port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"listen: 127.0.0.1:8443", "listen: 127.0.0.1:65536",
+     "sallyport.yaml:2:9: bad listen \"127.0.0.1:65536\": expected an address "
+     "and a port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"listen: 127.0.0.1:8443", "listen: '[::1:8443'",
+     "sallyport.yaml:2:9: bad listen \"[::1:8443\": expected an address and a "
+     "port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"workers: 2", "workers: 65",
+     "sallyport.yaml:3:10: bad workers \"65\": expected auto or a whole number "
+     "from 1 to 64\n"},
+    {"workers: 2", "workers: many",
+     "sallyport.yaml:3:10: bad workers \"many\": expected auto or a whole "
+     "number from 1 to 64\n"},
+    {"log: debug", "log: verbose",
+     "sallyport.yaml:4:6: bad log \"verbose\": expected error, warn, info or "
+     "debug\n"},
+    {"log: debug", "polcy: x.yaml",
+     "sallyport.yaml:4:1: unknown key \"polcy\": did you mean \"policy\"?\n"},
+    {"checkpoint: 500ms", "checkpoint: 5s",
+     "sallyport.yaml:5:35: bad checkpoint \"5s\": expected a duration, such as "
+     "12h or 30d, from 100ms to 1s\n"},
+    {"checkpoint: 500ms", "origin: a b",
+     "sallyport.yaml:5:31: bad origin \"a b\": expected a name without spaces "
+     "and plus signs\n"},
+    {"settle: 0s", "settle: 2h",
+     "sallyport.yaml:6:17: bad settle \"2h\": expected a duration, such as 12h "
+     "or 30d, from 0ms to 1h\n"},
+    {"connections: 1k", "connections: 1M",
+     "sallyport.yaml:7:23: bad connections \"1M\": expected a whole number "
+     "from 16 to 16384\n"},
+    {"handshake: 5s", "handshake: 11s",
+     "sallyport.yaml:8:23: bad handshake \"11s\": expected a duration, such as "
+     "12h or 30d, from 100ms to 10s\n"},
+    {"lab: {file: keys/lab.token}", "lab: {}",
+     "sallyport.yaml:10:8: \"file\" is missing: expected the path of a file, "
+     "without '..'\n"},
+    {"lab: {file: keys/lab.token}", "lab: keys/lab.token",
+     "sallyport.yaml:10:8: \"credential\" is a single value: expected a "
+     "mapping of fields\n"},
+    {"x-api-key", "cookie",
+     "sallyport.yaml:11:37: bad header \"cookie\": expected authorization or "
+     "x-api-key\n"},
+};
+
+#endif
