@@ -1,1 +1,0 @@
-typedef int sp_placeholder;

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes to every decoder. What a decoder accepts must encode to the same
+ * bytes again (one meaning, P10), and a question that it accepts must become
+ * an entry that can be written and read back: a hostile worker must not be
+ * able to put into the ledger what a replay would choke on (P5).
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/messages.h"
+#include "policy/entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+#define SAME(name, type)                                                       \
+    do {                                                                       \
+        static struct type v;                                                  \
+        static uint8_t again[65536];                                           \
+        size_t n;                                                              \
+        if (name##_get(&v, data, length) == 0) {                               \
+            must(name##_put(&v, again, sizeof(again), &n) == 0);               \
+            must(n == length && memcmp(again, data, n) == 0);                  \
+        }                                                                      \
+    } while (0)
+
+static void entry_is_replayable(const struct entry *e)
+{
+    static char line[LIMIT_ENTRY_BYTES];
+    struct entry_reader reader;
+    struct entry back;
+    size_t length;
+
+    must(entry_encode(e, line, sizeof(line), &length) == 0);
+    entry_reader_init(&reader);
+    must(entry_decode(&reader, line, length, &back) == 0);
+    entry_reader_release(&reader);
+}
+
+static void question_is_recordable(const uint8_t *data, size_t length)
+{
+    struct ask_admit v;
+    struct entry e = {.n = 1, .t = 1, .kind = ENTRY_REQUEST_REFUSED};
+
+    if (ask_admit_get(&v, data, length) != 0)
+        return;
+    e.u.request = (struct entry_request){
+        .model = v.facts.model[0] != '\0' ? v.facts.model : NULL,
+        .method = v.facts.method,
+        .route = v.facts.route,
+        .dialect = v.facts.dialect,
+        .fault = v.facts.fault,
+        .stream = v.facts.stream,
+        .max_tokens = v.facts.max_tokens,
+        .bytes = v.facts.body_bytes,
+        .address = v.facts.address,
+        .cert_not_before = v.facts.cert_not_before,
+        .cert_not_after = v.facts.cert_not_after,
+        .policy = v.policy,
+        .reason = REASON_IDENTITY_UNMAPPED,
+    };
+    entry_is_replayable(&e);
+}
+
+static void end_is_recordable(const uint8_t *data, size_t length)
+{
+    struct settle v;
+    struct entry e = {.n = 1, .t = 1, .kind = ENTRY_REQUEST_CLOSED};
+
+    if (settle_get(&v, data, length) != 0 || v.n > INT64_MAX)
+        return;
+    e.u.request_closed = (struct entry_request_closed){
+        .of = v.n,
+        .cause = v.cause,
+        .status = v.status,
+        .asked_bytes = v.asked_bytes,
+        .answered_bytes = v.answered_bytes,
+        .has_commitments = v.has_commitments,
+    };
+    entry_is_replayable(&e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
+{
+    SAME(ask_admit, ask_admit);
+    SAME(answer_admit, answer_admit);
+    SAME(settle, settle);
+    SAME(connection_refused, connection_refused);
+    SAME(cut, cut);
+    SAME(setup, setup);
+    SAME(ask_dial, ask_dial);
+    SAME(answer_dial, answer_dial);
+    SAME(stop, stop);
+    SAME(worker_died, worker_died);
+    SAME(worker_broken, worker_broken);
+    SAME(failed, failed);
+    SAME(ledger_message, control_ledger);
+    SAME(roles_message, control_roles);
+    SAME(answer_status, control_status);
+    question_is_recordable(data, length);
+    end_is_recordable(data, length);
+    return 0;
+}

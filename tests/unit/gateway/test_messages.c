@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every message between processes: what is put comes out the same, a message
+ * that was cut anywhere or has a byte too many is refused, and so is each
+ * hostile value that a decoder promises to stop (P12: a worker that was taken
+ * over).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/messages.h"
+#include "lib/ring.h"
+
+#define ROOM 32768
+
+/* One encoded message, in memory of exactly its size, so that a sanitizer
+ * sees a decoder that reads on. */
+typedef int decode_fn(const void *data, size_t length);
+
+static void check_cuts(const uint8_t *data, size_t length, decode_fn *decode)
+{
+    for (size_t cut = 0; cut < length; cut++) {
+        uint8_t *part = malloc(cut + 1);
+
+        assert_non_null(part);
+        memcpy(part, data, cut);
+        assert_int_equal(decode(realloc(part, cut > 0 ? cut : 1), cut),
+                         SP_EPROTO);
+    }
+}
+
+static void check_longer(const uint8_t *data, size_t length, decode_fn *decode)
+{
+    uint8_t *more = calloc(1, length + 1);
+
+    assert_non_null(more);
+    memcpy(more, data, length);
+    assert_int_equal(decode(more, length + 1), SP_EPROTO);
+}
+
+/* Any other type in front is not this message. */
+static void check_types(const uint8_t *data, size_t length, decode_fn *decode,
+                        uint16_t type, uint16_t also, uint16_t and_also)
+{
+    for (uint16_t other = 0; other < 64; other++) {
+        uint8_t *copy = malloc(length);
+
+        assert_non_null(copy);
+        memcpy(copy, data, length);
+        copy[0] = (uint8_t)other;
+        copy[1] = 0;
+        if (other == type || other == also || other == and_also)
+            free(copy);
+        else
+            assert_int_equal(decode(copy, length), SP_EPROTO);
+    }
+}
+
+/* Each byte flipped in each bit must be refused or decoded, never crash. */
+static void check_flips(const uint8_t *data, size_t length, decode_fn *decode)
+{
+    for (size_t i = 0; i < length * 8; i++) {
+        uint8_t *copy = malloc(length);
+        int r;
+
+        assert_non_null(copy);
+        memcpy(copy, data, length);
+        copy[i / 8] ^= (uint8_t)(1u << (i % 8));
+        r = decode(copy, length);
+        assert_true(r == 0 || r == SP_EPROTO);
+    }
+}
+
+/* decode() frees what it is given. */
+#define DECODER(name, type)                                                    \
+    static int decode_##name(const void *data, size_t length)                  \
+    {                                                                          \
+        struct type v;                                                         \
+        int r = name##_get(&v, data, length);                                  \
+                                                                               \
+        free((void *)(uintptr_t)data);                                         \
+        return r;                                                              \
+    }
+
+DECODER(ask_admit, ask_admit)
+DECODER(answer_admit, answer_admit)
+DECODER(settle, settle)
+DECODER(connection_refused, connection_refused)
+DECODER(cut, cut)
+DECODER(setup, setup)
+DECODER(ask_dial, ask_dial)
+DECODER(answer_dial, answer_dial)
+DECODER(stop, stop)
+DECODER(worker_died, worker_died)
+DECODER(worker_broken, worker_broken)
+DECODER(failed, failed)
+DECODER(link_message, link_message)
+DECODER(ledger_message, control_ledger)
+DECODER(roles_message, control_roles)
+DECODER(answer_status, control_status)
+
+static void check_all(const uint8_t *data, size_t length, decode_fn *decode,
+                      uint16_t type)
+{
+    assert_int_equal(message_type(data, length), type);
+    check_cuts(data, length, decode);
+    check_longer(data, length, decode);
+    check_types(data, length, decode, type, type, type);
+    check_flips(data, length, decode);
+}
+
+/* Puts `in`, checks that it does not fit in any smaller room, and reads it
+ * into `out`. */
+#define ROUND_TRIP(name, in, out, code)                                        \
+    do {                                                                       \
+        uint8_t whole[ROOM];                                                   \
+        size_t whole_length, ignored;                                          \
+        assert_int_equal(name##_put(in, whole, sizeof(whole), &whole_length),  \
+                         0);                                                   \
+        for (size_t room = 0; room < whole_length; room++)                     \
+            assert_int_equal(name##_put(in, whole, room, &ignored),            \
+                             SP_ETOOBIG);                                      \
+        assert_int_equal(name##_put(in, whole, whole_length, &ignored), 0);    \
+        assert_int_equal(whole_length, ignored);                               \
+        assert_int_equal(name##_get(out, whole, whole_length), 0);             \
+        check_all(whole, whole_length, decode_##name, code);                   \
+    } while (0)
+
+static struct ask_admit an_ask(void)
+{
+    struct ask_admit v = {
+        .ticket = 0x1122334455667788u,
+        .policy = 7,
+        .facts =
+            {
+                .party = 3,
+                .person = 4,
+                .cert_not_before = 1700000000000,
+                .cert_not_after = 1800000000000,
+                .address = "2001:db8::1",
+                .method = METHOD_POST,
+                .route = ROUTE_CHAT_COMPLETIONS,
+                .dialect = DIALECT_ANTHROPIC,
+                .fault = REASON_DUPLICATE_KEY,
+                .model = "orion \"\\ \xc3\xa9",
+                .stream = true,
+                .max_tokens = 4096,
+                .body_bytes = 70000,
+            },
+    };
+
+    memset(v.facts.cert_sha256, 0xab, sizeof(v.facts.cert_sha256));
+    return v;
+}
+
+static void ask_admit_comes_back(void **state)
+{
+    struct ask_admit in = an_ask(), out;
+
+    (void)state;
+    ROUND_TRIP(ask_admit, &in, &out, MESSAGE_ASK_ADMIT);
+    assert_int_equal(out.ticket, in.ticket);
+    assert_int_equal(out.policy, in.policy);
+    assert_int_equal(out.facts.party, 3);
+    assert_int_equal(out.facts.person, 4);
+    assert_memory_equal(out.facts.cert_sha256, in.facts.cert_sha256, 32);
+    assert_int_equal(out.facts.cert_not_before, in.facts.cert_not_before);
+    assert_int_equal(out.facts.cert_not_after, in.facts.cert_not_after);
+    assert_string_equal(out.facts.address, in.facts.address);
+    assert_int_equal(out.facts.method, in.facts.method);
+    assert_int_equal(out.facts.route, in.facts.route);
+    assert_int_equal(out.facts.dialect, in.facts.dialect);
+    assert_int_equal(out.facts.fault, in.facts.fault);
+    assert_string_equal(out.facts.model, in.facts.model);
+    assert_true(out.facts.stream);
+    assert_int_equal(out.facts.max_tokens, 4096);
+    assert_int_equal(out.facts.body_bytes, 70000);
+}
+
+/* The longest question there is fits a ring's record. */
+static void ask_admit_fits_the_ring(void **state)
+{
+    struct ask_admit v = an_ask();
+    uint8_t memory[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    memset(v.facts.model, 'm', LIMIT_MODEL_BYTES);
+    memset(v.facts.address, 'f', sizeof(v.facts.address) - 1);
+    v.facts.address[sizeof(v.facts.address) - 1] = '\0';
+    assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_admit_get(&v, memory, length), 0);
+    assert_int_equal(strlen(v.facts.model), LIMIT_MODEL_BYTES);
+}
+
+/* A certificate may be valid since before 1970; an entry's times may not. */
+static void times_before_1970_are_the_beginning(void **state)
+{
+    struct ask_admit v = an_ask();
+    uint8_t memory[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    v.facts.cert_not_before = -1;
+    v.facts.cert_not_after = INT64_MIN;
+    assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_admit_get(&v, memory, length), 0);
+    assert_int_equal(v.facts.cert_not_before, 0);
+    assert_int_equal(v.facts.cert_not_after, 0);
+}
+
+/* Every value that must not get through, as an encoder would write it. */
+static int ask_with(void (*change)(struct ask_admit *v))
+{
+    struct ask_admit v = an_ask();
+    uint8_t memory[RING_RECORD_MAX];
+    size_t length;
+
+    change(&v);
+    assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+    return ask_admit_get(&v, memory, length);
+}
+
+static void no_change(struct ask_admit *v)
+{
+    (void)v;
+}
+static void bad_method(struct ask_admit *v)
+{
+    v->facts.method = (enum method)(METHOD_OTHER + 1);
+}
+static void bad_route(struct ask_admit *v)
+{
+    v->facts.route = ROUTE_COUNT;
+}
+static void bad_dialect(struct ask_admit *v)
+{
+    v->facts.dialect = (enum dialect)(DIALECT_ANTHROPIC + 1);
+}
+static void bad_fault(struct ask_admit *v)
+{
+    v->facts.fault = REASON_COUNT;
+}
+static void bad_tokens(struct ask_admit *v)
+{
+    v->facts.max_tokens = -2;
+}
+static void bad_bytes(struct ask_admit *v)
+{
+    v->facts.body_bytes = (uint64_t)INT64_MAX + 1;
+}
+static void no_address(struct ask_admit *v)
+{
+    v->facts.address[0] = '\0';
+}
+static void address_breaks_line(struct ask_admit *v)
+{
+    strcpy(v->facts.address, "::1\n{\"kind\":");
+}
+static void address_is_html(struct ask_admit *v)
+{
+    strcpy(v->facts.address, "<b>");
+}
+
+static void P12_hostile_questions_are_refused(void **state)
+{
+    static void (*const changes[])(struct ask_admit *) = {
+        bad_method, bad_route,  bad_dialect,         bad_fault,      bad_tokens,
+        bad_bytes,  no_address, address_breaks_line, address_is_html};
+
+    (void)state;
+    assert_int_equal(ask_with(no_change), 0);
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+        assert_int_equal(ask_with(changes[i]), SP_EPROTO);
+}
+
+static void answer_admit_comes_back(void **state)
+{
+    const struct answer_admit in = {
+        .ticket = 9,
+        .n = UINT64_MAX - 1,
+        .reason = REASON_WINDOW_EXPIRED,
+        .window = 1,
+        .terms = VERDICT_NONE,
+        .model = 2,
+        .deadline = INT64_MAX,
+        .deadline_wall = 1750000000123,
+        .deadline_reason = REASON_TIME_LIMIT,
+        .retry_after = 60,
+    };
+    struct answer_admit out, late = in;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(answer_admit, &in, &out, MESSAGE_ANSWER_ADMIT);
+    assert_int_equal(out.ticket, in.ticket);
+    assert_int_equal(out.n, in.n);
+    assert_int_equal(out.reason, in.reason);
+    assert_int_equal(out.window, in.window);
+    assert_int_equal(out.terms, in.terms);
+    assert_int_equal(out.model, in.model);
+    assert_int_equal(out.deadline, in.deadline);
+    assert_int_equal(out.deadline_wall, in.deadline_wall);
+    assert_int_equal(out.deadline_reason, in.deadline_reason);
+    assert_int_equal(out.retry_after, in.retry_after);
+    late.retry_after = 61;
+    assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(answer_admit_get(&out, memory, length), SP_EPROTO);
+    late.retry_after = -1;
+    assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(answer_admit_get(&out, memory, length), SP_EPROTO);
+}
+
+static void settle_comes_back(void **state)
+{
+    struct settle in = {
+        .n = 5,
+        .cause = CAUSE_EXPIRED,
+        .status = 200,
+        .asked_bytes = 12,
+        .answered_bytes = 34,
+        .has_commitments = true,
+    };
+    struct settle out;
+
+    (void)state;
+    memset(in.asked, 1, sizeof(in.asked));
+    memset(in.answered, 2, sizeof(in.answered));
+    ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
+    assert_int_equal(out.n, 5);
+    assert_int_equal(out.status, 200);
+    assert_int_equal(out.asked_bytes, 12);
+    assert_int_equal(out.answered_bytes, 34);
+    assert_memory_equal(in.asked, out.asked, sizeof(in.asked));
+    assert_memory_equal(in.answered, out.answered, sizeof(in.answered));
+    in.has_commitments = false;
+    ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
+    assert_false(out.has_commitments);
+    assert_int_equal(out.asked[0], 0); /* nothing stale */
+    assert_int_equal(out.cause, CAUSE_EXPIRED);
+}
+
+static int settle_of(enum cause cause, uint16_t status, uint64_t bytes)
+{
+    struct settle v = {.n = 1,
+                       .cause = cause,
+                       .status = status,
+                       .asked_bytes = 0,
+                       .answered_bytes = bytes};
+    uint8_t memory[256];
+    size_t length;
+
+    assert_int_equal(settle_put(&v, memory, sizeof(memory), &length), 0);
+    return settle_get(&v, memory, length);
+}
+
+static void P11_only_the_keeper_says_lost(void **state)
+{
+    (void)state;
+    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+        assert_int_equal(settle_of((enum cause)cause, 200, 0),
+                         cause == CAUSE_LOST ? SP_EPROTO : 0);
+    assert_int_equal(settle_of(CAUSE_COUNT, 200, 0), SP_EPROTO);
+}
+
+static void settle_has_bounds(void **state)
+{
+    (void)state;
+    assert_int_equal(settle_of(CAUSE_DONE, 0, 0), 0);
+    assert_int_equal(settle_of(CAUSE_DONE, 100, 0), 0);
+    assert_int_equal(settle_of(CAUSE_DONE, 599, INT64_MAX), 0);
+    assert_int_equal(settle_of(CAUSE_DONE, 99, 0), SP_EPROTO);
+    assert_int_equal(settle_of(CAUSE_DONE, 600, 0), SP_EPROTO);
+    assert_int_equal(settle_of(CAUSE_DONE, 200, (uint64_t)INT64_MAX + 1),
+                     SP_EPROTO);
+}
+
+static int refused_of(const char *address, const char *reason, uint32_t count)
+{
+    struct connection_refused v = {.count = count};
+    uint8_t memory[256];
+    size_t length;
+
+    strcpy(v.address, address);
+    strcpy(v.reason, reason);
+    assert_int_equal(
+        connection_refused_put(&v, memory, sizeof(memory), &length), 0);
+    return connection_refused_get(&v, memory, length);
+}
+
+static void connection_refused_comes_back(void **state)
+{
+    struct connection_refused in = {
+        .address = "192.0.2.1", .reason = "no_certificate", .count = 3};
+    struct connection_refused out;
+
+    (void)state;
+    ROUND_TRIP(connection_refused, &in, &out, MESSAGE_CONNECTION_REFUSED);
+    assert_string_equal(out.address, in.address);
+    assert_string_equal(out.reason, in.reason);
+    assert_int_equal(out.count, 3);
+    assert_int_equal(refused_of("::1", "tls", 1), 0);
+    assert_int_equal(refused_of("::1", "tls", 0), SP_EPROTO);
+    assert_int_equal(refused_of("", "tls", 1), SP_EPROTO);
+    assert_int_equal(refused_of("::1", "", 1), SP_EPROTO);
+    assert_int_equal(refused_of("::1", "TLS", 1), SP_EPROTO);
+    assert_int_equal(refused_of("::1", "tls\"", 1), SP_EPROTO);
+    assert_int_equal(refused_of("::1 x", "tls", 1), SP_EPROTO);
+}
+
+static void cut_comes_back(void **state)
+{
+    struct cut in = {.window = VERDICT_NONE, .reason = REASON_WINDOW_EXPIRED};
+    struct cut out;
+    uint8_t memory[64];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
+    assert_int_equal(out.window, VERDICT_NONE);
+    assert_int_equal(out.reason, REASON_WINDOW_EXPIRED);
+    in.reason = REASON_NONE; /* a cut without a reason cannot be told */
+    assert_int_equal(cut_put(&in, memory, sizeof(memory), &length), 0);
+    assert_int_equal(cut_get(&out, memory, length), SP_EPROTO);
+}
+
+static int setup_of(uint32_t index, uint32_t workers, uint32_t debug)
+{
+    struct setup v = {
+        .index = index, .workers = workers, .landlock_debug = debug};
+    uint8_t memory[64];
+    size_t length;
+
+    assert_int_equal(setup_put(&v, memory, sizeof(memory), &length), 0);
+    return setup_get(&v, memory, length);
+}
+
+static void setup_comes_back(void **state)
+{
+    const struct setup in = {.index = 1,
+                             .workers = 2,
+                             .generation = 3,
+                             .landlock_debug = 1,
+                             .sent_boot_ms = 4};
+    struct setup out = {0};
+
+    (void)state;
+    ROUND_TRIP(setup, &in, &out, MESSAGE_SETUP);
+    assert_int_equal(out.index, 1);
+    assert_int_equal(out.workers, 2);
+    assert_int_equal(out.generation, 3);
+    assert_int_equal(out.landlock_debug, 1);
+    assert_int_equal(out.sent_boot_ms, 4);
+    assert_int_equal(setup_of(0, LIMIT_WORKERS, 0), 0);
+    assert_int_equal(setup_of(0, 0, 0), SP_EPROTO);
+    assert_int_equal(setup_of(2, 2, 0), SP_EPROTO);
+    assert_int_equal(setup_of(0, LIMIT_WORKERS + 1, 0), SP_EPROTO);
+    assert_int_equal(setup_of(0, 1, 2), SP_EPROTO);
+}
+
+static void dials_come_back(void **state)
+{
+    const struct ask_dial ask = {
+        .ticket = 1, .policy = 2, .model = 3, .endpoint = 4};
+    const struct answer_dial answer = {.ticket = 5, .error = SP_ETIMEDOUT};
+    struct ask_dial ask_out;
+    struct answer_dial answer_out;
+    uint8_t memory[64] = {MESSAGE_ANSWER_DIAL};
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ask_dial, &ask, &ask_out, MESSAGE_ASK_DIAL);
+    assert_int_equal(ask_out.ticket, 1);
+    assert_int_equal(ask_out.policy, 2);
+    assert_int_equal(ask_out.model, 3);
+    assert_int_equal(ask_out.endpoint, 4);
+    ROUND_TRIP(answer_dial, &answer, &answer_out, MESSAGE_ANSWER_DIAL);
+    assert_int_equal(answer_out.ticket, 5);
+    assert_int_equal(answer_out.error, SP_ETIMEDOUT);
+    for (int error = 0; error >= SP_ETIMEDOUT; error--) {
+        const struct answer_dial each = {.ticket = 5, .error = error};
+
+        assert_int_equal(
+            answer_dial_put(&each, memory, sizeof(memory), &length), 0);
+        assert_int_equal(answer_dial_get(&answer_out, memory, length), 0);
+        assert_int_equal(answer_out.error, error);
+    }
+    memory[length - 1] = -SP_ETIMEDOUT + 1; /* no such error */
+    assert_int_equal(answer_dial_get(&answer_out, memory, length), SP_EPROTO);
+}
+
+static void stop_comes_back(void **state)
+{
+    const struct stop in = {.deadline = -5};
+    struct stop out;
+
+    (void)state;
+    ROUND_TRIP(stop, &in, &out, MESSAGE_STOP);
+    assert_int_equal(out.deadline, -5);
+}
+
+static void deaths_come_back(void **state)
+{
+    struct worker_died died = {.worker = 1, .generation = 2};
+    struct worker_broken broken = {.worker = 3, .generation = 4};
+    struct worker_died died_out;
+    struct worker_broken broken_out;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    strcpy(died.status, "signal=11");
+    strcpy(broken.what, "a ring that does not add up");
+    ROUND_TRIP(worker_died, &died, &died_out, MESSAGE_WORKER_DIED);
+    assert_string_equal(died_out.status, "signal=11");
+    ROUND_TRIP(worker_broken, &broken, &broken_out, MESSAGE_WORKER_BROKEN);
+    assert_string_equal(broken_out.what, broken.what);
+    assert_int_equal(broken_out.generation, 4);
+    died.worker = LIMIT_WORKERS;
+    assert_int_equal(worker_died_put(&died, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(worker_died_get(&died_out, memory, length), SP_EPROTO);
+    broken.worker = LIMIT_WORKERS;
+    assert_int_equal(
+        worker_broken_put(&broken, memory, sizeof(memory), &length), 0);
+    assert_int_equal(worker_broken_get(&broken_out, memory, length), SP_EPROTO);
+}
+
+static void links_come_back(void **state)
+{
+    static const uint16_t types[] = {MESSAGE_LINK, MESSAGE_LINK_GONE,
+                                     MESSAGE_DIALER};
+    struct link_message in = {.worker = 2, .generation = 99}, out;
+    uint8_t memory[64];
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(
+            link_message_put(types[i], &in, memory, sizeof(memory), &length),
+            0);
+        assert_int_equal(message_type(memory, length), types[i]);
+        assert_int_equal(link_message_get(&out, memory, length), 0);
+        assert_int_equal(out.worker, 2);
+        assert_int_equal(out.generation, 99);
+        check_cuts(memory, length, decode_link_message);
+        check_longer(memory, length, decode_link_message);
+        check_types(memory, length, decode_link_message, types[0], types[1],
+                    types[2]);
+    }
+    in.worker = LIMIT_WORKERS;
+    assert_int_equal(
+        link_message_put(MESSAGE_LINK, &in, memory, sizeof(memory), &length),
+        0);
+    assert_int_equal(link_message_get(&out, memory, length), SP_EPROTO);
+}
+
+static void ready_and_failed_come_back(void **state)
+{
+    struct failed in = {.retry = true}, out;
+    uint8_t memory[64];
+    size_t length;
+
+    (void)state;
+    strcpy(in.problem, "ledger: no space left: make room");
+    ROUND_TRIP(failed, &in, &out, MESSAGE_FAILED);
+    assert_true(out.retry);
+    assert_string_equal(out.problem, in.problem);
+    assert_int_equal(ready_put(memory, sizeof(memory), &length), 0);
+    assert_int_equal(ready_get(memory, length), 0);
+    memory[length] = 0;
+    assert_int_equal(ready_get(memory, length + 1), SP_EPROTO);
+    assert_int_equal(ready_get(memory, 1), SP_EPROTO);
+}
+
+static struct control_status a_status(uint32_t roles)
+{
+    struct control_status v = {
+        .version = "0.1.0",
+        .ledger = {.known = true,
+                   .size = 30,
+                   .durable = 20,
+                   .published = 10,
+                   .policy = 4,
+                   .open = 5,
+                   .clock = CLOCK_SETTLING,
+                   .landlock = 6},
+        .roles = {.started = 1700000000000, .count = roles},
+    };
+
+    for (uint32_t i = 0; i < roles && i < CONTROL_ROLES_MAX; i++) {
+        v.roles.roles[i] = (struct control_role){.name = "worker",
+                                                 .index = i,
+                                                 .pid = 100 + i,
+                                                 .generation = i + 1,
+                                                 .state = ROLE_STATE_READY};
+    }
+    return v;
+}
+
+static void status_comes_back(void **state)
+{
+    struct control_status in = a_status(3), out;
+    struct control_ledger ledger;
+    struct control_roles roles;
+    uint8_t memory[CONTROL_MESSAGE_MAX];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ledger_message, &in.ledger, &ledger, MESSAGE_LEDGER);
+    assert_int_equal(ledger.size, 30);
+    assert_int_equal(ledger.published, 10);
+    ROUND_TRIP(roles_message, &in.roles, &roles, MESSAGE_ROLES);
+    assert_int_equal(roles.count, 3);
+    assert_int_equal(roles.started, in.roles.started);
+    assert_int_equal(roles.roles[2].pid, 102);
+    ROUND_TRIP(answer_status, &in, &out, CONTROL_ANSWER_STATUS);
+    assert_string_equal(out.version, "0.1.0");
+    assert_int_equal(out.ledger.clock, CLOCK_SETTLING);
+    assert_int_equal(out.roles.roles[1].generation, 2);
+    assert_string_equal(out.roles.roles[1].name, "worker");
+    assert_int_equal(ask_status_put(memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_status_get(memory, length), 0);
+    assert_int_equal(ask_status_get(memory, length - 1), SP_EPROTO);
+    assert_int_equal(ask_status_get(memory, length + 1), SP_EPROTO);
+}
+
+static int status_decodes(const struct control_status *in)
+{
+    struct control_status out;
+    uint8_t memory[ROOM];
+    size_t length;
+
+    assert_int_equal(answer_status_put(in, memory, sizeof(memory), &length), 0);
+    return answer_status_get(&out, memory, length);
+}
+
+static void status_has_bounds(void **state)
+{
+    struct control_status v = a_status(CONTROL_ROLES_MAX);
+    uint8_t memory[CONTROL_MESSAGE_MAX];
+    size_t length;
+
+    (void)state;
+    /* The fullest table fits the command's memory. */
+    assert_int_equal(answer_status_put(&v, memory, sizeof(memory), &length), 0);
+    assert_int_equal(status_decodes(&v), 0);
+    v.roles.count = CONTROL_ROLES_MAX + 1;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.durable = 31;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.published = 21;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.clock = CLOCK_SETTLING + 1;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.roles.roles[0].state = ROLE_STATE_COUNT;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.roles.roles[0].pid = -1;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    strcpy(v.roles.roles[0].name, "\033[2J"); /* a terminal's order */
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    strcpy(v.version, "1\n2");
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ask_admit_comes_back),
+        cmocka_unit_test(ask_admit_fits_the_ring),
+        cmocka_unit_test(times_before_1970_are_the_beginning),
+        cmocka_unit_test(P12_hostile_questions_are_refused),
+        cmocka_unit_test(answer_admit_comes_back),
+        cmocka_unit_test(settle_comes_back),
+        cmocka_unit_test(P11_only_the_keeper_says_lost),
+        cmocka_unit_test(settle_has_bounds),
+        cmocka_unit_test(connection_refused_comes_back),
+        cmocka_unit_test(cut_comes_back),
+        cmocka_unit_test(setup_comes_back),
+        cmocka_unit_test(dials_come_back),
+        cmocka_unit_test(stop_comes_back),
+        cmocka_unit_test(deaths_come_back),
+        cmocka_unit_test(links_come_back),
+        cmocka_unit_test(ready_and_failed_come_back),
+        cmocka_unit_test(status_comes_back),
+        cmocka_unit_test(status_has_bounds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
