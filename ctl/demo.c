@@ -316,7 +316,8 @@ int demo_daemon_start(struct demo *d)
     const char *const argv[] = {program, "-c", config, NULL};
     if (child_start(&d->daemon, demo_path(d->folder, "daemon.log", log),
                     argv) == 0 &&
-        child_wait_line(&d->daemon, " ready", line, sizeof line, START_MS) == 0)
+        child_wait_line(&d->daemon, "supervisor ready", line, sizeof line,
+                        START_MS) == 0)
         return 0;
     log_show("sallyportd did not start", log);
     return SP_EIO;
