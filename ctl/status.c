@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `sallyport status DIR`: asks the running daemon over its control socket what
+ * it is doing. Runs as an operator of the daemon's own user, or root. The
+ * answer is checked before it is printed: the socket may be anybody's.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl/verbs.h"
+#include "gateway/control_messages.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "policy/settings.h"
+
+#define ANSWER_MS 5000
+
+static const char usage[] =
+    "usage: sallyport status DIR [--json]\n"
+    "\n"
+    "Asks the daemon of the deployment in DIR (or with the configuration file\n"
+    "DIR) what it is doing. Exit status 0: everything is ready; 1: it is not,\n"
+    "or no daemon answers.\n";
+
+static const char *const clock_text[] = {
+    [CLOCK_GOOD] = "good",
+    [CLOCK_BEHIND] = "behind",
+    [CLOCK_SETTLING] = "settling",
+};
+
+/* DIR itself, or the file in it. */
+static void config_path(const char *dir, char *path, size_t size)
+{
+    struct stat st;
+
+    if (stat(dir, &st) == 0 && S_ISREG(st.st_mode))
+        snprintf(path, size, "%s", dir);
+    else
+        snprintf(path, size, "%s/sallyport.yaml", dir);
+}
+
+/* The control socket's path, malloc'd, or NULL after a message. */
+static char *control_path(const char *dir)
+{
+    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+    struct settings *settings = NULL;
+    char config[4096], folder[4096];
+    uint8_t *yaml = NULL;
+    size_t length;
+    char *path = NULL, *slash;
+    int r;
+
+    config_path(dir, config, sizeof(config));
+    snprintf(folder, sizeof(folder), "%s", config);
+    slash = strrchr(folder, '/');
+    if (slash != NULL)
+        *slash = '\0';
+    else
+        strcpy(folder, ".");
+    r = file_read(AT_FDCWD, config, LIMIT_POLICY_BYTES, &yaml, &length);
+    if (r != 0)
+        fprintf(stderr, "sallyport status: %s: %s\n", config, sp_strerror(r));
+    else if (settings_parse(config, (const char *)yaml, length, folder, &report,
+                            &settings) == 0)
+        path = settings_path(settings, settings->control);
+    settings_free(settings);
+    free(yaml);
+    return path;
+}
+
+static int connect_to(const char *path, int *fd)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof(a.sun_path))
+        return SP_ETOOBIG;
+    memcpy(a.sun_path, path, strlen(path));
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (*fd < 0)
+        return sp_error_from_errno();
+    if (connect(*fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
+        close(*fd);
+        return SP_ECLOSED;
+    }
+    return 0;
+}
+
+static int ask(int fd, struct control_status *status)
+{
+    uint8_t data[CONTROL_MESSAGE_MAX];
+    size_t length, nfds = 0;
+    int r = ask_status_put(data, sizeof(data), &length);
+
+    if (r == 0)
+        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
+    if (r == 0)
+        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
+                                 ANSWER_MS);
+    if (r == 0)
+        r = answer_status_get(status, data, length);
+    return r;
+}
+
+static bool all_ready(const struct control_status *s)
+{
+    for (uint32_t i = 0; i < s->roles.count; i++)
+        if (s->roles.roles[i].state != ROLE_STATE_READY)
+            return false;
+    return s->roles.count > 0 && s->ledger.known;
+}
+
+static void print_text(const struct control_status *s)
+{
+    const struct control_ledger *l = &s->ledger;
+    char started[CLOCK_UTC_SIZE];
+
+    clock_format_utc(s->roles.started, started);
+    printf("version    %s\nstarted    %s\n", s->version, started);
+    if (l->known)
+        printf("policy     serial %u\n"
+               "ledger     %llu entries, %llu durable, %llu published\n"
+               "requests   %u in progress\n"
+               "clock      %s\n"
+               "landlock   %s\n",
+               l->policy, (unsigned long long)l->size,
+               (unsigned long long)l->durable, (unsigned long long)l->published,
+               l->open, clock_text[l->clock],
+               l->landlock > 0 ? "yes" : "no: the kernel has none");
+    printf("\n%-12s %8s %6s %s\n", "ROLE", "PID", "STARTS", "STATE");
+    for (uint32_t i = 0; i < s->roles.count; i++) {
+        const struct control_role *r = &s->roles.roles[i];
+        char name[32];
+
+        if (strcmp(r->name, "worker") == 0)
+            snprintf(name, sizeof(name), "%s/%u", r->name, r->index);
+        else
+            snprintf(name, sizeof(name), "%s", r->name);
+        printf("%-12s %8lld %6llu %s\n", name, (long long)r->pid,
+               (unsigned long long)r->generation, role_state_text(r->state));
+    }
+}
+
+/* Texts of an answer are printable ASCII without spaces (the decoder's word);
+ * quotes are still escaped. */
+static void print_json_text(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_json(const struct control_status *s)
+{
+    const struct control_ledger *l = &s->ledger;
+
+    printf("{\"version\":");
+    print_json_text(s->version);
+    printf(",\"started\":%lld,\"ready\":%s", (long long)s->roles.started,
+           all_ready(s) ? "true" : "false");
+    if (l->known)
+        printf(",\"policy\":%u,\"ledger\":{\"entries\":%llu,\"durable\":%llu,"
+               "\"published\":%llu},\"requests\":%u,\"clock\":\"%s\","
+               "\"landlock\":%u",
+               l->policy, (unsigned long long)l->size,
+               (unsigned long long)l->durable, (unsigned long long)l->published,
+               l->open, clock_text[l->clock], l->landlock);
+    printf(",\"roles\":[");
+    for (uint32_t i = 0; i < s->roles.count; i++) {
+        const struct control_role *r = &s->roles.roles[i];
+
+        printf("%s{\"role\":", i > 0 ? "," : "");
+        print_json_text(r->name);
+        printf(",\"index\":%u,\"pid\":%lld,\"starts\":%llu,\"state\":\"%s\"}",
+               r->index, (long long)r->pid, (unsigned long long)r->generation,
+               role_state_text(r->state));
+    }
+    printf("]}\n");
+}
+
+static int status_of(const char *dir, bool json)
+{
+    struct control_status status;
+    char *path = control_path(dir);
+    int fd = -1, r;
+
+    if (path == NULL)
+        return EXIT_FAILS;
+    r = connect_to(path, &fd);
+    if (r == 0) {
+        r = ask(fd, &status);
+        close(fd);
+    }
+    if (r != 0)
+        fprintf(stderr,
+                "sallyport status: %s: no daemon answers (%s): is sallyportd "
+                "running, and as you?\n",
+                path, sp_strerror(r));
+    free(path);
+    if (r != 0)
+        return EXIT_FAILS;
+    if (json)
+        print_json(&status);
+    else
+        print_text(&status);
+    return all_ready(&status) ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+int verb_status(int argc, char **argv)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    bool json = false;
+    int c;
+
+    optind = 0;
+    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (c) {
+        case 'j':
+            json = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EXIT_HOLDS;
+        default:
+            fputs(usage, stderr);
+            return EXIT_MISUSED;
+        }
+    }
+    if (argc - optind != 1) {
+        fputs(usage, stderr);
+        return EXIT_MISUSED;
+    }
+    return status_of(argv[optind], json);
+}
