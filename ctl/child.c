@@ -30,6 +30,7 @@ static void child_exec(const char *log, const char *const argv[])
 
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     setpgid(0, 0);
+    signal(SIGPIPE, SIG_DFL); /* ours is ignored, and would be inherited */
     if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0)
         /* POSIX: it does not change them, its prototype is older. */
         execvp(argv[0], (char *const *)(uintptr_t)argv);

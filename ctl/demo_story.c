@@ -369,7 +369,7 @@ static bool step_window_end(struct demo *d)
                   "a second left to start them", "%.1f s left", left);
     ok = ok && cuts_start(d, cuts, n);
     if (ok)
-        printf("       … three streams are open; the window ends in %.1f s\n",
+        printf("       ... three streams are open; the window ends in %.1f s\n",
                (double)(d->brief_closes - clock_wall_ms()) / 1000.0);
     fflush(stdout);
     ok = cuts_finish(d, cuts, n, ok);
