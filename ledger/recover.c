@@ -239,19 +239,20 @@ static int segment_scan(struct recovering *c, struct segment *s)
     return 0;
 }
 
-/* Whether a frame behind the break proves that what is broken was durable: a
- * batch is written only when all before it is. A tear within one batch proves
- * nothing: its pages may reach the disk in any order. */
+/* Whether what stands behind the break proves that what is broken was durable:
+ * a batch is written only when all before it is. A tear within one batch proves
+ * nothing: its pages may reach the disk in any order. The missing frame itself
+ * in another place is no tear either: somebody moved it. */
 static bool break_was_durable(const struct recovering *c,
                               const struct segment *s)
 {
     uint64_t most = c->next + s->length / WAL_HEADER;
     struct wal_frame f;
 
-    for (size_t at = s->good + 1; at + WAL_HEADER < s->length; at++)
+    for (size_t at = s->good; at + WAL_HEADER < s->length; at++)
         if (wal_frame_get(s->data + at, s->length - at, &f) == 0 &&
-            f.index > c->next && f.index < most && f.batch > c->next &&
-            wal_frame_check(&f))
+            f.index >= c->next && f.index <= most &&
+            (f.batch > c->next || f.index == c->next) && wal_frame_check(&f))
             return true;
     return false;
 }

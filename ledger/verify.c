@@ -107,15 +107,17 @@ static int entry_check(struct verification *c, uint64_t n, unsigned i,
     const struct view_bundle *b = &c->view->bundle;
     const uint8_t *data = b->data + b->starts[i] + 2;
     size_t length = b->starts[i + 1] - b->starts[i] - 2;
-    char path[TILE_PATH_MAX];
+    char bundle[TILE_PATH_MAX], tile[TILE_PATH_MAX];
+    char both[2 * TILE_PATH_MAX + 8];
     struct hash have;
 
     merkle_leaf(data, length, &have);
     if (!merkle_equal(&have, want)) {
-        path_of(c->view, TILE_ENTRIES, n / TILE_WIDTH, path);
-        return blame_hash(c->verdict, n, path,
-                          "leaf hash (of the bundle and the tile beside it)",
-                          want, &have);
+        /* One of the two was changed; nothing here says which. */
+        path_of(c->view, TILE_ENTRIES, n / TILE_WIDTH, bundle);
+        path_of(c->view, 0, n / TILE_WIDTH, tile);
+        snprintf(both, sizeof both, "%s or %s", bundle, tile);
+        return blame_hash(c->verdict, n, both, "leaf hash", want, &have);
     }
     int r = entry != NULL ? entry(entry_arg, n, data, length) : 0;
     if (r != 0 && c->verdict->problem[0] == '\0')
