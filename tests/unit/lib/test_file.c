@@ -349,7 +349,6 @@ static void test_malformed_sets_are_refused(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int error = parse(cases[i].data, cases[i].length, ALL_SEALS);
 
-        /* "FS" is 0x5346 little-endian: F comes first. */
         if (error != SP_EPROTO)
             fail_msg("%s: %d", cases[i].what, error);
     }
