@@ -36,5 +36,7 @@ else()
       ${LLHTTP_SOURCES}/llhttp.c)
   target_include_directories(llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE})
   target_compile_options(llhttp PRIVATE -w -O2)
+  # Up to version 8 strictness is chosen when it is compiled.
+  target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
   target_link_libraries(dep_llhttp INTERFACE llhttp)
 endif()

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When each admitted request must end (P2): one heap, one timer on
+ * CLOCK_BOOTTIME, so that neither suspend nor a set clock gives anybody a
+ * millisecond.
+ */
+#ifndef SP_GATEWAY_DEADLINES_H
+#define SP_GATEWAY_DEADLINES_H
+
+#include "gateway/exchange.h"
+
+struct deadlines;
+
+struct deadlines *deadlines_new(struct worker *w); /* NULL: SP_EIO or memory */
+void deadlines_free(struct deadlines *d);
+/* x->deadline; SP_ENOMEM. */
+int deadlines_add(struct deadlines *d, struct exchange *x) SP_MUST_USE;
+void deadlines_remove(struct deadlines *d, struct exchange *x);
+/* Ends the requests of a window now; VERDICT_NONE: all. */
+void deadlines_cut(struct deadlines *d, uint32_t window, enum reason reason);
+
+#endif

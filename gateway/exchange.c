@@ -1,0 +1,836 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of one request through a worker: read, ask, call, hold, answer,
+ * settle (docs/request.md). What clients and models say passes through here;
+ * neither is trusted, and no byte of an answer leaves before its entry is on
+ * disk (P1) or after its deadline (P2).
+ *
+ * Every function that can end an exchange leaves it in EXCHANGE_ENDED; callers
+ * look at the state before they go on.
+ */
+#include "gateway/exchange.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/admission.h"
+#include "gateway/deadlines.h"
+#include "gateway/dialect.h"
+#include "gateway/models.h"
+#include "gateway/upstream.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "policy/body.h"
+
+/* Exchanges kept for use again. */
+#define SPARE_EXCHANGES 256
+/* A larger document's parse gives its memory back at once. */
+#define SPARE_JSON_NODES 4096
+/* An event that is longer is relayed in parts. */
+#define EVENT_PART 16384
+/* Below so many held bytes the model's side is read again. */
+#define RELAY_LOW (LIMIT_RELAY_BYTES / 4)
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- memory ---- */
+
+/* Bodies do not outlive their use (P7). */
+static void buf_wipe(struct buf *b)
+{
+    if (b->data != NULL)
+        sodium_memzero(b->data, b->start + b->length);
+    buf_release(b);
+}
+
+static struct json *json_take(struct worker *w)
+{
+    if (w->nspare_json > 0)
+        return w->spare_json[--w->nspare_json];
+    return calloc(1, sizeof(struct json));
+}
+
+static void json_give(struct worker *w, struct json *j)
+{
+    if (j == NULL)
+        return;
+    j->text = NULL;
+    if (j->capacity > SPARE_JSON_NODES)
+        json_release(j);
+    if (w->nspare_json < COUNT(w->spare_json)) {
+        w->spare_json[w->nspare_json++] = j;
+        return;
+    }
+    json_release(j);
+    free(j);
+}
+
+static void request_release(struct exchange *x)
+{
+    json_give(x->worker, x->json);
+    x->json = NULL;
+    buf_wipe(&x->body);
+    x->worker->bodies -= x->charged;
+    x->charged = 0;
+}
+
+static void list_insert(struct worker *w, struct exchange *x)
+{
+    x->next = w->exchanges;
+    x->previous = NULL;
+    if (w->exchanges != NULL)
+        w->exchanges->previous = x;
+    w->exchanges = x;
+}
+
+/* x->next stays as it is: whoever walks the list may end what it visits. */
+static void list_remove(struct worker *w, struct exchange *x)
+{
+    if (x->previous != NULL)
+        x->previous->next = x->next;
+    else
+        w->exchanges = x->next;
+    if (x->next != NULL)
+        x->next->previous = x->previous;
+}
+
+struct exchange *exchange_new(struct worker *w, const struct codec *codec,
+                              void *stream, const struct identity *id,
+                              const char *address)
+{
+    struct exchange *x = w->spare;
+    struct text request_id;
+    uint8_t random[REQUEST_ID_LENGTH / 2];
+
+    if (x != NULL) {
+        w->spare = x->wait_next;
+        w->nspare--;
+    } else {
+        x = malloc(sizeof(*x));
+        if (x == NULL)
+            return NULL;
+    }
+    memset(x, 0, sizeof(*x));
+    x->worker = w;
+    x->codec = codec;
+    x->stream = stream;
+    x->cause = CAUSE_COUNT;
+    x->window = x->model = VERDICT_NONE;
+    x->facts = (struct facts){.party = id->party,
+                              .person = id->person,
+                              .cert_not_before = id->not_before,
+                              .cert_not_after = id->not_after,
+                              .max_tokens = -1};
+    memcpy(x->facts.cert_sha256, id->cert_sha256, sizeof(id->cert_sha256));
+    memcpy(x->facts.address, address,
+           strnlen(address, sizeof(x->facts.address) - 1));
+    buf_init(&x->body, LIMIT_BODY_BYTES);
+    buf_init(&x->forward, 2 * LIMIT_BODY_BYTES);
+    buf_init(&x->held, LIMIT_RELAY_BYTES + WORKER_SCRATCH);
+    worker_random(w, x->salt, sizeof(x->salt));
+    worker_random(w, random, sizeof(random));
+    text_init(&request_id, x->request_id, REQUEST_ID_LENGTH);
+    text_hex(&request_id, random, sizeof(random));
+    list_insert(w, x);
+    return x;
+}
+
+void exchanges_bury(struct worker *w)
+{
+    while (w->graveyard != NULL) {
+        struct exchange *x = w->graveyard;
+
+        w->graveyard = x->wait_next;
+        if (w->nspare < SPARE_EXCHANGES) {
+            sodium_memzero(x, sizeof(*x));
+            x->wait_next = w->spare;
+            w->spare = x;
+            w->nspare++;
+        } else {
+            free(x);
+        }
+    }
+}
+
+void exchanges_free(struct worker *w)
+{
+    exchanges_bury(w);
+    while (w->spare != NULL) {
+        struct exchange *x = w->spare;
+
+        w->spare = x->wait_next;
+        free(x);
+    }
+    while (w->nspare_json > 0) {
+        struct json *j = w->spare_json[--w->nspare_json];
+
+        json_release(j);
+        free(j);
+    }
+}
+
+/* ---- the end ---- */
+
+static void settle(struct exchange *x, enum cause cause)
+{
+    struct settle s = {
+        .n = x->n,
+        .cause = x->cause != CAUSE_COUNT ? x->cause : cause,
+        .status = x->head_sent ? x->answer.status : 0,
+        .asked_bytes = x->facts.body_bytes,
+        .answered_bytes = x->answered_bytes,
+        .has_commitments = true,
+    };
+
+    memcpy(s.asked, x->asked, sizeof(s.asked));
+    commitment_end(&x->answered, s.answered);
+    admission_settle(x->worker->admissions, x->link, &s);
+    log_debug("request_closed", "request=%s n=%llu cause=%s bytes=%llu",
+              x->request_id, (unsigned long long)x->n, cause_code(s.cause),
+              (unsigned long long)x->answered_bytes);
+}
+
+/* The one way out. The codec is told by whoever knows how it ended. */
+static void exchange_end(struct exchange *x, enum cause cause)
+{
+    struct worker *w = x->worker;
+
+    if (x->state == EXCHANGE_ASKING)
+        admission_forget(x);
+    upstream_cancel(x);
+    admission_unwait(x);
+    deadlines_remove(w->deadlines, x);
+    if (x->admitted)
+        settle(x, cause);
+    request_release(x);
+    buf_wipe(&x->forward);
+    buf_wipe(&x->held);
+    x->span_length = 0;
+    x->codec = NULL;
+    x->state = EXCHANGE_ENDED;
+    list_remove(w, x);
+    x->wait_next = w->graveyard;
+    w->graveyard = x;
+}
+
+static void exchange_finish(struct exchange *x, enum cause cause,
+                            enum codec_end end)
+{
+    const struct codec *codec = x->codec;
+    void *stream = x->stream;
+
+    exchange_end(x, cause);
+    if (codec != NULL)
+        codec->finish(stream, end);
+}
+
+void exchange_left(struct exchange *x)
+{
+    x->codec = NULL;
+    exchange_end(x, CAUSE_CLIENT_LEFT);
+}
+
+/* ---- what goes out ---- */
+
+static size_t unsent(const struct exchange *x)
+{
+    return x->held.length + x->span_length;
+}
+
+/* How many of the unsent bytes may go: events go whole, so that an error
+ * event can follow any of them. */
+static size_t sendable(const struct exchange *x)
+{
+    size_t all = unsent(x);
+
+    if (x->own || x->complete || x->answer.type != ANSWER_EVENTS)
+        return all;
+    return x->whole == 0 && all > EVENT_PART ? all : x->whole;
+}
+
+static void sent(struct exchange *x, const uint8_t *data, size_t length)
+{
+    if (x->admitted) {
+        commitment_add(&x->answered, data, length);
+        x->answered_bytes += length;
+    }
+    if (x->answer.type == ANSWER_EVENTS)
+        sse_scan(&x->out, data, length);
+    x->whole = x->whole > length ? x->whole - length : 0;
+    if (x->held.length > 0) {
+        sodium_memzero(x->held.data + x->held.start, length);
+        buf_drain(&x->held, length);
+        if (x->held.length == 0)
+            buf_release(&x->held);
+    } else {
+        x->span += length;
+        x->span_length -= length;
+    }
+}
+
+/* One piece, as large as the codec takes. 0: there may be more to send. */
+static int send_piece(struct exchange *x, bool *last)
+{
+    bool from_held = x->held.length > 0;
+    const uint8_t *data = from_held ? buf_bytes(&x->held) : x->span;
+    size_t length = from_held ? x->held.length : x->span_length;
+    size_t may = sendable(x);
+    ssize_t taken;
+
+    if (may < length)
+        length = may;
+    *last = x->complete && length == unsent(x);
+    if (x->bodyless)
+        *last = true;
+    if (length == 0 && !*last && x->head_sent)
+        return SP_EAGAIN;
+    taken = x->codec->body(x->stream, data, x->bodyless ? 0 : length, *last);
+    if (x->state != EXCHANGE_ANSWERING)
+        return SP_ECLOSED;
+    if (taken < 0)
+        return SP_EAGAIN;
+    x->head_sent = true;
+    if (x->bodyless)
+        return 0;
+    if ((size_t)taken < length)
+        *last = false;
+    if (taken > 0)
+        sent(x, data, (size_t)taken);
+    return 0;
+}
+
+/* Sends what may be sent; ends the exchange when that was all. */
+static void pump(struct exchange *x)
+{
+    bool last = false;
+
+    while (x->state == EXCHANGE_ANSWERING && send_piece(x, &last) == 0) {
+        if (last) {
+            exchange_finish(x, CAUSE_DONE,
+                            x->cause == CAUSE_COUNT ? CODEC_WHOLE : CODEC_CUT);
+            return;
+        }
+    }
+}
+
+/* The worker's scratch is about to be used for something else. */
+static int spill(struct exchange *x)
+{
+    size_t length = x->span_length;
+
+    x->span_length = 0;
+    return length == 0 ? 0 : buf_append(&x->held, x->span, length);
+}
+
+/* An answer is there: it goes out as soon as its entry is on disk (P1). */
+static void hold(struct exchange *x)
+{
+    x->state = EXCHANGE_HOLDING;
+    if (!x->has_entry || admission_durable(x))
+        exchange_durable(x);
+    else if (!x->waiting)
+        admission_wait(x);
+}
+
+void exchange_durable(struct exchange *x)
+{
+    x->state = EXCHANGE_ANSWERING;
+    x->codec->start(x->stream, &x->answer);
+    pump(x);
+}
+
+void exchange_writable(struct exchange *x)
+{
+    if (x->state != EXCHANGE_ANSWERING)
+        return;
+    pump(x);
+    if (x->state == EXCHANGE_ANSWERING && x->call.paused &&
+        x->held.length < RELAY_LOW)
+        upstream_resume(x);
+}
+
+/* ---- answers of our own ---- */
+
+static void answer_common(struct exchange *x)
+{
+    const struct policy *p = x->worker->policy;
+
+    x->answer.request_id = x->request_id;
+    x->answer.policy = p->serial;
+    x->answer.has_receipt = x->has_entry;
+    x->answer.n = x->n;
+    x->answer.salt = x->admitted ? x->salt : NULL;
+    if (x->model < p->nmodels)
+        x->answer.build = p->models[x->model].build;
+    if (!x->admitted || x->window >= p->nwindows)
+        return;
+    x->answer.closes = x->deadline_reason == REASON_WINDOW_EXPIRED
+                           ? x->deadline_wall
+                           : p->windows[x->window].closes;
+}
+
+/* The methods a route has, for a 405 (RFC 9110, section 15.5.6). */
+static const char *route_methods(enum route route)
+{
+    if (route == ROUTE_UNKNOWN)
+        return "GET, HEAD, POST";
+    return route_info(route)->method == METHOD_POST ? "POST" : "GET, HEAD";
+}
+
+static void held_replace(struct exchange *x, const void *data, size_t length)
+{
+    buf_wipe(&x->held);
+    x->span_length = 0;
+    x->whole = 0;
+    if (buf_append(&x->held, data, length) != 0)
+        log_error("out_of_memory", "request=%s", x->request_id);
+}
+
+/* Whatever x->held has becomes the whole answer. */
+static void answer_own(struct exchange *x, uint16_t status)
+{
+    x->answer.status = status;
+    x->answer.type = ANSWER_JSON;
+    x->answer.length = (int64_t)x->held.length;
+    x->own = x->complete = true;
+    answer_common(x);
+    hold(x);
+}
+
+static void log_refusal(const struct exchange *x, enum reason reason)
+{
+    log_info("request_refused", "request=%s n=%lld address=%s reason=%s why=%s",
+             x->request_id, x->has_entry ? (long long)x->n : -1LL,
+             x->facts.address, reason_info(reason)->code,
+             x->why != NULL ? x->why : "-");
+}
+
+static void answer_error(struct exchange *x, enum reason reason,
+                         const struct substitute *s)
+{
+    const struct reason_info *info = reason_info(reason);
+    const struct dialect_error e = {.dialect = x->facts.dialect,
+                                    .route = x->facts.route,
+                                    .reason = reason,
+                                    .text = s->text,
+                                    .request_id = x->request_id};
+    bool again = info->retry && !s->never_retry;
+    char body[DIALECT_BYTES];
+    struct text t;
+
+    text_init(&t, body, sizeof(body));
+    dialect_body(&t, &e);
+    held_replace(x, t.data, t.length);
+    x->answer.retry = again ? RETRY_LATER : RETRY_NEVER;
+    x->answer.retry_after = !again               ? 0
+                            : s->retry_after > 0 ? s->retry_after
+                                                 : info->retry_after;
+    if (reason == REASON_METHOD_NOT_ALLOWED)
+        x->answer.allow = route_methods(x->facts.route);
+    log_refusal(x, reason);
+    answer_own(x, s->status != 0 ? s->status : (uint16_t)info->status);
+}
+
+/* Without an entry there can be no answer but this one (P9). */
+static void answer_unrecorded(struct exchange *x, enum reason reason)
+{
+    static const struct substitute plain;
+
+    x->has_entry = false;
+    answer_error(x, reason, &plain);
+}
+
+/* ---- asking ---- */
+
+static void ask(struct exchange *x)
+{
+    int r = admission_ask(x);
+
+    if (r == 0)
+        x->state = EXCHANGE_ASKING;
+    else
+        answer_unrecorded(x, r == SP_EAGAIN ? REASON_OVERLOADED
+                                            : REASON_AUDIT_UNAVAILABLE);
+}
+
+static int64_t body_limit(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+
+    return x->facts.party < w->policy->nparties ? w->body_limits[x->facts.party]
+                                                : 0;
+}
+
+/* What can be said against the request before its body is here. */
+static enum reason head_fault(const struct exchange *x,
+                              const struct request_head *head)
+{
+    if (head->fault != REASON_NONE)
+        return head->fault;
+    if (x->worker->state != WORKER_SERVING)
+        return REASON_DRAINING;
+    if (head->content_length > body_limit(x))
+        return REASON_BODY_TOO_LARGE;
+    if (head->has_body && head->content_length > 0 &&
+        x->worker->bodies + (size_t)head->content_length > LIMIT_BODIES_BYTES)
+        return REASON_OVERLOADED;
+    return REASON_NONE;
+}
+
+enum exchange_want exchange_head(struct exchange *x,
+                                 const struct request_head *head)
+{
+    x->facts.method = head->method;
+    x->facts.route = head->target.route;
+    x->facts.dialect = head->dialect;
+    x->facts.fault = head_fault(x, head);
+    x->why = head->why;
+    x->bodyless = head->method == METHOD_HEAD;
+    memcpy(x->anthropic_version, head->anthropic_version,
+           sizeof(x->anthropic_version));
+    if (head->target.route == ROUTE_MODEL)
+        memcpy(x->facts.model, head->target.id,
+               strnlen(head->target.id, sizeof(x->facts.model) - 1));
+    if (x->facts.fault != REASON_NONE || x->facts.party == FACTS_NOBODY ||
+        !admissions_alive(x->worker->admissions)) {
+        ask(x);
+        return EXCHANGE_WANTS_NOTHING;
+    }
+    if (!head->has_body) {
+        exchange_asked(x, REASON_NONE, NULL);
+        return EXCHANGE_WANTS_NOTHING;
+    }
+    return head->expects_continue ? EXCHANGE_WANTS_CONTINUE
+                                  : EXCHANGE_WANTS_BODY;
+}
+
+int exchange_body(struct exchange *x, const uint8_t *data, size_t length)
+{
+    enum reason fault = REASON_NONE;
+
+    if ((int64_t)(x->body.length + length) > body_limit(x))
+        fault = REASON_BODY_TOO_LARGE;
+    else if (x->worker->bodies + length > LIMIT_BODIES_BYTES ||
+             buf_append(&x->body, data, length) != 0)
+        fault = REASON_OVERLOADED;
+    if (fault != REASON_NONE) {
+        x->facts.fault = fault;
+        return SP_ETOOBIG;
+    }
+    x->worker->bodies += length;
+    x->charged += length;
+    return 0;
+}
+
+/* Facts come from a body that is whole; what is wrong with another is enough.
+ */
+static void read_body(struct exchange *x)
+{
+    if (route_info(x->facts.route)->local)
+        return;
+    x->json = json_take(x->worker);
+    if (x->json == NULL) {
+        x->facts.fault = REASON_OVERLOADED;
+        return;
+    }
+    body_read(x->json, x->facts.route,
+              x->body.length > 0 ? (const char *)buf_bytes(&x->body) : "",
+              x->body.length, &x->facts);
+}
+
+void exchange_asked(struct exchange *x, enum reason fault, const char *why)
+{
+    x->facts.body_bytes = x->body.length;
+    if (why != NULL)
+        x->why = why;
+    if (x->facts.fault == REASON_NONE)
+        x->facts.fault = fault;
+    if (x->facts.fault == REASON_NONE)
+        read_body(x);
+    if (x->facts.fault != REASON_NONE)
+        request_release(x);
+    ask(x);
+}
+
+/* ---- decided ---- */
+
+static void answer_models(struct exchange *x)
+{
+    const struct worker *w = x->worker;
+    int r = x->facts.route == ROUTE_MODELS
+                ? models_list(w->policy, x->facts.party, x->facts.dialect,
+                              clock_wall_ms(), &x->held)
+                : models_one(w->policy, x->facts.party, x->facts.model,
+                             x->facts.dialect, clock_wall_ms(), &x->held);
+
+    if (r == 0)
+        answer_own(x, 200);
+    else
+        answer_error(
+            x, r == SP_ENOENT ? REASON_MODEL_NOT_FOUND : REASON_OVERLOADED,
+            &x->substitute);
+}
+
+/* The request as the model gets it: our head, the body rebuilt from what was
+ * parsed (P10), in one piece. */
+static int rebuild(struct exchange *x)
+{
+    const struct policy_model *m = &x->worker->policy->models[x->model];
+    uint8_t *room;
+    int r = buf_reserve(&x->forward, HEADERS_BYTES, &room);
+
+    if (r != 0)
+        return r;
+    buf_commit(&x->forward, HEADERS_BYTES);
+    return body_rebuild(x->json, m->upstream_name, &x->forward);
+}
+
+static void commit_asked(struct exchange *x)
+{
+    struct commitment asked;
+
+    commitment_init(&asked, x->salt);
+    if (x->body.length > 0)
+        commitment_add(&asked, buf_bytes(&x->body), x->body.length);
+    commitment_end(&asked, x->asked);
+    commitment_init(&x->answered, x->salt);
+}
+
+static void call(struct exchange *x)
+{
+    int r = rebuild(x);
+
+    request_release(x);
+    x->state = EXCHANGE_CALLING;
+    if (r != 0) {
+        x->cause = CAUSE_UPSTREAM;
+        answer_error(x, REASON_OVERLOADED, &x->substitute);
+        return;
+    }
+    upstream_start(x);
+}
+
+static void admitted(struct exchange *x, const struct answer_admit *a)
+{
+    bool local = route_info(x->facts.route)->local;
+
+    x->admitted = true;
+    x->deadline = a->deadline;
+    x->deadline_wall = a->deadline_wall;
+    x->deadline_reason = a->deadline_reason;
+    commit_asked(x);
+    x->state = EXCHANGE_CALLING;
+    if (x->client_done && !local)
+        exchange_finish(x, CAUSE_CLIENT_LEFT, CODEC_BROKEN);
+    else if (x->deadline <= clock_boot_ms())
+        exchange_cut(x, x->deadline_reason);
+    else if (local)
+        answer_models(x);
+    else if (x->model >= x->worker->policy->nmodels || x->json == NULL)
+        fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
+    else if (deadlines_add(x->worker->deadlines, x) != 0)
+        answer_error(x, REASON_OVERLOADED, &x->substitute);
+    else
+        call(x);
+}
+
+void exchange_decided(struct exchange *x, const struct answer_admit *a)
+{
+    x->state = EXCHANGE_READING; /* the ticket is given back already */
+    x->has_entry = true;
+    x->n = a->n;
+    x->window = a->window;
+    x->model = a->model;
+    if (a->reason == REASON_NONE) {
+        admitted(x, a);
+        return;
+    }
+    request_release(x);
+    x->substitute.retry_after = a->retry_after;
+    answer_error(x, a->reason, &x->substitute);
+}
+
+/* ---- the model's answer ---- */
+
+/* What a status of the endpoint means for the client. Its body never passes:
+ * it may name what the client must not know. */
+static int status_refused(struct exchange *x, const struct upstream_head *head)
+{
+    x->substitute.retry_after = head->retry_after;
+    if (head->status == 400 || head->status == 413 || head->status == 422) {
+        x->substitute.status = 400;
+        x->substitute.never_retry = true;
+        x->substitute.text = "The model refused the request as invalid.";
+    }
+    log_info("upstream_status", "request=%s status=%u", x->request_id,
+             head->status);
+    return SP_EPROTO;
+}
+
+int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
+{
+    if (x->forward_sent == x->forward.length) {
+        buf_wipe(&x->forward); /* a long stream does not keep its question */
+        x->forward_sent = 0;
+    }
+    if (head->status != 200)
+        return status_refused(x, head);
+    if (head->type == UPSTREAM_OTHER || head->encoded) {
+        log_warn("upstream_type", "request=%s encoded=%d", x->request_id,
+                 head->encoded);
+        return SP_EPROTO;
+    }
+    x->answer.status = head->status;
+    x->answer.type =
+        head->type == UPSTREAM_EVENTS ? ANSWER_EVENTS : ANSWER_JSON;
+    /* A stream that may have to end early cannot promise its length. */
+    x->answer.length =
+        x->answer.type == ANSWER_EVENTS ? -1 : head->content_length;
+    answer_common(x);
+    x->state = EXCHANGE_HOLDING;
+    return 0;
+}
+
+int exchange_upstream_body(struct exchange *x, const uint8_t *data,
+                           size_t length)
+{
+    size_t before;
+
+    /* Pieces of one read are next to each other but for chunk framing. */
+    if (x->span_length > 0 && x->span + x->span_length != data && spill(x) != 0)
+        return SP_ETOOBIG;
+    before = unsent(x);
+    if (x->span_length == 0)
+        x->span = data;
+    x->span_length += length;
+    if (x->answer.type == ANSWER_EVENTS) {
+        size_t whole = sse_scan(&x->in, data, length);
+
+        if (whole > 0)
+            x->whole = before + whole;
+    }
+    return 0;
+}
+
+void exchange_upstream_pump(struct exchange *x, bool complete)
+{
+    x->complete = complete;
+    if (x->state == EXCHANGE_HOLDING && !x->waiting)
+        hold(x);
+    else
+        pump(x);
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    if (spill(x) != 0)
+        exchange_upstream_failed(x, REASON_OVERLOADED);
+    else if (!complete && x->held.length >= LIMIT_RELAY_BYTES)
+        upstream_pause(x);
+}
+
+/* A stream that has begun ends with an event that says why; anything else
+ * that has begun ends so that nobody can take it for whole. */
+static void end_early(struct exchange *x, enum reason reason)
+{
+    const struct dialect_error e = {.dialect = x->facts.dialect,
+                                    .route = x->facts.route,
+                                    .reason = reason,
+                                    .request_id = x->request_id};
+    char body[DIALECT_BYTES];
+    struct text t;
+
+    if (x->answer.type != ANSWER_EVENTS || x->bodyless) {
+        exchange_finish(x, CAUSE_UPSTREAM, CODEC_BROKEN);
+        return;
+    }
+    text_init(&t, body, sizeof(body));
+    text_put(&t, sse_gap(&x->out));
+    dialect_event(&t, &e, x->out.events + (x->out.in_event ? 1 : 0));
+    held_replace(x, t.data, t.length);
+    x->own = x->complete = true;
+    x->codec->hurry(x->stream);
+    pump(x);
+}
+
+/* Nothing of the answer has left: it is replaced. */
+static void replace_answer(struct exchange *x, enum reason reason,
+                           const struct substitute *s)
+{
+    admission_unwait(x);
+    answer_error(x, reason, s);
+}
+
+void exchange_upstream_failed(struct exchange *x, enum reason reason)
+{
+    upstream_cancel(x);
+    if (x->cause == CAUSE_COUNT)
+        x->cause = CAUSE_UPSTREAM;
+    if (x->state == EXCHANGE_ANSWERING && x->head_sent)
+        end_early(x, reason);
+    else
+        replace_answer(x, reason, &x->substitute);
+}
+
+/* ---- cut ---- */
+
+static enum cause cut_cause(enum reason reason)
+{
+    if (reason == REASON_BUDGET_EXHAUSTED)
+        return CAUSE_BUDGET;
+    return reason == REASON_WINDOW_EXPIRED ||
+                   reason == REASON_CERTIFICATE_EXPIRED ||
+                   reason == REASON_TIME_LIMIT
+               ? CAUSE_EXPIRED
+               : CAUSE_ORDERED;
+}
+
+void exchange_cut(struct exchange *x, enum reason reason)
+{
+    static const struct substitute plain;
+
+    if (x->state == EXCHANGE_ENDED || x->own)
+        return; /* what is ours is not what the window guards */
+    upstream_cancel(x);
+    x->cause = cut_cause(reason);
+    log_info("request_cut", "request=%s n=%llu reason=%s", x->request_id,
+             (unsigned long long)x->n, reason_info(reason)->code);
+    if (x->state == EXCHANGE_ANSWERING && x->head_sent)
+        end_early(x, reason);
+    else
+        replace_answer(x, reason, &plain);
+}
+
+void exchange_orphaned(struct exchange *x)
+{
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    if (x->state == EXCHANGE_ASKING) {
+        admission_forget(x);
+        x->state = EXCHANGE_READING;
+        request_release(x);
+        answer_unrecorded(x, REASON_AUDIT_UNAVAILABLE);
+        return;
+    }
+    upstream_cancel(x);
+    if (x->cause == CAUSE_COUNT)
+        x->cause = CAUSE_ORDERED;
+    if (x->state == EXCHANGE_ANSWERING && x->head_sent) {
+        if (!x->own)
+            end_early(x, REASON_AUDIT_UNAVAILABLE);
+    } else {
+        /* Also a refusal: its entry may never have reached the disk. */
+        admission_unwait(x);
+        answer_unrecorded(x, REASON_AUDIT_UNAVAILABLE);
+    }
+}
+
+void exchange_client_done(struct exchange *x)
+{
+    x->client_done = true;
+    if (x->admitted && !x->own &&
+        (x->state == EXCHANGE_CALLING || x->state == EXCHANGE_HOLDING ||
+         x->state == EXCHANGE_ANSWERING)) {
+        upstream_cancel(x);
+        exchange_finish(x, CAUSE_CLIENT_LEFT, CODEC_BROKEN);
+    }
+}

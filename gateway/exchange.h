@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its answer, from the head to the settled end: the one thing
+ * that codecs drive and that nothing else needs to know HTTP for.
+ *
+ * Who calls whom: a codec feeds head and body in; the keeper's answer comes
+ * through exchange_decided(); the model's through exchange_upstream_*(); time
+ * and orders through exchange_cut(). What goes out goes through the codec.
+ * An exchange that has ended stays readable until the loop has turned.
+ */
+#ifndef SP_GATEWAY_EXCHANGE_H
+#define SP_GATEWAY_EXCHANGE_H
+
+#include "certs/identity.h"
+#include "gateway/codec.h"
+#include "gateway/commitment.h"
+#include "gateway/http1_client.h"
+#include "gateway/messages.h"
+#include "gateway/sse.h"
+#include "gateway/worker.h"
+#include "lib/buf.h"
+
+enum exchange_state {
+    EXCHANGE_READING,   /* the head is here, the body comes */
+    EXCHANGE_ASKING,    /* the keeper decides */
+    EXCHANGE_CALLING,   /* admitted; the model has not answered */
+    EXCHANGE_HOLDING,   /* there is an answer; its entry becomes durable (P1) */
+    EXCHANGE_ANSWERING, /* bytes go to the client */
+    EXCHANGE_ENDED
+};
+
+/* What an exchange waits for at the model's side (gateway/upstream.c). */
+struct upstream_call {
+    struct upstream_connection *connection;
+    struct dial *dial;
+    unsigned attempts; /* endpoints that were tried */
+    bool retried;      /* once, when a kept connection turned out dead */
+    bool paused;       /* the client reads more slowly than the model writes */
+};
+
+/* What the model's answer is replaced by, if it is. */
+struct substitute {
+    uint16_t status; /* 0: the reason's own */
+    const char *text;
+    int retry_after;
+    bool never_retry;
+};
+
+struct exchange {
+    struct worker *worker;
+    enum exchange_state state;
+    struct exchange *next, *previous; /* in worker->exchanges or a free list */
+    const struct codec *codec;        /* NULL: the client is gone */
+    void *stream;
+
+    /* what is asked */
+    struct facts facts;
+    char request_id[REQUEST_ID_LENGTH + 1];
+    char anthropic_version[ANTHROPIC_VERSION_LENGTH + 1];
+    const char *why; /* the rule that was broken, for the log */
+    struct buf body;
+    size_t charged; /* bytes counted in worker->bodies */
+    struct json *json;
+    bool client_done; /* it sent FIN: gone, unless it only half closed */
+
+    /* what was decided */
+    uint64_t ticket;
+    bool has_entry, admitted;
+    uint64_t n;
+    uint64_t link; /* which keeper's life it belongs to */
+    uint32_t window, model;
+    int64_t deadline, deadline_wall;
+    enum reason deadline_reason;
+    size_t heap; /* place in the deadlines, 0: none */
+    struct exchange *wait_next, *wait_previous; /* for durability */
+    bool waiting;
+
+    /* what was said, for the ledger */
+    uint8_t salt[SALT_BYTES];
+    uint8_t asked[COMMITMENT_BYTES];
+    struct commitment answered;
+    uint64_t answered_bytes;
+    enum cause cause; /* CAUSE_COUNT until something ended it early */
+
+    /* the model's side */
+    struct upstream_call call;
+    struct buf forward; /* room for a head, and the body, until the answer
+                           begins */
+    size_t forward_sent;
+    struct substitute substitute;
+
+    /* the answer */
+    struct answer answer;
+    bool own;      /* ours, not the model's */
+    bool complete; /* nothing comes behind what is held */
+    bool bodyless; /* to a HEAD */
+    bool head_sent;
+    struct buf held;     /* not yet taken by the codec */
+    const uint8_t *span; /* …and behind it bytes still in worker->scratch */
+    size_t span_length;
+    size_t whole;       /* of all those: bytes of whole events */
+    struct sse in, out; /* what the model said, what the client got */
+};
+
+/* What the codec is to do after the head. */
+enum exchange_want {
+    EXCHANGE_WANTS_BODY,
+    EXCHANGE_WANTS_CONTINUE, /* …and the client waits for a 100 */
+    EXCHANGE_WANTS_NOTHING   /* it answers; the body, if any, is of no use */
+};
+
+/* NULL: out of memory. `id` and `address` are copied. */
+struct exchange *exchange_new(struct worker *w, const struct codec *codec,
+                              void *stream, const struct identity *id,
+                              const char *address);
+enum exchange_want exchange_head(struct exchange *x,
+                                 const struct request_head *head);
+/* Not 0: refused, nothing more is wanted; the codec calls exchange_asked(). */
+int exchange_body(struct exchange *x, const uint8_t *data, size_t length);
+/* The request is here as far as it will come. `fault`: why not wholly. */
+void exchange_asked(struct exchange *x, enum reason fault, const char *why);
+/* The codec can take bytes again. */
+void exchange_writable(struct exchange *x);
+/* The client can no longer be reached; the codec must not be called again. */
+void exchange_left(struct exchange *x);
+/* The client's TCP sent FIN: whoever waits for a model has gone. */
+void exchange_client_done(struct exchange *x);
+
+/* From gateway/admission.c. */
+void exchange_decided(struct exchange *x, const struct answer_admit *a);
+void exchange_durable(struct exchange *x);
+/* The keeper is gone: no answer can be recorded (P9). */
+void exchange_orphaned(struct exchange *x);
+
+/* From gateway/deadlines.c: nothing more may reach the client (P2). */
+void exchange_cut(struct exchange *x, enum reason reason);
+
+/* From gateway/upstream.c. The head: not 0: this answer is not wanted, the
+ * connection must be closed and exchange_upstream_failed() called. After
+ * feeding what one read brought: exchange_upstream_pump(). */
+int exchange_upstream_head(struct exchange *x,
+                           const struct upstream_head *head);
+int exchange_upstream_body(struct exchange *x, const uint8_t *data,
+                           size_t length);
+void exchange_upstream_pump(struct exchange *x, bool complete);
+void exchange_upstream_failed(struct exchange *x, enum reason reason);
+
+/* After each turn of the loop. */
+void exchanges_bury(struct worker *w);
+/* At the end of the process. */
+void exchanges_free(struct worker *w);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes the heads of both sides. Runs in a worker; everything that comes in
+ * is ours, the policy's, or was checked byte by byte when it was parsed.
+ */
+#include "gateway/headers.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "lib/clock.h"
+
+/* Statuses that reasons and relayed answers can have; the phrase means
+ * nothing to anybody, but HTTP/1 wants one. */
+static const struct {
+    uint16_t status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+};
+
+static const char *status_phrase(uint16_t status)
+{
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Error";
+}
+
+static void field(struct text *t, const char *name, const char *value)
+{
+    text_put(t, name);
+    text_put(t, value);
+    text_put(t, "\r\n");
+}
+
+static void field_number(struct text *t, const char *name, uint64_t value)
+{
+    text_put(t, name);
+    text_number(t, value);
+    text_put(t, "\r\n");
+}
+
+/* Clients of both families read different names for the same thing. */
+static void answer_identity(struct text *t, const struct answer *a)
+{
+    field(t, "x-request-id: ", a->request_id);
+    field(t, "request-id: ", a->request_id);
+    field_number(t, "x-sallyport-policy: ", a->policy);
+    if (a->has_receipt) {
+        text_put(t, "x-sallyport-receipt: ");
+        text_number(t, a->n);
+        if (a->salt != NULL) {
+            text_put(t, ";");
+            text_hex(t, a->salt, SALT_BYTES);
+        }
+        text_put(t, "\r\n");
+    }
+    if (a->closes != 0) {
+        char utc[CLOCK_UTC_SIZE];
+
+        clock_format_utc(a->closes, utc);
+        field(t, "x-sallyport-window-closes: ", utc);
+    }
+    if (a->build != NULL)
+        field(t, "x-sallyport-model-build: ", a->build);
+}
+
+/* `retry-after-ms` is what the official clients look at first. */
+static void answer_retry(struct text *t, const struct answer *a)
+{
+    if (a->retry != RETRY_UNSAID)
+        field(t,
+              "x-should-retry: ", a->retry == RETRY_LATER ? "true" : "false");
+    if (a->retry_after > 0) {
+        field_number(t, "retry-after: ", (uint64_t)a->retry_after);
+        field_number(t, "retry-after-ms: ", (uint64_t)a->retry_after * 1000);
+    }
+}
+
+void headers_answer(struct text *t, const struct answer *a,
+                    enum framing framing, bool closes, const char *date)
+{
+    text_put(t, "HTTP/1.1 ");
+    text_number(t, a->status);
+    text_put(t, " ");
+    text_put(t, status_phrase(a->status));
+    text_put(t, "\r\n");
+    field(t, "date: ", date);
+    field(t, "content-type: ",
+          a->type == ANSWER_EVENTS ? "text/event-stream; charset=utf-8"
+                                   : "application/json");
+    if (framing == FRAMING_LENGTH)
+        field_number(t, "content-length: ", (uint64_t)a->length);
+    else if (framing == FRAMING_CHUNKED)
+        text_put(t, "transfer-encoding: chunked\r\n");
+    text_put(t, "cache-control: no-store\r\n");
+    if (a->allow != NULL)
+        field(t, "allow: ", a->allow);
+    answer_identity(t, a);
+    answer_retry(t, a);
+    if (closes)
+        text_put(t, "connection: close\r\n");
+    text_put(t, "\r\n");
+}
+
+/* Compressed answers could not be looked at, so none is asked for. */
+void headers_request(struct text *t, const struct upstream_request *r)
+{
+    const struct route_info *route = route_info(r->route);
+
+    text_put(t, "POST ");
+    text_put(t, r->prefix);
+    text_put(t, route->path);
+    text_put(t, " HTTP/1.1\r\n");
+    field(t, "host: ", r->host);
+    text_put(t, "content-type: application/json\r\n");
+    field_number(t, "content-length: ", r->body_bytes);
+    field(t, "accept: ", r->stream ? "text/event-stream" : "application/json");
+    text_put(t, "accept-encoding: identity\r\n");
+    field(t, "x-request-id: ", r->request_id);
+    if (route->dialect == DIALECT_ANTHROPIC)
+        field(t, "anthropic-version: ",
+              r->anthropic_version[0] != '\0' ? r->anthropic_version
+                                              : "2023-06-01");
+    text_put(t, r->credential);
+    text_put(t, "\r\n");
+}
+
+void headers_date(int64_t seconds, char date[HEADERS_DATE_SIZE])
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = (time_t)seconds;
+    struct tm tm;
+
+    if (gmtime_r(&now, &tm) == NULL)
+        memset(&tm, 0, sizeof(tm));
+    snprintf(date, HEADERS_DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+             days + 3 * tm.tm_wday, (unsigned)tm.tm_mday % 100u,
+             months + 3 * tm.tm_mon, ((unsigned)tm.tm_year + 1900) % 10000u,
+             (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
+             (unsigned)tm.tm_sec % 100u);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's listening socket. Runs in a worker. Accepts in bounded turns,
+ * and keeps some descriptors back: a process that has none left could not
+ * even turn a client away, and its loop would spin on the waiting connection.
+ */
+#include "gateway/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/connection.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* Connections in one turn, so that those that are there get theirs. */
+#define ACCEPT_TURN 32
+
+struct listener {
+    struct worker *worker;
+    int fd; /* -1: stopped */
+    struct event *event;
+    int reserve[LIMIT_ACCEPT_RESERVE];
+    size_t nreserve;
+    int64_t complained; /* boot ms */
+};
+
+static void reserve_fill(struct listener *l)
+{
+    while (l->nreserve < LIMIT_ACCEPT_RESERVE) {
+        int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0)
+            return;
+        l->reserve[l->nreserve++] = fd;
+    }
+}
+
+static void reserve_close(struct listener *l)
+{
+    while (l->nreserve > 0)
+        close(l->reserve[--l->nreserve]);
+}
+
+/* Once a second: whoever floods us must not fill the log as well. */
+static void complain(struct listener *l, const char *what)
+{
+    int64_t now = clock_boot_ms();
+
+    if (now - l->complained < 1000)
+        return;
+    l->complained = now;
+    log_warn("accept_limit", "what=%s connections=%zu", what,
+             connections_count(l->worker->connections));
+}
+
+static void address_text(const struct sockaddr_storage *from, char text[46])
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+
+    if (from->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+        inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, 46);
+    else if (from->ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &v6->sin6_addr, text, 46);
+    else if (from->ss_family == AF_INET)
+        inet_ntop(AF_INET, &v4->sin_addr, text, 46);
+    else
+        snprintf(text, 46, "unknown");
+}
+
+/* With one of the descriptors kept back the client is at least told to go. */
+static void accept_and_close(struct listener *l)
+{
+    int fd;
+
+    complain(l, "descriptors");
+    if (l->nreserve == 0)
+        return;
+    close(l->reserve[--l->nreserve]);
+    fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    reserve_fill(l);
+}
+
+/* False if nobody waits any more. */
+static bool accept_one(struct listener *l)
+{
+    struct worker *w = l->worker;
+    struct sockaddr_storage from;
+    socklen_t size = sizeof(from);
+    char address[46];
+    int fd = accept4(l->fd, (struct sockaddr *)&from, &size,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+            errno == ENOMEM) {
+            accept_and_close(l);
+            return false;
+        }
+        return errno == ECONNABORTED || errno == EINTR;
+    }
+    address_text(&from, address);
+    if (connections_count(w->connections) >= w->settings->connections) {
+        complain(l, "connections");
+        connections_refused(w->connections, address, "limit");
+        close(fd);
+        return true;
+    }
+    connection_new(w->connections, fd, address);
+    return true;
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *l = arg;
+
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < ACCEPT_TURN && accept_one(l); i++)
+        ;
+    if (l->nreserve < LIMIT_ACCEPT_RESERVE)
+        reserve_fill(l);
+}
+
+struct listener *listener_new(struct worker *w, int fd)
+{
+    struct listener *l = calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    l->worker = w;
+    l->fd = fd;
+    l->complained = -1000;
+    reserve_fill(l);
+    l->event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_accept, l);
+    if (l->event == NULL || event_add(l->event, NULL) != 0) {
+        listener_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+/* Whoever was in the queue when we stopped listening is answered still. */
+void listener_stop(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    for (unsigned i = 0; i < LIMIT_CONNECTIONS && accept_one(l); i++)
+        ;
+    reserve_close(l);
+    event_free(l->event);
+    l->event = NULL;
+    close(l->fd);
+    l->fd = -1;
+}
+
+void listener_free(struct listener *l)
+{
+    if (l == NULL)
+        return;
+    reserve_close(l);
+    if (l->event != NULL)
+        event_free(l->event);
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepts connections, also when there are no descriptors left to do so. */
+#ifndef SP_GATEWAY_LISTENER_H
+#define SP_GATEWAY_LISTENER_H
+
+#include "gateway/worker.h"
+
+struct listener;
+
+/* Takes the listening socket. NULL: out of memory. */
+struct listener *listener_new(struct worker *w, int fd);
+/* Accepts what waits, then closes the socket. */
+void listener_stop(struct listener *l);
+void listener_free(struct listener *l);
+
+#endif

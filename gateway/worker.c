@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker: TLS, HTTP and JSON of strangers in one event loop. This file is
+ * its start, its loop and its end. It gets everything it will ever have from
+ * the supervisor before it enters its sandbox: keys and policy in memory, a
+ * listening socket, a channel to the dialer, later links to keepers.
+ */
+#include "gateway/worker.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "certs/tls.h"
+#include "gateway/admission.h"
+#include "gateway/connection.h"
+#include "gateway/deadlines.h"
+#include "gateway/exchange.h"
+#include "gateway/listener.h"
+#include "gateway/people.h"
+#include "gateway/upstream.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* What comes with MESSAGE_SETUP, in this order. */
+enum { FD_FILES, FD_LISTENER, FD_DIALER, FD_COUNT };
+
+/* Descriptors beside those of connections and their upstreams. */
+#define OTHER_FILES 128
+
+static struct worker worker;
+
+/* ---- small things for everybody ---- */
+
+void worker_random(struct worker *w, uint8_t *out, size_t length)
+{
+    if (w->random_left < length) {
+        randombytes_buf(w->random, sizeof(w->random));
+        w->random_left = sizeof(w->random);
+    }
+    w->random_left -= length;
+    memcpy(out, w->random + w->random_left, length);
+    sodium_memzero(w->random + w->random_left, length);
+}
+
+const char *worker_date(struct worker *w)
+{
+    int64_t second = clock_wall_ms() / 1000;
+
+    if (second != w->date_second) {
+        w->date_second = second;
+        headers_date(second, w->date);
+    }
+    return w->date;
+}
+
+/* ---- from the supervisor ---- */
+
+/* Streams that outlive the drain are ended like those of a closed window. */
+static void on_drain_over(evutil_socket_t fd, short what, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)fd;
+    (void)what;
+    deadlines_cut(w->deadlines, VERDICT_NONE, REASON_DRAINING);
+    w->state = WORKER_ENDING;
+}
+
+static void drain(struct worker *w, const struct stop *stop)
+{
+    int64_t left = stop->deadline - clock_boot_ms() - LIMIT_CUT_DRAIN_MS * 2;
+    struct timeval until;
+
+    if (w->state != WORKER_SERVING)
+        return;
+    if (left < 0)
+        left = 0;
+    until.tv_sec = (time_t)(left / 1000);
+    until.tv_usec = (suseconds_t)(left % 1000 * 1000);
+    w->state = WORKER_DRAINING;
+    listener_stop(w->listener);
+    connections_drain(w->connections);
+    w->stop_timer = event_new(w->base, -1, 0, on_drain_over, w);
+    if (w->stop_timer == NULL || event_add(w->stop_timer, &until) != 0)
+        w->state = WORKER_ENDING;
+    log_info("draining", "connections=%zu ms=%lld",
+             connections_count(w->connections), (long long)left);
+}
+
+static void fds_close(int *fds, size_t nfds)
+{
+    for (size_t i = 0; i < nfds; i++)
+        close(fds[i]);
+}
+
+static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    struct worker *w = arg;
+    struct link_message link;
+    struct stop stop;
+
+    switch (message_type(data, length)) {
+    case MESSAGE_LINK:
+        if (nfds != 3 || link_message_get(&link, data, length) != 0)
+            break;
+        admissions_link(w->admissions, fds, link.generation);
+        return;
+    case MESSAGE_LINK_GONE:
+        if (nfds != 0 || link_message_get(&link, data, length) != 0)
+            break;
+        admissions_gone(w->admissions, link.generation);
+        return;
+    case MESSAGE_DIALER:
+        if (nfds != 1 || link_message_get(&link, data, length) != 0)
+            break;
+        upstreams_dialer(w->upstreams, fds[0]);
+        return;
+    case MESSAGE_STOP:
+        if (nfds != 0 || stop_get(&stop, data, length) != 0)
+            break;
+        drain(w, &stop);
+        return;
+    default:
+        break;
+    }
+    fds_close(fds, nfds);
+    fatal("supervisor_message_malformed", "type=%u",
+          message_type(data, length));
+}
+
+static void on_closed(void *arg, int error)
+{
+    (void)arg;
+    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+}
+
+/* ---- set-up ---- */
+
+/* The largest body that any terms of a party allow; before its model is
+ * known, no more can be said. */
+static int set_up_limits(struct worker *w)
+{
+    const struct policy *p = w->policy;
+
+    w->body_limits = calloc(p->nparties + 1, sizeof(*w->body_limits));
+    if (w->body_limits == NULL)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < p->nwindows; i++) {
+        const struct policy_window *window = &p->windows[i];
+        int64_t *most = &w->body_limits[window->party];
+
+        for (size_t t = 0; t < window->nterms; t++) {
+            int64_t bytes = p->terms[window->terms[t]].request_bytes;
+
+            if (bytes < 0 || bytes > LIMIT_BODY_BYTES)
+                bytes = LIMIT_BODY_BYTES;
+            if (bytes > *most)
+                *most = bytes;
+        }
+    }
+    return 0;
+}
+
+static int set_up_tls(struct worker *w, char problem[256])
+{
+    const uint8_t *cert, *key;
+    size_t cert_length, key_length;
+    int r;
+
+    if ((r = people_load(&w->snapshot, &w->identities, problem)) != 0)
+        return r;
+    snprintf(problem, 256, "the server's certificate or key is missing");
+    if ((r = fileset_get(w->snapshot.files, "@server.crt", &cert,
+                         &cert_length)) != 0 ||
+        (r = fileset_get(w->snapshot.files, "@server.key", &key,
+                         &key_length)) != 0)
+        return r;
+    r = tls_server_new(cert, cert_length, key, key_length, w->identities,
+                       problem, &w->tls);
+    if (r != 0)
+        return r;
+    /* One read(2) brings a record's head and body together. */
+    SSL_CTX_set_read_ahead(w->tls, 1);
+    return 0;
+}
+
+static int set_up_timers(struct worker *w)
+{
+    const struct settings *s = w->settings;
+    const int64_t ms[TIMER_COUNT] = {
+        [TIMER_HANDSHAKE] = s->handshake_ms,
+        [TIMER_HEAD] = s->head_ms,
+        [TIMER_BODY] = LIMIT_BODY_IDLE_MS,
+        [TIMER_KEEPALIVE] = s->keepalive_ms,
+        [TIMER_WRITE] = s->write_idle_ms,
+        [TIMER_CUT] = LIMIT_CUT_DRAIN_MS,
+        [TIMER_LINGER] = 800,
+        /* The dialer gives up by itself; this is for a dialer that does not. */
+        [TIMER_DIAL] = s->connect_ms + 1000,
+        [TIMER_FIRST_BYTE] = s->first_byte_ms,
+        [TIMER_ANSWER_IDLE] = s->answer_idle_ms,
+        [TIMER_UPSTREAM_IDLE] = LIMIT_UPSTREAM_IDLE_MS,
+    };
+
+    for (unsigned i = 0; i < TIMER_COUNT; i++) {
+        const struct timeval tv = {.tv_sec = (time_t)(ms[i] / 1000),
+                                   .tv_usec =
+                                       (suseconds_t)(ms[i] % 1000 * 1000)};
+
+        w->timers[i] = event_base_init_common_timeout(w->base, &tv);
+        if (w->timers[i] == NULL)
+            return SP_ENOMEM;
+    }
+    return 0;
+}
+
+static int set_up_loop(struct worker *w, char problem[256])
+{
+    struct event_config *config = event_config_new();
+    int r = SP_ENOMEM;
+
+    snprintf(problem, 256, "%s", sp_strerror(r));
+    if (config == NULL ||
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) != 0 ||
+        event_config_require_features(config, EV_FEATURE_ET |
+                                                  EV_FEATURE_EARLY_CLOSE) != 0)
+        goto out;
+    w->base = event_base_new_with_config(config);
+    /* Deadlines come before everything else in a turn. */
+    if (w->base == NULL || event_base_priority_init(w->base, 2) != 0)
+        goto out;
+    r = set_up_timers(w);
+out:
+    if (config != NULL)
+        event_config_free(config);
+    return r;
+}
+
+static int set_up_parts(struct worker *w, char problem[256])
+{
+    int r;
+
+    snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
+    w->scratch = malloc(WORKER_SCRATCH);
+    w->record = malloc(WORKER_RECORD);
+    w->admissions = admissions_new(w);
+    w->deadlines = deadlines_new(w);
+    w->connections = connections_new(w);
+    if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
+        w->deadlines == NULL || w->connections == NULL)
+        return SP_ENOMEM;
+    if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
+        return r;
+    upstreams_dialer(w->upstreams, w->start->fds[FD_DIALER]);
+    snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
+    w->listener = listener_new(w, w->start->fds[FD_LISTENER]);
+    w->supervisor =
+        channel_new(w->base, w->start->channel, on_message, on_closed, w);
+    return w->listener == NULL || w->supervisor == NULL ? SP_ENOMEM : 0;
+}
+
+/* A client and its model's connection each; as many as we may have. */
+static size_t set_up_files(const struct worker *w)
+{
+    rlim_t wanted = 2 * (rlim_t)w->settings->connections + OTHER_FILES;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (wanted > limit.rlim_max)
+        wanted = limit.rlim_max;
+    return (size_t)wanted;
+}
+
+static int set_up(struct worker *w, struct role_start *start, char problem[256])
+{
+    struct sandbox_report report;
+    int r;
+
+    w->start = start;
+    w->index = start->setup.index;
+    snprintf(problem, 256, "configuration");
+    if ((r = snapshot_from_fd(start->fds[FD_FILES], &w->snapshot)) != 0)
+        return r;
+    w->settings = w->snapshot.settings;
+    w->policy = w->snapshot.policy;
+    role_log(start, w->settings->log_level);
+    (void)signal(SIGPIPE, SIG_IGN);
+    randombytes_stir(); /* opens what it needs before nothing can be opened */
+    if ((r = set_up_limits(w)) != 0 || (r = set_up_tls(w, problem)) != 0 ||
+        (r = set_up_loop(w, problem)) != 0 ||
+        (r = set_up_parts(w, problem)) != 0)
+        return r;
+    snprintf(problem, 256, "sandbox");
+    r = role_sandbox(start, NULL, 0, set_up_files(w), &report);
+    return r != 0 ? r : role_ready(start);
+}
+
+/* ---- the loop ---- */
+
+static void bury(struct worker *w)
+{
+    connections_bury(w->connections);
+    exchanges_bury(w);
+    upstreams_bury(w->upstreams);
+}
+
+/* A turn: what sockets and timers bring, then the keeper's answers, then the
+ * dead. Sleeps only if the keeper has nothing new to say. */
+static void loop(struct worker *w)
+{
+    bool sleep = false;
+
+    while (w->state != WORKER_ENDING) {
+        if (event_base_loop(w->base, sleep ? EVLOOP_ONCE
+                                           : EVLOOP_ONCE | EVLOOP_NONBLOCK) < 0)
+            fatal("event_loop_failed", "errno=%d", errno);
+        admissions_awake(w->admissions);
+        sleep = admissions_turn(w->admissions);
+        bury(w);
+        if (w->state == WORKER_DRAINING &&
+            connections_count(w->connections) == 0)
+            w->state = WORKER_ENDING;
+    }
+}
+
+/* The last words of streams that were cut, and of everybody's ends. */
+static void loop_out(struct worker *w)
+{
+    const struct timeval last = {.tv_usec = LIMIT_CUT_DRAIN_MS * 1000};
+
+    (void)event_base_loopexit(w->base, &last);
+    (void)event_base_dispatch(w->base);
+    (void)admissions_turn(w->admissions);
+    bury(w);
+}
+
+static void tear_down(struct worker *w)
+{
+    connections_free(w->connections);
+    if (w->admissions != NULL)
+        (void)admissions_turn(w->admissions);
+    listener_free(w->listener);
+    upstreams_free(w->upstreams);
+    exchanges_free(w);
+    admissions_free(w->admissions);
+    deadlines_free(w->deadlines);
+    if (w->stop_timer != NULL)
+        event_free(w->stop_timer);
+    if (w->supervisor != NULL)
+        channel_free(w->supervisor);
+    if (w->base != NULL)
+        event_base_free(w->base);
+    SSL_CTX_free(w->tls);
+    identities_free(w->identities);
+    snapshot_release(&w->snapshot);
+    free(w->body_limits);
+    free(w->scratch);
+    free(w->record);
+    buf_pool_release();
+}
+
+int worker_main(struct role_start *start)
+{
+    struct worker *w = &worker;
+    char problem[256] = "";
+    int r = set_up(w, start, problem);
+
+    if (r != 0)
+        return role_failed(start, r == SP_ENOMEM || r == SP_EIO, "%s: %s",
+                           problem, sp_strerror(r));
+    log_info("serving", "policy=%u connections=%u", w->policy->serial,
+             w->settings->connections);
+    loop(w);
+    loop_out(w);
+    tear_down(w);
+    log_info("ended", "status=0");
+    return 0;
+}

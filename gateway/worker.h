@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of a worker share. One process, one thread, one event loop;
+ * everything here belongs to it.
+ */
+#ifndef SP_GATEWAY_WORKER_H
+#define SP_GATEWAY_WORKER_H
+
+#include <event2/event.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/time.h>
+
+#include "gateway/headers.h"
+#include "gateway/snapshot.h"
+#include "lib/json.h"
+
+/* One read takes at most so much; larger than a TLS record. */
+#define WORKER_SCRATCH 65536
+/* The plaintext of one TLS record. */
+#define WORKER_RECORD 16384
+
+struct channel;
+struct connections;
+struct deadlines;
+struct exchange;
+struct admissions;
+struct listener;
+struct upstreams;
+
+enum worker_state {
+    WORKER_SERVING,
+    WORKER_DRAINING, /* nobody new; what is open may end */
+    WORKER_ENDING    /* leaves the loop after this turn */
+};
+
+/* libevent keeps timers of a few common lengths in queues, so that arming one
+ * costs the same whatever their number. */
+enum worker_timer {
+    TIMER_HANDSHAKE,
+    TIMER_HEAD,
+    TIMER_BODY,
+    TIMER_KEEPALIVE,
+    TIMER_WRITE,
+    TIMER_CUT,
+    TIMER_LINGER,
+    TIMER_DIAL,
+    TIMER_FIRST_BYTE,
+    TIMER_ANSWER_IDLE,
+    TIMER_UPSTREAM_IDLE,
+    TIMER_COUNT
+};
+
+struct worker {
+    uint32_t index;
+    enum worker_state state;
+    struct event_base *base;
+    struct role_start *start;
+    struct snapshot snapshot;
+    const struct settings *settings;
+    const struct policy *policy;
+    struct identities *identities;
+    SSL_CTX *tls;
+    struct channel *supervisor;
+    struct admissions *admissions;
+    struct deadlines *deadlines;
+    struct upstreams *upstreams;
+    struct listener *listener;
+    struct connections *connections;
+    struct event *stop_timer;
+
+    const struct timeval *timers[TIMER_COUNT];
+    uint8_t *scratch;     /* WORKER_SCRATCH: what was read last */
+    uint8_t *record;      /* WORKER_RECORD: what is written next */
+    int64_t *body_limits; /* by party: the largest of its terms */
+    size_t bodies;        /* bytes of bodies held, all exchanges together */
+
+    struct exchange *exchanges; /* all that are under way */
+    struct exchange *graveyard; /* ended in this turn of the loop */
+    struct exchange *spare;     /* to be used again */
+    size_t nspare;
+    struct json *spare_json[16];
+    size_t nspare_json;
+
+    uint8_t random[1024];
+    size_t random_left;
+    int64_t date_second;
+    char date[HEADERS_DATE_SIZE];
+};
+
+/* Random bytes without a system call each time. */
+void worker_random(struct worker *w, uint8_t *out, size_t length);
+/* For the `date` field; good until the next call. */
+const char *worker_date(struct worker *w);
+
+#endif
