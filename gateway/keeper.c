@@ -225,16 +225,18 @@ static void link_drain(struct keeper *k, struct keeper_link *l, size_t most,
 /* The bell only has to wake the loop: what it rang for is looked at anyway. */
 static void on_bell(evutil_socket_t fd, short what, void *arg)
 {
+    struct keeper_link *l = arg;
+
     (void)fd;
     (void)what;
-    (void)arg;
+    l->rung = true;
 }
 
 static int link_start(struct keeper *k, struct keeper_link *l, struct link *new,
                       uint64_t generation)
 {
     l->bell = event_new(k->base, link_doorbell(new), EV_READ | EV_PERSIST,
-                        on_bell, NULL);
+                        on_bell, l);
     if (l->bell == NULL || event_add(l->bell, NULL) != 0)
         return SP_ENOMEM;
     l->generation = generation;
@@ -395,9 +397,12 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
     k->alarm_at = -1;
 }
 
+/* As a bell: the turn tries again. */
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
-    on_bell(fd, what, arg);
+    (void)fd;
+    (void)what;
+    (void)arg;
 }
 
 static void links_turn(struct keeper *k)
@@ -450,11 +455,17 @@ static bool links_may_sleep(struct keeper *k)
     return may;
 }
 
+/* Clearing a bell is a system call: only for those that rang. The others stay
+ * marked as sleeping, which costs at most a ring too many. */
 static void links_awake(struct keeper *k)
 {
-    for (size_t i = 0; i < LIMIT_WORKERS; i++)
-        if (k->links[i].link != NULL && !k->links[i].broken)
-            link_awake(k->links[i].link);
+    for (size_t i = 0; i < LIMIT_WORKERS; i++) {
+        struct keeper_link *l = &k->links[i];
+
+        if (l->rung && l->link != NULL)
+            link_awake(l->link);
+        l->rung = false;
+    }
 }
 
 static void keeper_loop(struct keeper *k) __attribute__((noreturn));

@@ -49,6 +49,7 @@ struct keeper_link {
     int64_t refusals_second;
     unsigned refusals;
     unsigned refusals_dropped;
+    bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */
 };
 

@@ -6,8 +6,8 @@
  */
 #include "gateway/openings.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/util.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -33,15 +33,44 @@ static int problem(struct report *report, const char *thing, const char *what,
 
 struct address {
     struct sockaddr_storage socket;
-    int size;
+    socklen_t size;
 };
 
+/* "127.0.0.1:8443", "[::1]:8443"; port 0 is any free one, which libevent's
+ * parser does not let through. */
 static int address_parse(const char *text, struct address *a)
 {
-    a->size = sizeof(a->socket);
-    memset(&a->socket, 0, sizeof(a->socket));
-    return evutil_parse_sockaddr_port(text, (struct sockaddr *)&a->socket,
-                                      &a->size);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&a->socket;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a->socket;
+    const char *colon = strrchr(text, ':');
+    char host[INET6_ADDRSTRLEN + 2], *end;
+    size_t length = colon != NULL ? (size_t)(colon - text) : 0;
+    unsigned long port;
+
+    *a = (struct address){0};
+    if (length == 0 || length >= sizeof(host) || colon[1] < '0' ||
+        colon[1] > '9')
+        return SP_EINVAL;
+    port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port > 65535)
+        return SP_EINVAL;
+    memcpy(host, text, length);
+    host[length] = '\0';
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        a->size = sizeof(*v4);
+        return 0;
+    }
+    if (host[0] != '[' || host[length - 1] != ']')
+        return SP_EINVAL;
+    host[length - 1] = '\0';
+    if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) != 1)
+        return SP_EINVAL;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons((uint16_t)port);
+    a->size = sizeof(*v6);
+    return 0;
 }
 
 static int stream_socket(const struct address *a, bool shared)
@@ -57,8 +86,7 @@ static int stream_socket(const struct address *a, bool shared)
          setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
         (family == AF_INET6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-        bind(fd, (const struct sockaddr *)&a->socket, (socklen_t)a->size) !=
-            0 ||
+        bind(fd, (const struct sockaddr *)&a->socket, a->size) != 0 ||
         listen(fd, LISTEN_BACKLOG) != 0) {
         int saved = errno;
 
@@ -98,8 +126,8 @@ static void name_address(struct openings *o, const struct address *a)
 {
     char port[8];
 
-    if (getnameinfo((const struct sockaddr *)&a->socket, (socklen_t)a->size,
-                    o->address, sizeof(o->address), port, sizeof(port),
+    if (getnameinfo((const struct sockaddr *)&a->socket, a->size, o->address,
+                    sizeof(o->address), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
         o->port = (unsigned)strtoul(port, NULL, 10);
 }
@@ -126,7 +154,7 @@ static int open_listening(struct openings *o, const struct settings *s,
 
             if (getsockname(fd, (struct sockaddr *)&a.socket, &size) != 0)
                 return bind_problem(report, s->listen);
-            a.size = (int)size;
+            a.size = size;
             name_address(o, &a);
         }
     }
