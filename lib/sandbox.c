@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/filter.h"
@@ -61,6 +62,7 @@ int sandbox_enter(const struct sandbox *s, struct sandbox_report *report)
     int error;
 
     *report = (struct sandbox_report){.seccomp = false, .landlock_abi = 0};
+    tzset(); /* the C library would read its time zone's file on first use */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return sp_error_from_errno();
     if ((error = limits_enter(s)) != 0 ||
