@@ -23,6 +23,7 @@
 /* From the start to READY. A keeper replays its whole ledger first. */
 #define SETUP_LIMIT_MS        30000
 #define SETUP_LIMIT_KEEPER_MS 600000
+#define CLOSED_LIMIT_MS       1000
 /* Started again at once, then after 100 ms, doubling. */
 #define BACKOFF_FIRST_MS  100
 #define BACKOFF_MOST_MS   2000
@@ -387,11 +388,14 @@ static void on_closed(void *arg, int error)
 {
     struct process *p = arg;
 
-    (void)error;
     channel_free(p->channel);
     p->channel = NULL;
-    /* Without its channel it is of no use, whatever it still does. */
-    process_kill(p);
+    /* Without its channel it is of no use; but one that closed it to end is
+     * given the time to do so. */
+    if (error == SP_EPROTO)
+        process_kill(p);
+    else if (p->pid > 0)
+        timer_set(p->limit, CLOSED_LIMIT_MS);
     process_dead(p);
 }
 
