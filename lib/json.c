@@ -8,14 +8,13 @@
  */
 #include "lib/json.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
+#include "lib/table.h"
 #include "lib/utf8.h"
 
 /* No honest number is longer; a longer one could cost a reader much. */
@@ -348,20 +347,6 @@ static bool strings_equal(const struct json *j, uint32_t a, uint32_t b)
     return true;
 }
 
-/* The process's own 16 random bytes (getauxval(3)): a stranger who could
- * foresee hashes could make all names collide. */
-static const uint8_t *hash_key(void)
-{
-    static const uint8_t fallback[crypto_shorthash_KEYBYTES];
-    /* Through a union, for the kernel gives an address as a number. */
-    union {
-        unsigned long number;
-        const uint8_t *pointer;
-    } random = {.number = getauxval(AT_RANDOM)};
-
-    return random.pointer != NULL ? random.pointer : fallback;
-}
-
 static int name_hash(struct parser *p, uint32_t name, uint64_t *hash)
 {
     const struct json_node *s = &p->j->nodes[name];
@@ -371,8 +356,7 @@ static int name_hash(struct parser *p, uint32_t name, uint64_t *hash)
     int byte;
 
     if (!s->escaped) {
-        crypto_shorthash((uint8_t *)hash, p->text + s->start + 1,
-                         s->end - s->start - 2, hash_key());
+        *hash = table_hash(p->text + s->start + 1, s->end - s->start - 2);
         return 0;
     }
     /* Unescaped text is never longer than what was written. */
@@ -382,7 +366,7 @@ static int name_hash(struct parser *p, uint32_t name, uint64_t *hash)
     cursor_init(&c, p->j, name);
     while ((byte = cursor_next(&c)) >= 0)
         plain[n++] = (uint8_t)byte;
-    crypto_shorthash((uint8_t *)hash, plain, n, hash_key());
+    *hash = table_hash(plain, n);
     free(plain);
     return 0;
 }

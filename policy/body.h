@@ -16,7 +16,9 @@
 void body_read(struct json *j, enum route route, const char *body, size_t length,
                struct facts *f);
 
-/* Appends the rebuilt body to `out`. SP_ENOMEM, SP_ETOOBIG. */
+/* Appends the rebuilt body to `out`: values byte for byte as they were asked,
+ * no white space between tokens, the top-level model replaced. SP_ENOMEM,
+ * SP_ETOOBIG; SP_EINVAL if the body has no model. */
 int body_rebuild(const struct json *j, const char *upstream_model, struct buf *out)
     SP_MUST_USE;
 

@@ -39,9 +39,12 @@ struct verdict {
     int retry_after;       /* seconds 1–60 if retryable, else 0 */
 };
 
-/* Uses the policy bound to the standing. Local routes (model lists) have no
+/* `p` is the policy bound to the standing; if it is not, or none is, everything
+ * is refused as audit_unavailable. Local routes (model lists) have no
  * window or terms of one model: they are allowed while any window of the
- * party whose terms name the use is open, with the latest end as deadline. */
+ * party whose terms name the use is open, with the latest end as deadline, and
+ * are under the rate and concurrency of that window's terms. What is due by
+ * time (standing_due) must have been applied before. */
 struct verdict policy_decide(const struct policy *p, const struct standing *s,
                              const struct facts *f, int64_t now,
                              enum clock_state clock);
@@ -50,6 +53,11 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
  * into policy and facts. */
 void decide_entry(const struct policy *p, const struct facts *f,
                   const struct verdict *v, struct entry *e);
+
+/* The reverse, for deciding again (P6): the facts that a request's entry
+ * records, with names found in `p`; names it does not have become nobody. */
+void decide_facts(const struct policy *p, const struct entry *e,
+                  struct facts *f);
 
 const char *decide_step_text(enum decide_step step);
 

@@ -34,12 +34,15 @@ int standing_bind(struct standing *s, const struct policy *p) SP_MUST_USE;
 /* May this policy follow the one in force? REASON is a text for the operator:
  * a serial that does not grow, the same serial with other bytes, `replaces`
  * that names another policy. NULL: it may. The same policy again may. */
-const char *standing_policy_objection(const struct standing *s, const struct policy *p);
+const char *standing_policy_objection(const struct standing *s,
+                                      const struct policy *p);
 /* True if exactly this policy is the newest one loaded. */
-bool standing_policy_is_current(const struct standing *s, const struct policy *p);
+bool standing_policy_is_current(const struct standing *s,
+                                const struct policy *p);
 
-uint64_t standing_count(const struct standing *s);    /* entries applied */
-int64_t standing_newest(const struct standing *s);    /* t of the newest, 0: none */
+uint64_t standing_count(const struct standing *s); /* entries applied */
+int64_t
+standing_newest(const struct standing *s); /* t of the newest, 0: none */
 size_t standing_open_requests(const struct standing *s);
 /* The open request with the smallest index ≥ `from`; UINT64_MAX if none. */
 uint64_t standing_next_open(const struct standing *s, uint64_t from);
@@ -50,18 +53,41 @@ uint64_t standing_next_open(const struct standing *s, uint64_t from);
  * `may_open` is false while the clock settles: then only closings are due. */
 bool standing_due(const struct standing *s, int64_t now, bool may_open,
                   struct entry *e);
-/* When standing_due() will next have something, INT64_MAX if never. */
+/* When standing_due() will next have something, INT64_MAX if never; in the past
+ * while something is due (an opening stays due while the clock settles). */
 int64_t standing_next_due(const struct standing *s);
 
-/* One window of the bound policy, for status and tools. */
+/* One window of the bound policy, for decisions, status and tools. All zero
+ * if no policy is bound. */
 struct standing_window {
     bool opened, closed;
+    bool by_policy;       /* closed, and not because its time was over */
+    bool never;           /* the pair's 30 days are over before it opens (P3) */
     int64_t closes;       /* what holds: with P3 applied */
     int64_t first_opened; /* of the pair, 0: never */
-    uint64_t requests;    /* admitted in it */
+    uint64_t requests;    /* admitted in it, under all terms */
     uint32_t open_requests;
 };
 void standing_window(const struct standing *s, uint32_t window,
                      struct standing_window *w);
+
+/* What is spent, by indices of the bound policy; `terms` counts within the
+ * window's own list. Requests count when they are admitted, and stay spent. */
+uint64_t standing_terms_requests(const struct standing *s, uint32_t window,
+                                 size_t terms);
+uint64_t standing_person_requests(const struct standing *s, uint32_t window,
+                                  size_t terms, uint32_t person);
+/* Requests of one person that are open now. */
+uint32_t standing_person_open(const struct standing *s, uint32_t person);
+/* Requests of one person admitted in the second of `now` and the 60 before it:
+ * never fewer than within the last 60 s. Computed from entries' times alone. */
+uint64_t standing_person_minute(const struct standing *s, uint32_t person,
+                                int64_t now);
+/* Seconds (1–60) until that is below `limit`, if nothing else is admitted. */
+int standing_minute_wait(const struct standing *s, uint32_t person, int64_t now,
+                         int64_t limit);
+
+/* The bound policy, NULL if none is. */
+const struct policy *standing_policy(const struct standing *s);
 
 #endif

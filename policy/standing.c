@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What follows from the ledger: one function per kind of entry, each of which
+ * refuses what contradicts the entries before it. Runs in the keeper, and in
+ * auditors' tools on ledgers that are trusted with nothing.
+ */
+#include "policy/standing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "policy/standing_state.h"
+
+#define KEY_MAX 1024
+
+struct standing *standing_new(void)
+{
+    struct standing *s = calloc(1, sizeof *s);
+
+    if (s != NULL)
+        s->next_close = s->next_open = INT64_MAX;
+    return s;
+}
+
+void standing_free(struct standing *s)
+{
+    if (s == NULL)
+        return;
+    standing_unbind(s);
+    for (size_t i = 0; i < s->nwindows; i++)
+        free(s->windows[i].id);
+    free(s->windows);
+    free(s->pairs);
+    free(s->people);
+    free(s->counts);
+    free(s->requests);
+    table_release(&s->names);
+    table_release(&s->spent);
+    free(s);
+}
+
+SP_PRINTF(2, 3)
+static int standing_refuse(struct standing *s, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(s->error, sizeof s->error, format, list);
+    va_end(list);
+    return SP_EINVAL;
+}
+
+const char *standing_error(const struct standing *s)
+{
+    return s->error;
+}
+
+/* Room for one more element behind `count`; grows at powers of two. */
+static int array_grow(void **array, size_t count, size_t size)
+{
+    void *more;
+
+    if ((count & (count - 1)) != 0)
+        return 0;
+    more = reallocarray(*array, count == 0 ? 1 : count * 2, size);
+    if (more == NULL)
+        return SP_ENOMEM;
+    *array = more;
+    return 0;
+}
+
+/* "kind a NUL b": no name has a NUL in it. 0 if it is too long for any. */
+static size_t slot_key(char key[KEY_MAX], char kind, const char *a,
+                       const char *b)
+{
+    size_t m = strlen(a), n = strlen(b);
+
+    if (m + n + 2 > KEY_MAX)
+        return 0;
+    key[0] = kind;
+    memcpy(key + 1, a, m);
+    key[1 + m] = 0;
+    memcpy(key + 2 + m, b, n);
+    return m + n + 2;
+}
+
+uint32_t standing_slot(const struct standing *s, char kind, const char *a,
+                       const char *b)
+{
+    char key[KEY_MAX];
+    size_t length = slot_key(key, kind, a, b);
+
+    return length == 0 ? SLOT_NONE : table_get(&s->names, key, length);
+}
+
+static int slot_put(struct standing *s, char kind, const char *a, const char *b,
+                    uint32_t slot)
+{
+    char key[KEY_MAX];
+    size_t length = slot_key(key, kind, a, b);
+
+    return length == 0 ? SP_EINVAL : table_put(&s->names, key, length, slot);
+}
+
+int standing_slot_pair(struct standing *s, const char *party, const char *model,
+                       uint32_t *slot)
+{
+    void *array = s->pairs;
+    int r;
+
+    if ((*slot = standing_slot(s, 'x', party, model)) != SLOT_NONE)
+        return 0;
+    r = array_grow(&array, s->npairs, sizeof *s->pairs);
+    s->pairs = array;
+    if (r != 0 ||
+        (r = slot_put(s, 'x', party, model, (uint32_t)s->npairs)) != 0)
+        return r;
+    *slot = (uint32_t)s->npairs;
+    s->pairs[s->npairs++] = 0;
+    return 0;
+}
+
+int standing_slot_person(struct standing *s, const char *party,
+                         const char *person, uint32_t *slot)
+{
+    void *array = s->people;
+    int r;
+
+    if ((*slot = standing_slot(s, 'p', party, person)) != SLOT_NONE)
+        return 0;
+    r = array_grow(&array, s->npeople, sizeof *s->people);
+    s->people = array;
+    if (r != 0 ||
+        (r = slot_put(s, 'p', party, person, (uint32_t)s->npeople)) != 0)
+        return r;
+    *slot = (uint32_t)s->npeople;
+    s->people[s->npeople++] = (struct person_state){0};
+    return 0;
+}
+
+int standing_slot_terms(struct standing *s, const char *terms, uint32_t *slot)
+{
+    int r;
+
+    if ((*slot = standing_slot(s, 't', terms, "")) != SLOT_NONE)
+        return 0;
+    if ((r = slot_put(s, 't', terms, "", s->nterms)) != 0)
+        return r;
+    *slot = s->nterms++;
+    return 0;
+}
+
+uint32_t standing_spent_find(const struct standing *s, uint32_t window,
+                             uint32_t terms, uint32_t person)
+{
+    const uint32_t key[3] = {window, terms, person};
+
+    return table_get(&s->spent, key, sizeof key);
+}
+
+int standing_spent_add(struct standing *s, uint32_t window, uint32_t terms,
+                       uint32_t person, uint32_t *index)
+{
+    const uint32_t key[3] = {window, terms, person};
+    void *array = s->counts;
+    int r;
+
+    if ((*index = table_get(&s->spent, key, sizeof key)) != TABLE_NONE)
+        return 0;
+    r = array_grow(&array, s->ncounts, sizeof *s->counts);
+    s->counts = array;
+    if (r != 0 ||
+        (r = table_put(&s->spent, key, sizeof key, (uint32_t)s->ncounts)) != 0)
+        return r;
+    *index = (uint32_t)s->ncounts;
+    s->counts[s->ncounts++] = 0;
+    return 0;
+}
+
+static int apply_log_opened(struct standing *s, const struct entry *e)
+{
+    if (e->n != 0)
+        return standing_refuse(s, "log.opened again");
+    return 0;
+}
+
+static int apply_policy_loaded(struct standing *s, const struct entry *e)
+{
+    const struct entry_policy_loaded *l = &e->u.policy_loaded;
+    bool same = s->loaded && memcmp(s->sha256, l->sha256, 32) == 0;
+
+    if (s->loaded && !same) {
+        if (l->serial <= s->serial)
+            return standing_refuse(s, "policy serial %u after %u", l->serial,
+                                   s->serial);
+        if (l->has_replaces && memcmp(l->replaces, s->sha256, 32) != 0)
+            return standing_refuse(s,
+                                   "policy %u replaces one that was not in "
+                                   "force",
+                                   l->serial);
+    }
+    if (same && l->serial != s->serial)
+        return standing_refuse(s, "one policy with serials %u and %u",
+                               s->serial, l->serial);
+    if (!s->loaded && l->has_replaces)
+        return standing_refuse(s, "the first policy replaces another one");
+    s->loaded = true;
+    s->serial = l->serial;
+    memcpy(s->sha256, l->sha256, 32);
+    if (s->policy != NULL && !same)
+        standing_unbind(s);
+    return 0;
+}
+
+/* Whether a window's id says what its entry says. */
+static bool id_is_right(const struct entry_window_opened *w)
+{
+    char opens[CLOCK_UTC_SIZE], id[KEY_MAX];
+
+    clock_format_utc(w->opens, opens);
+    return snprintf(id, sizeof id, "%s/%s/%.19sZ", w->party, w->model, opens) <
+               (int)sizeof id &&
+           strcmp(id, w->window) == 0;
+}
+
+static int window_add(struct standing *s, const char *id, uint32_t pair)
+{
+    void *array = s->windows;
+    struct window_state *w;
+    int r = array_grow(&array, s->nwindows, sizeof *s->windows);
+
+    s->windows = array;
+    if (r != 0 || (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
+        return r;
+    w = &s->windows[s->nwindows];
+    *w = (struct window_state){.pair = pair, .bound = SLOT_NONE};
+    if ((w->id = strdup(id)) == NULL)
+        return SP_ENOMEM;
+    s->nwindows++;
+    return 0;
+}
+
+static int apply_window_opened(struct standing *s, const struct entry *e)
+{
+    const struct entry_window_opened *w = &e->u.window_opened;
+    int64_t first;
+    uint32_t pair;
+    int r;
+
+    if (!s->loaded)
+        return standing_refuse(s, "window %.128s without a policy", w->window);
+    if (!id_is_right(w))
+        return standing_refuse(s, "window %.128s is not what it says",
+                               w->window);
+    if (standing_slot(s, 'w', w->window, "") != SLOT_NONE)
+        return standing_refuse(s, "window %.128s opens again", w->window);
+    if (w->opens > e->t || w->opens <= 0 || w->closes <= w->opens)
+        return standing_refuse(s, "window %.128s opens at a wrong time",
+                               w->window);
+    if ((r = standing_slot_pair(s, w->party, w->model, &pair)) != 0)
+        return r;
+    first = s->pairs[pair];
+    if (first == 0 || w->opens < first)
+        first = w->opens;
+    if (w->closes - first > LIMIT_ACCESS_MS)
+        return standing_refuse(s,
+                               "window %.128s ends more than 30 days after "
+                               "the first opening",
+                               w->window);
+    if ((r = window_add(s, w->window, pair)) != 0)
+        return r;
+    s->pairs[pair] = first;
+    return standing_bind_opened(s, (uint32_t)s->nwindows - 1);
+}
+
+static int apply_window_closed(struct standing *s, const struct entry *e)
+{
+    const struct entry_window_closed *w = &e->u.window_closed;
+    uint32_t slot = standing_slot(s, 'w', w->window, "");
+
+    if (slot == SLOT_NONE || s->windows[slot].closed)
+        return standing_refuse(s, "window %.128s closes but is not open",
+                               w->window);
+    s->windows[slot].closed = true;
+    s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
+    standing_schedule(s);
+    return 0;
+}
+
+static void person_count(struct person_state *p, int64_t t)
+{
+    int64_t second = t / 1000;
+
+    if (second - p->second >= RATE_SECONDS)
+        memset(p->admitted, 0, sizeof p->admitted);
+    else
+        for (int64_t i = p->second + 1; i <= second; i++)
+            p->admitted[i % RATE_SECONDS] = 0;
+    p->second = second;
+    p->admitted[second % RATE_SECONDS]++;
+    p->open_requests++;
+}
+
+/* Keeps what is open, when most is not: each request moves once on average. */
+static void requests_compact(struct standing *s)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->nrequests; i++)
+        if (!s->requests[i].closed)
+            s->requests[kept++] = s->requests[i];
+    s->nrequests = kept;
+}
+
+static int request_add(struct standing *s, uint64_t n, uint32_t person,
+                       uint32_t window)
+{
+    if (s->nrequests == s->requests_room &&
+        s->requests_open <= s->nrequests / 2)
+        requests_compact(s);
+    if (s->nrequests == s->requests_room) {
+        size_t room = s->requests_room == 0 ? 64 : s->requests_room * 2;
+        struct open_request *more =
+            reallocarray(s->requests, room, sizeof *more);
+
+        if (more == NULL)
+            return SP_ENOMEM;
+        s->requests = more;
+        s->requests_room = room;
+    }
+    s->requests[s->nrequests++] =
+        (struct open_request){.n = n, .person = person, .window = window};
+    s->requests_open++;
+    return 0;
+}
+
+/* What a request spends: one of its terms in its window, for all and for its
+ * person. Spent whatever happens to it. */
+static int request_spend(struct standing *s, uint32_t window, const char *terms,
+                         uint32_t person)
+{
+    uint32_t slot, all, own;
+    int r;
+
+    if ((r = standing_slot_terms(s, terms, &slot)) != 0 ||
+        (r = standing_spent_add(s, window, slot, SLOT_NONE, &all)) != 0 ||
+        (r = standing_spent_add(s, window, slot, person, &own)) != 0)
+        return r;
+    s->counts[all]++;
+    s->counts[own]++;
+    s->windows[window].requests++;
+    s->windows[window].open_requests++;
+    return 0;
+}
+
+/* A request to a model: its window must be open, and within the 30 days. */
+static int admission_check(struct standing *s, const struct entry *e,
+                           uint32_t *window)
+{
+    const struct entry_request *q = &e->u.request;
+    int64_t first;
+
+    if (q->party == NULL || q->person == NULL)
+        return standing_refuse(s, "request %" PRIu64 " of nobody", e->n);
+    if (!s->loaded || q->policy != s->serial)
+        return standing_refuse(s, "request %" PRIu64 " under policy %u", e->n,
+                               q->policy);
+    if (route_info(q->route)->local) {
+        if (q->window != NULL || q->terms != NULL)
+            return standing_refuse(s, "local request %" PRIu64 " in a window",
+                                   e->n);
+        return 0;
+    }
+    if (q->window == NULL || q->terms == NULL || q->route == ROUTE_UNKNOWN)
+        return standing_refuse(s, "request %" PRIu64 " without a window", e->n);
+    *window = standing_slot(s, 'w', q->window, "");
+    if (*window == SLOT_NONE || s->windows[*window].closed)
+        return standing_refuse(s, "request %" PRIu64 " in a closed window",
+                               e->n);
+    first = s->pairs[s->windows[*window].pair];
+    if (e->t - first >= LIMIT_ACCESS_MS ||
+        q->deadline - first > LIMIT_ACCESS_MS)
+        return standing_refuse(s, "request %" PRIu64 " after the 30 days",
+                               e->n);
+    return 0;
+}
+
+static int apply_request_admitted(struct standing *s, const struct entry *e)
+{
+    const struct entry_request *q = &e->u.request;
+    uint32_t window = SLOT_NONE, person;
+    int r;
+
+    if ((r = admission_check(s, e, &window)) != 0 ||
+        (r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
+        (r = request_add(s, e->n, person, window)) != 0 ||
+        (window != SLOT_NONE &&
+         (r = request_spend(s, window, q->terms, person)) != 0))
+        return r;
+    person_count(&s->people[person], e->t);
+    return 0;
+}
+
+static int apply_request_refused(struct standing *s, const struct entry *e)
+{
+    if (e->u.request.reason == REASON_NONE)
+        return standing_refuse(s, "request %" PRIu64 " refused for nothing",
+                               e->n);
+    return 0;
+}
+
+/* The index of the first request with a number ≥ n. */
+static size_t request_at(const struct standing *s, uint64_t n)
+{
+    size_t low = 0, high = s->nrequests;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (s->requests[middle].n < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int apply_request_closed(struct standing *s, const struct entry *e)
+{
+    uint64_t of = e->u.request_closed.of;
+    size_t i = request_at(s, of);
+    struct open_request *q;
+
+    if (i == s->nrequests || s->requests[i].n != of || s->requests[i].closed)
+        return standing_refuse(s, "request %" PRIu64 " ends but is not open",
+                               of);
+    q = &s->requests[i];
+    q->closed = true;
+    s->requests_open--;
+    s->people[q->person].open_requests--;
+    if (q->window != SLOT_NONE)
+        s->windows[q->window].open_requests--;
+    return 0;
+}
+
+/* Kinds that change nothing that a decision depends on. */
+static int apply_nothing(struct standing *s, const struct entry *e)
+{
+    (void)s;
+    (void)e;
+    return 0;
+}
+
+int standing_apply(struct standing *s, const struct entry *e)
+{
+    static int (*const applies[ENTRY_KIND_COUNT])(struct standing *,
+                                                  const struct entry *) = {
+        [ENTRY_LOG_OPENED] = apply_log_opened,
+        [ENTRY_POLICY_LOADED] = apply_policy_loaded,
+        [ENTRY_WINDOW_OPENED] = apply_window_opened,
+        [ENTRY_WINDOW_CLOSED] = apply_window_closed,
+        [ENTRY_REQUEST_ADMITTED] = apply_request_admitted,
+        [ENTRY_REQUEST_REFUSED] = apply_request_refused,
+        [ENTRY_REQUEST_CLOSED] = apply_request_closed,
+        [ENTRY_CONNECTION_REFUSED] = apply_nothing,
+        [ENTRY_CLOCK_ANOMALY] = apply_nothing,
+        [ENTRY_WORKER_DIED] = apply_nothing,
+        [ENTRY_LEDGER_RESUMED] = apply_nothing,
+        [ENTRY_HEARTBEAT] = apply_nothing,
+    };
+    int r;
+
+    s->error[0] = 0;
+    if (e->n != s->count)
+        return standing_refuse(s, "entry %" PRIu64 " where %" PRIu64 " is next",
+                               e->n, s->count);
+    if (e->t < s->newest)
+        return standing_refuse(s,
+                               "entry %" PRIu64 " is older than the one "
+                               "before it",
+                               e->n);
+    if ((unsigned)e->kind >= ENTRY_KIND_COUNT || applies[e->kind] == NULL)
+        return standing_refuse(s, "entry %" PRIu64 " of no kind", e->n);
+    if (e->n == 0 && e->kind != ENTRY_LOG_OPENED)
+        return standing_refuse(s, "the first entry is not log.opened");
+    r = applies[e->kind](s, e);
+    if (r == SP_EINVAL && s->error[0] == 0)
+        return standing_refuse(s, "entry %" PRIu64 ": a name is too long",
+                               e->n);
+    if (r != 0)
+        return r;
+    s->count++;
+    s->newest = e->t;
+    return 0;
+}
+
+uint64_t standing_count(const struct standing *s)
+{
+    return s->count;
+}
+
+int64_t standing_newest(const struct standing *s)
+{
+    return s->newest;
+}
+
+size_t standing_open_requests(const struct standing *s)
+{
+    return s->requests_open;
+}
+
+uint64_t standing_next_open(const struct standing *s, uint64_t from)
+{
+    for (size_t i = request_at(s, from); i < s->nrequests; i++)
+        if (!s->requests[i].closed)
+            return s->requests[i].n;
+    return UINT64_MAX;
+}

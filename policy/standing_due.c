@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The standing beside a policy: whose slots its indices mean, what time makes
+ * due, and what is spent. Runs in the keeper and in auditors' tools.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/standing_state.h"
+
+void standing_unbind(struct standing *s)
+{
+    if (s->policy != NULL && s->bound_windows != NULL)
+        for (size_t i = 0; i < s->policy->nwindows; i++)
+            free(s->bound_windows[i].spent);
+    free(s->bound_windows);
+    free(s->bound_people);
+    free(s->bound_terms);
+    s->bound_windows = NULL;
+    s->bound_people = s->bound_terms = NULL;
+    s->policy = NULL;
+    for (size_t i = 0; i < s->nwindows; i++)
+        s->windows[i].bound = SLOT_NONE;
+    s->next_close = s->next_open = INT64_MAX;
+}
+
+/* Once a window has a state, what is spent in it has places. */
+static int spent_bind(struct standing *s, uint32_t window)
+{
+    const struct policy_window *w = &s->policy->windows[window];
+    struct bound_window *b = &s->bound_windows[window];
+    int r;
+
+    for (size_t i = 0; i < w->nterms; i++)
+        if ((r = standing_spent_add(s, b->state, s->bound_terms[w->terms[i]],
+                                    SLOT_NONE, &b->spent[i])) != 0)
+            return r;
+    return 0;
+}
+
+static int window_bind(struct standing *s, uint32_t window)
+{
+    const struct policy *p = s->policy;
+    const struct policy_window *w = &p->windows[window];
+    struct bound_window *b = &s->bound_windows[window];
+    int r;
+
+    b->spent = calloc(w->nterms + 1, sizeof *b->spent);
+    if (b->spent == NULL)
+        return SP_ENOMEM;
+    if ((r = standing_slot_pair(s, p->parties[w->party].name,
+                                p->models[w->model].name, &b->pair)) != 0)
+        return r;
+    b->state = standing_slot(s, 'w', w->id, "");
+    if (b->state == SLOT_NONE)
+        return 0;
+    s->windows[b->state].bound = window;
+    return spent_bind(s, window);
+}
+
+static int names_bind(struct standing *s)
+{
+    const struct policy *p = s->policy;
+    int r;
+
+    s->bound_windows = calloc(p->nwindows + 1, sizeof *s->bound_windows);
+    s->bound_people = calloc(p->npeople + 1, sizeof *s->bound_people);
+    s->bound_terms = calloc(p->nterms + 1, sizeof *s->bound_terms);
+    if (s->bound_windows == NULL || s->bound_people == NULL ||
+        s->bound_terms == NULL)
+        return SP_ENOMEM;
+    for (size_t i = 0; i < p->npeople; i++)
+        if ((r = standing_slot_person(s, p->parties[p->people[i].party].name,
+                                      p->people[i].name,
+                                      &s->bound_people[i])) != 0)
+            return r;
+    for (size_t i = 0; i < p->nterms; i++)
+        if ((r = standing_slot_terms(s, p->terms[i].name,
+                                     &s->bound_terms[i])) != 0)
+            return r;
+    for (size_t i = 0; i < p->nwindows; i++)
+        if ((r = window_bind(s, (uint32_t)i)) != 0)
+            return r;
+    return 0;
+}
+
+int standing_bind(struct standing *s, const struct policy *p)
+{
+    int r;
+
+    standing_unbind(s);
+    if (!standing_policy_is_current(s, p))
+        return SP_EINVAL;
+    s->policy = p;
+    r = names_bind(s);
+    if (r != 0)
+        standing_unbind(s);
+    else
+        standing_schedule(s);
+    return r;
+}
+
+int standing_bind_opened(struct standing *s, uint32_t state)
+{
+    int r = 0;
+
+    if (s->policy == NULL)
+        return 0;
+    for (size_t i = 0; i < s->policy->nwindows && r == 0; i++)
+        if (strcmp(s->policy->windows[i].id, s->windows[state].id) == 0) {
+            s->bound_windows[i].state = state;
+            s->windows[state].bound = (uint32_t)i;
+            r = spent_bind(s, (uint32_t)i);
+        }
+    standing_schedule(s);
+    return r;
+}
+
+const struct policy *standing_policy(const struct standing *s)
+{
+    return s->policy;
+}
+
+bool standing_policy_is_current(const struct standing *s,
+                                const struct policy *p)
+{
+    return s->loaded && s->serial == p->serial &&
+           memcmp(s->sha256, p->sha256, 32) == 0;
+}
+
+const char *standing_policy_objection(const struct standing *s,
+                                      const struct policy *p)
+{
+    if (standing_policy_is_current(s, p))
+        return NULL;
+    if (!s->loaded)
+        return p->has_replaces
+                   ? "it replaces another policy, but this ledger has none yet"
+                   : NULL;
+    if (p->serial == s->serial)
+        return "it has the serial of the policy in force, but other content";
+    if (p->serial < s->serial)
+        return "its serial is smaller than that of the policy in force";
+    if (p->has_replaces && memcmp(p->replaces, s->sha256, 32) != 0)
+        return "it replaces another policy than the one in force";
+    return NULL;
+}
+
+/* When a window of the bound policy ends: as it says, but not past 30 days
+ * from the pair's first opening (P3), its own included. */
+static int64_t window_end(const struct standing *s, uint32_t window)
+{
+    const struct policy_window *w = &s->policy->windows[window];
+    int64_t first = s->pairs[s->bound_windows[window].pair];
+
+    if (first == 0 || w->opens < first)
+        first = w->opens;
+    return w->closes - first > LIMIT_ACCESS_MS ? first + LIMIT_ACCESS_MS
+                                               : w->closes;
+}
+
+/* Never opened so far, and something is left of it to open. */
+static bool window_may_open(const struct standing *s, uint32_t window)
+{
+    return s->bound_windows[window].state == SLOT_NONE &&
+           window_end(s, window) > s->policy->windows[window].opens;
+}
+
+void standing_schedule(struct standing *s)
+{
+    s->next_close = s->next_open = INT64_MAX;
+    if (s->policy == NULL)
+        return;
+    for (size_t i = 0; i < s->nwindows; i++) {
+        const struct window_state *w = &s->windows[i];
+        int64_t end;
+
+        if (w->closed)
+            continue;
+        end = w->bound == SLOT_NONE ? 0 : window_end(s, w->bound);
+        if (end < s->next_close)
+            s->next_close = end;
+    }
+    for (uint32_t i = 0; i < s->policy->nwindows; i++)
+        if (window_may_open(s, i)) { /* sorted: the first is the next */
+            s->next_open = s->policy->windows[i].opens;
+            break;
+        }
+}
+
+static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
+{
+    for (size_t i = 0; i < s->nwindows; i++) {
+        const struct window_state *w = &s->windows[i];
+
+        if (w->closed ||
+            (w->bound != SLOT_NONE && now < window_end(s, w->bound)))
+            continue;
+        e->kind = ENTRY_WINDOW_CLOSED;
+        e->u.window_closed.window = w->id;
+        e->u.window_closed.cause = w->bound == SLOT_NONE ? "policy" : "expired";
+        return true;
+    }
+    return false;
+}
+
+static bool opening_due(const struct standing *s, int64_t now, struct entry *e)
+{
+    const struct policy *p = s->policy;
+
+    for (uint32_t i = 0; i < p->nwindows && p->windows[i].opens <= now; i++) {
+        const struct policy_window *w = &p->windows[i];
+
+        if (!window_may_open(s, i))
+            continue;
+        e->kind = ENTRY_WINDOW_OPENED;
+        e->u.window_opened.window = w->id;
+        e->u.window_opened.party = p->parties[w->party].name;
+        e->u.window_opened.model = p->models[w->model].name;
+        e->u.window_opened.opens = w->opens;
+        e->u.window_opened.closes = window_end(s, i);
+        return true;
+    }
+    return false;
+}
+
+bool standing_due(const struct standing *s, int64_t now, bool may_open,
+                  struct entry *e)
+{
+    if (s->policy == NULL)
+        return false;
+    *e = (struct entry){0};
+    if (now >= s->next_close && closing_due(s, now, e))
+        return true;
+    return may_open && now >= s->next_open && opening_due(s, now, e);
+}
+
+int64_t standing_next_due(const struct standing *s)
+{
+    return s->next_close < s->next_open ? s->next_close : s->next_open;
+}
+
+void standing_window(const struct standing *s, uint32_t window,
+                     struct standing_window *w)
+{
+    const struct bound_window *b;
+
+    *w = (struct standing_window){0};
+    if (s->policy == NULL || window >= s->policy->nwindows)
+        return;
+    b = &s->bound_windows[window];
+    w->closes = window_end(s, window);
+    w->first_opened = s->pairs[b->pair];
+    w->never = b->state == SLOT_NONE && !window_may_open(s, window);
+    if (b->state == SLOT_NONE)
+        return;
+    w->opened = true;
+    w->closed = s->windows[b->state].closed;
+    w->by_policy = s->windows[b->state].by_policy;
+    w->requests = s->windows[b->state].requests;
+    w->open_requests = s->windows[b->state].open_requests;
+}
+
+uint64_t standing_terms_requests(const struct standing *s, uint32_t window,
+                                 size_t terms)
+{
+    if (s->policy == NULL || window >= s->policy->nwindows ||
+        terms >= s->policy->windows[window].nterms ||
+        s->bound_windows[window].state == SLOT_NONE)
+        return 0;
+    return s->counts[s->bound_windows[window].spent[terms]];
+}
+
+uint64_t standing_person_requests(const struct standing *s, uint32_t window,
+                                  size_t terms, uint32_t person)
+{
+    const struct policy *p = s->policy;
+    uint32_t index;
+
+    if (p == NULL || window >= p->nwindows || person >= p->npeople ||
+        terms >= p->windows[window].nterms ||
+        s->bound_windows[window].state == SLOT_NONE)
+        return 0;
+    index = standing_spent_find(s, s->bound_windows[window].state,
+                                s->bound_terms[p->windows[window].terms[terms]],
+                                s->bound_people[person]);
+    return index == TABLE_NONE ? 0 : s->counts[index];
+}
+
+static const struct person_state *person_find(const struct standing *s,
+                                              uint32_t person)
+{
+    if (s->policy == NULL || person >= s->policy->npeople)
+        return NULL;
+    return &s->people[s->bound_people[person]];
+}
+
+uint32_t standing_person_open(const struct standing *s, uint32_t person)
+{
+    const struct person_state *p = person_find(s, person);
+
+    return p == NULL ? 0 : p->open_requests;
+}
+
+/* Admitted in the seconds from `from` on that are still remembered. */
+static uint64_t admitted_since(const struct person_state *p, int64_t from)
+{
+    uint64_t sum = 0;
+
+    if (from <= p->second - RATE_SECONDS)
+        from = p->second - RATE_SECONDS + 1;
+    for (int64_t i = from < 0 ? 0 : from; i <= p->second; i++)
+        sum += p->admitted[i % RATE_SECONDS];
+    return sum;
+}
+
+uint64_t standing_person_minute(const struct standing *s, uint32_t person,
+                                int64_t now)
+{
+    const struct person_state *p = person_find(s, person);
+
+    return p == NULL ? 0 : admitted_since(p, now / 1000 - (RATE_SECONDS - 1));
+}
+
+int standing_minute_wait(const struct standing *s, uint32_t person, int64_t now,
+                         int64_t limit)
+{
+    const struct person_state *p = person_find(s, person);
+    int64_t from = now / 1000 - (RATE_SECONDS - 1);
+
+    for (int wait = 1; p != NULL && wait < 60; wait++)
+        if ((int64_t)admitted_since(p, from + wait) < limit)
+            return wait;
+    return 60;
+}
