@@ -62,6 +62,7 @@ enum connection_state {
 struct connection {
     struct connections *all;
     struct connection *next, *previous;
+    struct connection *next_ending;
     uint64_t id;
     enum connection_state state;
     int fd;
@@ -99,6 +100,7 @@ struct connections {
     struct worker *worker;
     struct connection *first;
     struct connection *graveyard;
+    struct connection *endings; /* that were cut in this turn of the loop */
     size_t count;
     uint64_t ids;
     struct refused refused[REFUSED_SOURCES];
@@ -106,6 +108,7 @@ struct connections {
 };
 
 static void connection_resume(struct connection *c);
+static void write_end(struct connection *c);
 
 static const struct identity nobody = {.party = IDENTITY_NOBODY,
                                        .person = IDENTITY_NOBODY};
@@ -225,8 +228,24 @@ static void connection_reset(struct connection *c)
     connection_close(c);
 }
 
+/* A thousand streams may end in one turn (P2): each is told first, the rest of
+ * closing comes when all have been told. */
+static void ending_later(struct connection *c)
+{
+    c->state = CONNECTION_CLOSING;
+    c->next_ending = c->all->endings;
+    c->all->endings = c;
+}
+
 void connections_bury(struct connections *cs)
 {
+    while (cs->endings != NULL) {
+        struct connection *c = cs->endings;
+
+        cs->endings = c->next_ending;
+        if (c->state == CONNECTION_CLOSING)
+            write_end(c);
+    }
     while (cs->graveyard != NULL) {
         struct connection *c = cs->graveyard;
 
@@ -504,7 +523,11 @@ static void codec_finish(void *stream, enum codec_end end)
         connection_reset(c);
         return;
     }
-    if (end == CODEC_CUT || !c->keep_alive || !connection_keeps(c)) {
+    if (end == CODEC_CUT) {
+        ending_later(c);
+        return;
+    }
+    if (!c->keep_alive || !connection_keeps(c)) {
         write_end(c);
         return;
     }

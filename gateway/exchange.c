@@ -792,8 +792,8 @@ void exchange_cut(struct exchange *x, enum reason reason)
         return; /* what is ours is not what the window guards */
     upstream_cancel(x);
     x->cause = cut_cause(reason);
-    log_info("request_cut", "request=%s n=%llu reason=%s", x->request_id,
-             (unsigned long long)x->n, reason_info(reason)->code);
+    log_debug("request_cut", "request=%s n=%llu reason=%s", x->request_id,
+              (unsigned long long)x->n, reason_info(reason)->code);
     if (x->state == EXCHANGE_ANSWERING && x->head_sent)
         end_early(x, reason);
     else

@@ -541,7 +541,8 @@ static void head_parse(struct http1_server *h, const char *data, size_t length,
         return;
     head_body(&p, h, head);
     rules_meaning(&p, head);
-    head->framed = true;
+    /* Whoever writes targets like that may mean the rest otherwise too. */
+    head->framed = head->fault != REASON_BAD_REQUEST;
     head->keep_alive = llhttp_should_keep_alive(&h->parser) != 0;
 }
 

@@ -337,12 +337,16 @@ static void loop_out(struct worker *w)
 {
     const struct timeval last = {.tv_usec = LIMIT_CUT_DRAIN_MS * 1000};
 
-    (void)event_base_loopexit(w->base, &last);
-    (void)event_base_dispatch(w->base);
+    if (connections_count(w->connections) > 0) {
+        (void)event_base_loopexit(w->base, &last);
+        (void)event_base_dispatch(w->base);
+    }
     (void)admissions_turn(w->admissions);
     bury(w);
 }
 
+/* Not the supervisor's channel, nor the loop it hangs on: to the supervisor a
+ * closed channel is a worker gone wrong, an exit status is an end. */
 static void tear_down(struct worker *w)
 {
     connections_free(w->connections);
@@ -355,10 +359,6 @@ static void tear_down(struct worker *w)
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)
         event_free(w->stop_timer);
-    if (w->supervisor != NULL)
-        channel_free(w->supervisor);
-    if (w->base != NULL)
-        event_base_free(w->base);
     SSL_CTX_free(w->tls);
     identities_free(w->identities);
     snapshot_release(&w->snapshot);
