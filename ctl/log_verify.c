@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `sallyport log verify`: everything that a checkpoint commits to, and what
+ * entries must keep among themselves: numbers and times in order, one end for
+ * each admitted request (P11). Says what it did not check as plainly as what
+ * it did. Runs on an auditor's machine; nothing in the folder is trusted.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/log.h"
+#include "ctl/verbs.h"
+#include "lib/file.h"
+#include "policy/entry.h"
+
+static const char usage[] =
+    "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
+    "--no-key]\n"
+    "                                [--earlier CHECKPOINT] [--json]\n"
+    "\n"
+    "Checks the checkpoint's signature, every entry against its leaf hash, "
+    "every\n"
+    "tile and the root; that entries' numbers and times are in order; and "
+    "that\n"
+    "each admitted request has exactly one end.\n"
+    "\n"
+    "  --key VKEY        the ledger's public key (default for a deployment:\n"
+    "                    keys/ledger.vkey)\n"
+    "  --key-file FILE   the same from a file\n"
+    "  --no-key          check all but the signature\n"
+    "  --earlier FILE    a checkpoint you kept: the ledger must extend it\n"
+    "  --json            one JSON object\n"
+    "\n"
+    "Exit status: 0 it holds, 1 it does not (the first entry affected is "
+    "named),\n"
+    "2 wrong usage.\n";
+
+/* The requests that were admitted and have no end yet, in order. */
+struct open_requests {
+    uint64_t *n;
+    size_t count, capacity;
+};
+
+struct content {
+    struct entry_reader reader;
+    const struct checkpoint *head;
+    const struct log_source *source;
+    struct open_requests open;
+    int64_t newest;
+    uint64_t admitted, refused, closed;
+    char problem[300];
+};
+
+struct options {
+    const char *dir, *key, *key_file, *earlier;
+    bool no_key, json;
+};
+
+static int content_bad(struct content *c, uint64_t n, const char *what)
+{
+    snprintf(c->problem, sizeof c->problem, "entry %" PRIu64 ": %s", n, what);
+    return SP_ECORRUPT;
+}
+
+static int open_add(struct open_requests *o, uint64_t n)
+{
+    if (o->count == o->capacity) {
+        size_t capacity = o->capacity == 0 ? 64 : o->capacity * 2;
+        uint64_t *more = realloc(o->n, capacity * sizeof *more);
+        if (more == NULL)
+            return SP_ENOMEM;
+        o->n = more;
+        o->capacity = capacity;
+    }
+    o->n[o->count++] = n;
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+static bool open_remove(struct open_requests *o, uint64_t n)
+{
+    uint64_t *at = o->count == 0 ? NULL
+                                 : bsearch(&n, o->n, o->count, sizeof *o->n,
+                                           compare_numbers);
+
+    if (at == NULL)
+        return false;
+    o->count--;
+    memmove(at, at + 1, (size_t)(o->n + o->count - at) * sizeof *at);
+    return true;
+}
+
+/* The first entry names the origin and the key, and no other does. */
+static int opened_check(struct content *c, uint64_t n, const struct entry *e)
+{
+    char vkey[NOTE_KEY_TEXT_MAX];
+
+    if ((n == 0) != (e->kind == ENTRY_LOG_OPENED))
+        return content_bad(c, n,
+                           n == 0 ? "kind: wanted log.opened first"
+                                  : "kind: log.opened again");
+    if (n != 0)
+        return 0;
+    if (strcmp(e->u.log_opened.origin, c->head->origin) != 0)
+        return content_bad(c, n, "origin: not the checkpoint's");
+    if (c->source->has_key &&
+        (note_verifier_format(&c->source->key, vkey) != 0 ||
+         strcmp(e->u.log_opened.vkey, vkey) != 0))
+        return content_bad(c, n, "vkey: not the key that signed");
+    return 0;
+}
+
+static int request_check(struct content *c, uint64_t n, const struct entry *e)
+{
+    char text[120];
+
+    if (e->kind == ENTRY_REQUEST_REFUSED)
+        c->refused++;
+    if (e->kind == ENTRY_REQUEST_ADMITTED) {
+        c->admitted++;
+        return open_add(&c->open, n);
+    }
+    if (e->kind != ENTRY_REQUEST_CLOSED)
+        return 0;
+    c->closed++;
+    if (open_remove(&c->open, e->u.request_closed.of))
+        return 0;
+    snprintf(text, sizeof text,
+             "closes entry %" PRIu64 ": not an admitted request, or closed "
+             "before",
+             e->u.request_closed.of);
+    return content_bad(c, n, text);
+}
+
+static int content_check(void *arg, uint64_t n, const uint8_t *line,
+                         size_t length)
+{
+    struct content *c = arg;
+    struct entry e;
+    int r = entry_decode(&c->reader, (const char *)line, length, &e);
+
+    if (r == SP_ENOMEM)
+        return r;
+    if (r != 0)
+        return content_bad(c, n, "not an entry of this program's version");
+    if (e.n != n)
+        return content_bad(c, n, "n: not its place in the tree");
+    if (e.t < c->newest)
+        return content_bad(c, n, "t: earlier than the entry before");
+    c->newest = e.t;
+    if ((r = opened_check(c, n, &e)) != 0)
+        return r;
+    return request_check(c, n, &e);
+}
+
+/* The tree has been verified: its root at the earlier size must be the one
+ * that was signed then. */
+static int earlier_check(const struct options *o, const struct log_source *s,
+                         struct ledger_view *v, struct content *c)
+{
+    struct checkpoint old;
+    struct hash root;
+    uint8_t *data = NULL;
+    size_t length, text;
+    unsigned verified;
+    int r = file_read(AT_FDCWD, o->earlier, NOTE_MAX, &data, &length);
+    const char *note = (const char *)data;
+
+    if (r == 0)
+        r = s->has_key ? note_open(note, length, &s->key, 1, &text, &verified)
+                       : note_text(note, length, &text);
+    if (r == 0)
+        r = checkpoint_parse(note, text, &old);
+    free(data);
+    if (r != 0) {
+        snprintf(c->problem, sizeof c->problem, "%.150s: %s", o->earlier,
+                 sp_strerror(r));
+        return r;
+    }
+    if (strcmp(old.origin, c->head->origin) != 0 || old.size > c->head->size) {
+        snprintf(c->problem, sizeof c->problem,
+                 "%.150s: of size %" PRIu64 ", this ledger has %" PRIu64
+                 ": another ledger, or its end was removed",
+                 o->earlier, old.size, c->head->size);
+        return SP_EROLLBACK;
+    }
+    r = merkle_root(ledger_view_hash, v, old.size, &root);
+    if (r == 0 && !merkle_equal(&root, &old.root)) {
+        snprintf(c->problem, sizeof c->problem,
+                 "%.150s: the ledger does not extend it: the first %" PRIu64
+                 " entries were rewritten, or this is a fork",
+                 o->earlier, old.size);
+        return SP_ECORRUPT;
+    }
+    return r;
+}
+
+/* What this run leaves to others; NULL at the end. */
+static unsigned unchecked(const struct options *o, const char *list[5])
+{
+    unsigned n = 0;
+
+    if (o->no_key)
+        list[n++] = "the checkpoint's signature (--no-key)";
+    if (o->earlier == NULL)
+        list[n++] = "that it extends a head seen earlier (keep checkpoints and "
+                    "give one with --earlier)";
+    list[n++] = "witnesses' cosignatures: another ledger under the same key "
+                "could be shown to others";
+    list[n++] = "entries written since this checkpoint";
+    list[n++] = "whether each decision follows from the policy";
+    return n;
+}
+
+struct outcome {
+    const struct options *o;
+    const struct log_source *s;
+    const struct content *c;
+    const struct ledger_verdict *verdict;
+    const char *problem; /* NULL: it holds */
+};
+
+static void root_text(const struct checkpoint *head, char text[48])
+{
+    sodium_bin2base64(text, 48, head->root.b, sizeof head->root.b,
+                      sodium_base64_VARIANT_ORIGINAL);
+}
+
+static void outcome_json(const struct outcome *x)
+{
+    const struct content *c = x->c;
+    const char *list[5];
+    unsigned n = unchecked(x->o, list);
+    char root[48];
+
+    root_text(c->head, root);
+    fputs("{\"ledger\":", stdout);
+    log_print_json_text(x->s->folder_name);
+    fputs(",\"origin\":", stdout);
+    log_print_json_text(c->head->origin);
+    printf(",\"size\":%" PRIu64 ",\"root\":\"%s\",\"signature\":\"%s\"",
+           c->head->size, root, x->s->has_key ? "good" : "not checked");
+    printf(",\"good\":%s,\"entries\":%" PRIu64,
+           x->problem == NULL ? "true" : "false", x->verdict->entries);
+    if (x->problem != NULL) {
+        printf(",\"bad_index\":%" PRIu64 ",\"problem\":",
+               x->verdict->bad_index);
+        log_print_json_text(x->problem);
+    }
+    printf(",\"requests\":{\"admitted\":%" PRIu64 ",\"closed\":%" PRIu64
+           ",\"open\":%zu,\"refused\":%" PRIu64 "},\"not_checked\":[",
+           c->admitted, c->closed, c->open.count, c->refused);
+    for (unsigned i = 0; i < n; i++) {
+        fputs(i == 0 ? "" : ",", stdout);
+        log_print_json_text(list[i]);
+    }
+    puts("]}");
+}
+
+static void outcome_text(const struct outcome *x)
+{
+    const struct content *c = x->c;
+    const char *list[5];
+    unsigned n = unchecked(x->o, list);
+    char root[48];
+
+    root_text(c->head, root);
+    printf("ledger       %s\norigin       %s\ncheckpoint   size %" PRIu64
+           ", root %s\n",
+           x->s->folder_name, c->head->origin, c->head->size, root);
+    if (x->s->has_key)
+        printf("signature    good: %s+%08x, from %s\n", x->s->key.name,
+               (unsigned)x->s->key.id, x->s->key_from);
+    else
+        puts("signature    NOT CHECKED");
+    if (x->problem != NULL) {
+        printf("FAILED       %s\n", x->problem);
+    } else {
+        printf("tree         good: %" PRIu64
+               " entries, each against its leaf hash, all tiles, the root\n",
+               x->verdict->entries);
+        printf("entries      good: numbers and times in order\n");
+        printf("requests     good: %" PRIu64 " admitted, each with one end but "
+               "%zu still open; %" PRIu64 " refused\n",
+               c->admitted, c->open.count, c->refused);
+        if (x->o->earlier != NULL)
+            printf("earlier      good: extends %s\n", x->o->earlier);
+    }
+    for (unsigned i = 0; i < n; i++)
+        printf("%-12s %s\n", i == 0 ? "not checked" : "", list[i]);
+}
+
+static int verify_view(const struct options *o, const struct log_source *s,
+                       struct ledger_view *v)
+{
+    struct content c = {.head = ledger_view_checkpoint(v), .source = s};
+    struct ledger_verdict verdict;
+    struct outcome x = {o, s, &c, &verdict, NULL};
+
+    entry_reader_init(&c.reader);
+    int r = ledger_verify(v, content_check, &c, &verdict);
+    if (r == 0 && o->earlier != NULL)
+        r = earlier_check(o, s, v, &c);
+    if (r != 0)
+        x.problem = c.problem[0] != '\0'         ? c.problem
+                    : verdict.problem[0] != '\0' ? verdict.problem
+                                                 : sp_strerror(r);
+    if (o->json)
+        outcome_json(&x);
+    else
+        outcome_text(&x);
+    entry_reader_release(&c.reader);
+    free(c.open.n);
+    return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+static int verify(const struct options *o)
+{
+    struct ledger_view *v = NULL;
+    struct log_source s;
+    int status = log_source_open(o->dir, o->key, o->key_file, &s);
+
+    if (status != EXIT_HOLDS)
+        return status;
+    if (o->no_key)
+        s.has_key = false;
+    else if (!s.has_key) {
+        fputs("sallyport log verify: whose signature? give --key VKEY or "
+              "--key-file FILE (`sallyport log key` prints it), or --no-key\n",
+              stderr);
+        status = EXIT_MISUSED;
+    }
+    if (status == EXIT_HOLDS)
+        status = log_view_open(&s, &v);
+    if (status == EXIT_HOLDS)
+        status = verify_view(o, &s, v);
+    ledger_view_free(v);
+    log_source_close(&s);
+    return log_finish(status);
+}
+
+int log_verify(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"key", required_argument, NULL, 'k'},
+        {"key-file", required_argument, NULL, 'f'},
+        {"no-key", no_argument, NULL, 'n'},
+        {"earlier", required_argument, NULL, 'e'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    struct options o = {.dir = NULL};
+    bool good = true;
+
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            return EXIT_HOLDS;
+        }
+        o.key = c == 'k' ? optarg : o.key;
+        o.key_file = c == 'f' ? optarg : o.key_file;
+        o.earlier = c == 'e' ? optarg : o.earlier;
+        o.no_key = o.no_key || c == 'n';
+        o.json = o.json || c == 'j';
+        good = good && c != '?';
+    }
+    if (!good || argc - optind != 1 ||
+        (o.key != NULL) + (o.key_file != NULL) + o.no_key > 1) {
+        fputs(usage, stderr);
+        return EXIT_MISUSED;
+    }
+    o.dir = argv[optind];
+    return verify(&o);
+}
