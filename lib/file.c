@@ -173,11 +173,8 @@ int file_create(int dirfd, const char *path, mode_t mode, const void *data,
                 size_t length)
 {
     char beside[PATH_MAX];
-    struct stat st;
     int error;
 
-    if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return SP_EEXIST;
     error = write_beside(dirfd, path, mode, data, length, beside);
     if (error != 0)
         return error;

@@ -177,6 +177,7 @@ static const struct {
     {B, SCMP_SYS(readlinkat)},
     {B, SCMP_SYS(stat)},
     {B, SCMP_SYS(newfstatat)},
+    {B, SCMP_SYS(getdents)},
     {B, SCMP_SYS(getdents64)},
     {B, SCMP_SYS(getcwd)},
     {B, SCMP_SYS(prlimit64)},
@@ -267,6 +268,7 @@ static const struct {
     {T, SCMP_SYS(clone), 1, {{0, UINT64_MAX, THREAD_FLAGS}}},
 #ifdef SP_SANITIZED
     {B, SCMP_SYS(openat), 1, {{2, READ_ONLY_MASK, 0}}},
+    {B, SCMP_SYS(open), 1, {{1, READ_ONLY_MASK, 0}}},
 #endif
 };
 
@@ -281,10 +283,10 @@ static const struct {
     /* glibc tries clone3 first and, told ENOSYS, takes clone, whose flags are
      * an argument and not behind a pointer. */
     {B, SCMP_SYS(clone3), ENOSYS, 0, {{0, 0, 0}}},
-#ifndef SP_SANITIZED
     /* getaddrinfo() asks for the interfaces, and for name services that are
      * libraries; without them it takes all addresses and DNS. */
     {C, SCMP_SYS(socket), EAFNOSUPPORT, 1, {{0, EQ(AF_NETLINK)}}},
+#ifndef SP_SANITIZED
     {C, SCMP_SYS(mmap), EPERM, 1, {{2, PROT_EXEC, PROT_EXEC}}},
 #endif
 };

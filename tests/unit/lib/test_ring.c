@@ -283,6 +283,24 @@ static void test_P12_hostile_lengths(void **state)
     }
 }
 
+/* Enough bytes are there, but the reader's memory holds RING_RECORD_MAX. */
+static void test_P12_hostile_length_past_the_readers_memory(void **state)
+{
+    static const uint8_t record[4000] = {0};
+    static const uint32_t lengths[] = {RING_RECORD_MAX + 1, 2 * 4000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct pair p = pair_new();
+
+        assert_int_equal(ring_put(&p.producer, record, sizeof(record)), 0);
+        assert_int_equal(ring_put(&p.producer, record, sizeof(record)), 0);
+        memcpy(p.consumer.data, &lengths[i], sizeof(lengths[i]));
+        expect_broken_consumer(&p);
+        pair_free(&p);
+    }
+}
+
 static void test_P12_hostile_tail(void **state)
 {
     static const uint64_t tails[] = {
@@ -386,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_P12_hostile_head),
         cmocka_unit_test(test_P12_hostile_head_that_goes_back),
         cmocka_unit_test(test_P12_hostile_lengths),
+        cmocka_unit_test(test_P12_hostile_length_past_the_readers_memory),
         cmocka_unit_test(test_P12_hostile_tail),
         cmocka_unit_test(test_P12_tail_that_goes_back),
         cmocka_unit_test(test_P12_scribbling_peer),
