@@ -66,6 +66,7 @@ struct supervisor {
     struct process processes[WORKERS + LIMIT_WORKERS];
     struct control_ledger ledger; /* the keeper's last word */
     int64_t started;              /* ms UTC */
+    int64_t stop_asked;           /* boot ms */
 };
 
 /* processes.c */

@@ -22,6 +22,8 @@
  * end (the keeper syncs and publishes everything). */
 #define STOP_GRACE_MS  1000
 #define STOP_KEEPER_MS 60000
+/* Signals closer together than this are one. */
+#define STOP_TWICE_MS 300
 
 static struct supervisor supervisor;
 
@@ -84,6 +86,7 @@ static void stop_begin(struct supervisor *s)
     log_info("stopping", "drain_ms=%lld", (long long)drain);
     notify("STOPPING=1\nSTATUS=Draining");
     s->phase = PHASE_DRAINING;
+    s->stop_asked = clock_boot_ms();
     openings_stop_listening(&s->openings);
     for (size_t i = 0; i < processes_count(s); i++)
         event_del(s->processes[i].again);
@@ -102,6 +105,10 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
         stop_begin(s);
         return;
     }
+    /* timeout(1) and some init systems signal the process and then its group:
+     * that is one order, given twice. */
+    if (clock_boot_ms() - s->stop_asked < STOP_TWICE_MS)
+        return;
     log_warn("stopping_at_once", "signal=%d", (int)number);
     supervisor_leave(s, 1);
 }
