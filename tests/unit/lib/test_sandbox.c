@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,76 +42,13 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/sandbox.h"
+#include "tests/unit/lib/in_sandbox.h"
 
-#define WORKER (SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT)
-#define KEEPER (SANDBOX_BASE | SANDBOX_FILES | SANDBOX_THREADS)
-#define DIALER                                                                 \
-    (SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_CONNECT | SANDBOX_READ_FILES)
-
-/* In the child: 0 or the line that did not hold. */
-typedef int child_fn(void);
-
-#define HOLDS(what)                                                            \
-    do {                                                                       \
-        if (!(what))                                                           \
-            return __LINE__;                                                   \
-    } while (0)
 #define REFUSED(call) HOLDS((errno = 0, (long)(call) == -1) && is_refusal())
-
-static char folder[64];
-static int folder_fd = -1;
 
 static bool is_refusal(void)
 {
     return errno == EPERM || errno == EACCES;
-}
-
-/* Runs `fn` within the sandbox; its log lines come back in `log`. */
-static int run(const struct sandbox *s, child_fn *fn, char *log, size_t size)
-{
-    int ends[2], status = 0, line = 0;
-    size_t length = 0;
-    ssize_t n;
-    pid_t child;
-    char sink[4096];
-
-    assert_int_equal(pipe(ends), 0);
-    (void)fflush(NULL);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        struct sandbox_report report;
-
-        (void)alarm(60);
-        (void)dup2(ends[1], STDERR_FILENO);
-        log_open(s->role, LOG_LEVEL_DEBUG);
-        if (sandbox_enter(s, &report) != 0)
-            _exit(98);
-        if (!report.seccomp)
-            _exit(97);
-        line = fn();
-        if (line != 0)
-            log_error("failed", "line=%d errno=%d", line, errno);
-        _exit(line == 0 ? 0 : 99);
-    }
-    (void)close(ends[1]);
-    for (;;) {
-        char *to = log != NULL ? log + length : sink;
-        size_t room = log != NULL ? size - 1 - length : sizeof(sink) - 1;
-
-        n = read(ends[0], to, room);
-        if (n <= 0)
-            break;
-        if (log != NULL)
-            length += (size_t)n;
-        else
-            print_message("%.*s", (int)n, sink);
-    }
-    if (log != NULL)
-        log[length] = '\0';
-    (void)close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
 }
 
 static int run_groups(unsigned groups, child_fn *fn)
@@ -125,29 +63,6 @@ static int run_groups(unsigned groups, child_fn *fn)
     };
 
     return run(&s, fn, NULL, 0);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    (void)snprintf(folder, sizeof(folder), "/tmp/sp-sandbox-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return folder_fd >= 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    static const char *const files[] = {"a", "b", "key"};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-        (void)unlinkat(folder_fd, files[i], 0);
-    (void)unlinkat(folder_fd, "sub/c", 0);
-    (void)unlinkat(folder_fd, "sub", AT_REMOVEDIR);
-    (void)close(folder_fd);
-    return rmdir(folder);
 }
 
 /* What every role may do ------------------------------------------------- */
@@ -763,113 +678,6 @@ static void test_leak_check_works_inside(void **state)
 }
 #endif
 
-/* The probe -------------------------------------------------------------- */
-
-#ifdef SP_HOOKS
-static char key_path[96];
-
-static int probes(void)
-{
-    sandbox_probe("worker/0", key_path);
-    return 0;
-}
-
-static const char *const actions[] = {
-    "open_file", "write_file", "start_program", "connect_tcp",   "connect_unix",
-    "listen",    "read_key",   "ptrace",        "signal_others",
-};
-
-static bool probe_says(const char *log, const char *action, const char *result)
-{
-    char wanted[96];
-
-    (void)snprintf(wanted, sizeof(wanted),
-                   " probe action=%s result=%s errno=", action, result);
-    return strstr(log, wanted) != NULL;
-}
-
-static void probe_all_refused(bool debug)
-{
-    const struct sandbox s = {
-        .role = "worker/0", .groups = WORKER, .debug = debug};
-    char log[8192];
-
-    assert_int_equal(run(&s, probes, log, sizeof(log)), 0);
-    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-        if (!probe_says(log, actions[i], "refused"))
-            fail_msg("%s not refused:\n%s", actions[i], log);
-    }
-}
-
-static void test_P12_probe_of_a_worker(void **state)
-{
-    (void)state;
-    (void)snprintf(key_path, sizeof(key_path), "%s/key", folder);
-    assert_int_equal(file_create(folder_fd, "key", 0600, "k", 1), 0);
-#ifdef SP_SANITIZED
-    skip(); /* sanitizers may open and clone */
-#endif
-    probe_all_refused(false);
-    probe_all_refused(true);
-}
-
-/* A probe that could not see what is allowed would prove nothing. */
-static void test_P12_probe_sees_what_is_allowed(void **state)
-{
-    static const char *const expected[] = {"connect_tcp", "connect_unix",
-                                           "read_key"};
-    const struct sandbox_path path = {folder_fd, false};
-    const struct sandbox s = {.role = "dialer",
-                              .groups = DIALER,
-                              .paths = &path,
-                              .npaths = 1,
-                              .tcp_connect = true};
-    char log[8192];
-
-    (void)state;
-    assert_int_equal(run(&s, probes, log, sizeof(log)), 0);
-    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        if (!probe_says(log, expected[i], "allowed"))
-            fail_msg("%s not allowed:\n%s", expected[i], log);
-    }
-    assert_true(probe_says(log, "listen", "refused"));
-    assert_true(probe_says(log, "write_file", "refused"));
-}
-
-/* Without a sandbox nothing is refused that this user may do. */
-static void test_probe_outside_sees_no_refusal(void **state)
-{
-    int ends[2], status;
-    char log[8192];
-    size_t length = 0;
-    ssize_t n;
-    pid_t child;
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        (void)dup2(ends[1], STDERR_FILENO);
-        log_open("free", LOG_LEVEL_INFO);
-        sandbox_probe("free", key_path);
-        _exit(0);
-    }
-    (void)close(ends[1]);
-    while ((n = read(ends[0], log + length, sizeof(log) - 1 - length)) > 0)
-        length += (size_t)n;
-    log[length] = '\0';
-    (void)close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(probe_says(log, "open_file", "allowed"));
-    assert_true(probe_says(log, "write_file", "allowed"));
-    assert_true(probe_says(log, "start_program", "allowed"));
-    assert_true(probe_says(log, "listen", "allowed"));
-    assert_true(probe_says(log, "read_key", "allowed"));
-    assert_true(probe_says(log, "signal_others", "allowed"));
-}
-#endif
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -888,11 +696,6 @@ int main(void)
         cmocka_unit_test(test_report_tells_what_the_kernel_has),
 #ifdef __SANITIZE_ADDRESS__
         cmocka_unit_test(test_leak_check_works_inside),
-#endif
-#ifdef SP_HOOKS
-        cmocka_unit_test(test_P12_probe_of_a_worker),
-        cmocka_unit_test(test_P12_probe_sees_what_is_allowed),
-        cmocka_unit_test(test_probe_outside_sees_no_refusal),
 #endif
     };
 
