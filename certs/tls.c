@@ -125,6 +125,7 @@ static int alpn_select(SSL *ssl, const unsigned char **out,
  * of it, so that nothing is left to a default. */
 static int context_harden(SSL_CTX *ctx, int oldest)
 {
+    char groups[] = TLS_GROUPS; /* OpenSSL's macro has no const */
     const uint64_t options = SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                              SSL_OP_NO_COMPRESSION |
                              SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
@@ -139,7 +140,7 @@ static int context_harden(SSL_CTX *ctx, int oldest)
     SSL_CTX_set_security_level(ctx, TLS_SECURITY_LEVEL);
     if (SSL_CTX_set_min_proto_version(ctx, oldest) != 1 ||
         SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) != 1 ||
+        SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
         SSL_CTX_set_ciphersuites(ctx, TLS_SUITES) != 1)
         return SP_ECRYPTO;
     return 0;
@@ -320,6 +321,8 @@ static bool host_is_address(const char *host)
 
 int tls_client_set_peer(SSL *ssl, const char *host)
 {
+    char name[TLSEXT_MAXLEN_host_name + 1]; /* no const there either */
+
     if (host_is_address(host)) {
         X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 
@@ -328,8 +331,11 @@ int tls_client_set_peer(SSL *ssl, const char *host)
     }
     if (host[0] == '\0')
         return SP_EINVAL; /* OpenSSL would take it as "check no name" */
-    if (SSL_set_tlsext_host_name(ssl, host) != 1 ||
-        SSL_set1_host(ssl, host) != 1)
+    if (strlen(host) >= sizeof name)
+        return SP_EINVAL;
+    memcpy(name, host, strlen(host) + 1);
+    if (SSL_set_tlsext_host_name(ssl, name) != 1 ||
+        SSL_set1_host(ssl, name) != 1)
         return SP_EINVAL;
     return 0;
 }

@@ -531,8 +531,8 @@ static void certificate_lists_are_bounded(void **state)
 
 static void weak_groups_are_refused(void **state)
 {
-    const struct {
-        const char *groups;
+    struct {
+        char groups[12];
         bool good;
     } cases[] = {
         {"X25519", true}, {"P-256", true},  {"P-384", true},
