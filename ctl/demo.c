@@ -363,7 +363,7 @@ static void lines_print(const struct demo *d)
            "    -d '{\"model\":\"orion\",\"stream\":true,\"messages\":"
            "[{\"role\":\"user\",\"content\":\"hello\"}]}'\n\n"
            "  '%s' windows '%s'\n"
-           "  '%s' log show '%s/ledger'\n\n"
+           "  '%s' log show '%s'\n\n"
            "Ctrl-C ends it and removes everything.\n",
            d->gate, d->gate, d->gate, d->listen, d->self, d->gate, d->self,
            d->gate);
