@@ -16,10 +16,25 @@ struct verification {
     struct ledger_verdict *verdict;
 };
 
-static void hash_text(const struct hash *h, char text[17])
+/* Eight bytes of it from `from` on, with dots for what is left out. */
+static void hash_text(const struct hash *h, unsigned from, char text[24])
 {
-    for (unsigned i = 0; i < 8; i++)
-        snprintf(text + 2 * i, 3, "%02x", h->b[i]);
+    unsigned n = (unsigned)snprintf(text, 24, "%s", from > 0 ? "…" : "");
+
+    for (unsigned i = from; i < from + 8; i++)
+        n += (unsigned)snprintf(text + n, 24 - n, "%02x", h->b[i]);
+    if (from + 8 < MERKLE_HASH)
+        snprintf(text + n, 24 - n, "…");
+}
+
+/* Where two hashes begin to differ, to the last eight bytes. */
+static unsigned hash_difference(const struct hash *a, const struct hash *b)
+{
+    unsigned i = 0;
+
+    while (i < MERKLE_HASH - 8 && a->b[i] == b->b[i])
+        i++;
+    return i < 8 ? 0 : i;
 }
 
 static int blame(struct ledger_verdict *v, uint64_t n, int error,
@@ -35,11 +50,12 @@ static int blame_hash(struct ledger_verdict *v, uint64_t n, const char *path,
                       const char *what, const struct hash *want,
                       const struct hash *have)
 {
-    char text[160], a[17], b[17];
+    char text[160], a[24], b[24];
+    unsigned from = hash_difference(want, have);
 
-    hash_text(want, a);
-    hash_text(have, b);
-    snprintf(text, sizeof text, "%s: wanted %s…, have %s…", what, a, b);
+    hash_text(want, from, a);
+    hash_text(have, from, b);
+    snprintf(text, sizeof text, "%s: wanted %s, have %s", what, a, b);
     return blame(v, n, SP_ECORRUPT, path, text);
 }
 

@@ -58,8 +58,8 @@ static const char *good_vkeys[] = {
     "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
     "log.example/audit+bea9631f+AYRhoG98PAzxERrXDahxupsA/7YBBz57VwXfq8+tBDzV",
     "witness.example/w1+8da96255+BKibOmQOXiAtKp7ed/O01VFGKEoeMCzcBGPnHdCfD+Yj",
-    "example.com/log/testdata+33d7b496+"
-    "AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx",
+    ("example.com/log/testdata+33d7b496+"
+     "AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"),
 };
 
 static void verifier_keys_parse_and_format(void **state)
@@ -105,19 +105,10 @@ static void bad_verifier_keys_are_refused(void **state)
 
 static void key_names_have_no_spaces(void **state)
 {
-    static const char *bad[] = {"",
-                                "a b",
-                                "a+b",
-                                "a\tb",
-                                "a\nb",
-                                "a\xc2\xa0"
-                                "b",
-                                "a\xe2\x80\x83",
-                                "\xe3\x80\x80",
-                                "\xff",
-                                "\xc0\xaf",
-                                "\xed\xa0\x80",
-                                "a\x01"};
+    static const char *bad[] = {
+        "",     "a b",        "a+b",           "a\tb",
+        "a\nb", "a\xc2\xa0-", "a\xe2\x80\x83", "\xe3\x80\x80",
+        "\xff", "\xc0\xaf",   "\xed\xa0\x80",  "a\x01"};
     static const uint8_t seed[32] = {1};
     struct note_signer s;
     char big[NOTE_NAME_MAX + 2];
@@ -139,8 +130,8 @@ static void signer_keys_parse_and_format(void **state)
         "PRIVATE+KEY+",
         "PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+",
         /* one bit of the seed: the id no longer fits */
-        "PRIVATE+KEY+PeterNeumann+c74f20a3+"
-        "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFy",
+        ("PRIVATE+KEY+PeterNeumann+c74f20a3+"
+         "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFy"),
     };
     struct note_signer s, other;
     char text[NOTE_KEY_TEXT_MAX];
