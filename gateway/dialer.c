@@ -51,8 +51,9 @@ struct dial {
     struct evutil_addrinfo *addresses, *next; /* to try */
     struct event *limit;                      /* of all tries together */
     struct event *writable;
-    int fd;    /* -1: none */
-    int error; /* of the last try */
+    int fd;           /* -1: none */
+    int error;        /* of the last try */
+    int system_error; /* its errno, for the log; 0: none */
 };
 
 struct dialer {
@@ -118,7 +119,10 @@ static void dial_end(struct dial *d, int error)
 
     if (error != 0)
         log_info("dial_failed", "endpoint=%s error=%s",
-                 log_quote(d->endpoint->url), log_quote(sp_strerror(error)));
+                 log_quote(d->endpoint->url),
+                 log_quote(error == SP_EIO && d->system_error != 0
+                               ? strerror(d->system_error)
+                               : sp_strerror(error)));
     d->fd = -1;
     dial_free(d);
     client_answer(c, ticket, error, fd);
@@ -142,6 +146,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         dial_end(d, 0);
         return;
     }
+    d->system_error = error;
     d->error = error == ETIMEDOUT ? SP_ETIMEDOUT : SP_EIO;
     dial_try_next(d);
 }
@@ -173,11 +178,15 @@ static int dial_connect(struct dial *d, const struct sockaddr *address,
 {
     d->fd = socket(address->sa_family,
                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (d->fd < 0)
+    if (d->fd < 0) {
+        d->system_error = errno;
         return SP_EIO;
+    }
     socket_tune(d->fd, address->sa_family);
-    if (connect(d->fd, address, size) != 0 && errno != EINPROGRESS)
+    if (connect(d->fd, address, size) != 0 && errno != EINPROGRESS) {
+        d->system_error = errno;
         return SP_EIO;
+    }
     d->writable =
         event_new(d->client->dialer->base, d->fd, EV_WRITE, on_writable, d);
     if (d->writable == NULL || event_add(d->writable, NULL) != 0)

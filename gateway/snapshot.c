@@ -20,6 +20,8 @@
 #include "certs/tls.h"
 #include "gateway/people.h"
 #include "ledger/note.h"
+#include "lib/document.h"
+#include "lib/report.h"
 
 /* Secrets are one line; keys of ours are small PEM files. */
 #define SECRET_BYTES 16384
@@ -29,42 +31,94 @@
 static const char elsewhere[] = "-----BEGIN CERTIFICATE-----\n"
                                 "-----END CERTIFICATE-----\n";
 
-/* One reading: where it is and what it has so far. */
+/* One reading: where it is and what it has so far. The documents are only for
+ * saying where in a file a problem is. */
 struct reading {
     struct snapshot *s;
     struct report *report;
-    int folder; /* of the deployment, open */
+    const char *config; /* sallyport.yaml, as it was named */
+    int folder;         /* of the deployment, open */
     char *policy_path;
+    struct document *settings_text, *policy_text; /* NULL: not read yet */
 };
 
-static void complain(struct reading *r, const char *format, ...)
-    SP_PRINTF(2, 3);
-
-static void complain(struct reading *r, const char *format, ...)
+/* The member "server.key" of a document; its deepest part that is there. */
+static const struct node *find(const struct document *d, const char *where)
 {
-    struct report *report = r->report;
-    va_list ap;
+    const struct node *n = d != NULL ? d->root : NULL;
+    char key[LIMIT_MODEL_BYTES + 1];
 
-    report->errors++;
-    if (report->out == NULL ||
-        (report->limit != 0 && report->errors > report->limit))
-        return;
-    va_start(ap, format);
-    vfprintf(report->out, format, ap);
-    va_end(ap);
-    fputc('\n', report->out);
+    while (n != NULL && *where != '\0') {
+        size_t length = strcspn(where, "/");
+        const struct node *member;
+
+        snprintf(key, sizeof(key), "%.*s", (int)length, where);
+        member = node_member(n, key);
+        if (member == NULL)
+            break;
+        n = member;
+        where += length + (where[length] == '/' ? 1 : 0);
+    }
+    return n;
 }
 
-/* A file's bytes into the set under `name`; complains if it cannot be read. */
-static int add_file(struct reading *r, const char *name, int folder,
+/* In sallyport.yaml at `where`, "server/key". */
+static void complain(struct reading *r, const char *where, const char *format,
+                     ...) SP_PRINTF(3, 4);
+/* The same in the policy. */
+static void complain_policy(struct reading *r, const char *where,
+                            const char *format, ...) SP_PRINTF(3, 4);
+
+static void complain(struct reading *r, const char *where, const char *format,
+                     ...)
+{
+    const struct node *n = find(r->settings_text, where);
+    va_list ap;
+
+    va_start(ap, format);
+    report_error_list(r->report, r->config, n != NULL ? n->line : 1,
+                      n != NULL ? n->column : 1, format, ap);
+    va_end(ap);
+}
+
+static void complain_policy(struct reading *r, const char *where,
+                            const char *format, ...)
+{
+    const struct node *n = find(r->policy_text, where);
+    va_list ap;
+
+    va_start(ap, format);
+    report_error_list(r->report, r->policy_path, n != NULL ? n->line : 1,
+                      n != NULL ? n->column : 1, format, ap);
+    va_end(ap);
+}
+
+/* Our own reading of a file that its parser has accepted. */
+static struct document *document_again(const char *name, const uint8_t *yaml,
+                                       size_t length)
+{
+    struct report silent = {0};
+    struct document *d = NULL;
+
+    if (document_parse(name, (const char *)yaml, length, LIMIT_POLICY_BYTES,
+                       &silent, &d) != 0) {
+        document_free(d);
+        d = NULL;
+    }
+    return d;
+}
+
+/* A file's bytes into the set under `name`; complains at the setting `where`
+ * if it cannot be read. */
+static int add_file(struct reading *r, const char *name, const char *where,
                     const char *path, size_t max, const char *what)
 {
     uint8_t *data = NULL;
     size_t length = 0;
-    int e = file_read(folder, path, max, &data, &length);
+    int e = file_read(AT_FDCWD, path, max, &data, &length);
 
     if (e != 0) {
-        complain(r, "%s: cannot be read: %s: expected %s", path,
+        complain(r, where, "%s: cannot be read (%s): expected %s", path,
                  e == SP_EIO ? strerror(errno) : sp_strerror(e), what);
         return SP_EINVAL;
     }
@@ -133,30 +187,32 @@ static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
 }
 
 /* A secret file that others may read is no secret. */
-static int check_private(struct reading *r, const char *path)
+static int check_private(struct reading *r, const char *where, const char *path)
 {
     struct stat st;
 
     if (stat(path, &st) != 0 || (st.st_mode & 077) == 0)
         return 0;
-    complain(r,
+    complain(r, where,
              "%s: others may read this secret (mode %03o): run `chmod 600 %s`",
              path, (unsigned)(st.st_mode & 0777), path);
     return SP_EINVAL;
 }
 
-/* One file that the settings name, relative to the deployment's folder. */
-static int add_setting(struct reading *r, const char *name, const char *setting,
-                       size_t max, bool secret, const char *what)
+/* One file that the settings name at `where`, relative to the deployment's
+ * folder. */
+static int add_setting(struct reading *r, const char *name, const char *where,
+                       const char *setting, size_t max, bool secret,
+                       const char *what)
 {
     char *path = settings_path(r->s->settings, setting);
     int e;
 
     if (path == NULL)
         return SP_ENOMEM;
-    e = add_file(r, name, AT_FDCWD, path, max, what);
+    e = add_file(r, name, where, path, max, what);
     if (e == 0 && secret)
-        e = check_private(r, path);
+        e = check_private(r, where, path);
     free(path);
     return e;
 }
@@ -170,13 +226,15 @@ static int read_settings(struct reading *r, const char *config)
 
     if (copy == NULL)
         return SP_ENOMEM;
-    e = add_file(r, "sallyport.yaml", AT_FDCWD, config, LIMIT_POLICY_BYTES,
+    e = add_file(r, "sallyport.yaml", "", config, LIMIT_POLICY_BYTES,
                  "the configuration (`sallyport init` makes one)");
     if (e == 0)
         e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
     if (e == 0)
         e = settings_parse(config, (const char *)yaml, length, dirname(copy),
                            r->report, &r->s->settings);
+    if (e == 0)
+        r->settings_text = document_again(config, yaml, length);
     free(copy);
     return e;
 }
@@ -189,36 +247,57 @@ static bool policy_uses_authority(const struct policy *p)
     return false;
 }
 
+/* Only a policy that says `anchors: ca` needs it; but if it is there, it must
+ * be one. */
+static int read_authority(struct reading *r)
+{
+    char *path = settings_path(r->s->settings, r->s->settings->authority);
+    char problem[256] = "";
+    const uint8_t *pem;
+    size_t length;
+    SSL_CTX *ctx = NULL;
+    int e = 0;
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    if (access(path, F_OK) == 0)
+        e = add_file(r, "@authority", "authority", path, LIMIT_TRUST_BYTES,
+                     "the deployment's authority");
+    if (e == 0 && fileset_get(r->s->files, "@authority", &pem, &length) == 0 &&
+        (e = tls_client_new(pem, length, problem, &ctx)) != 0)
+        complain(r, "authority", "%s: %s", path, problem);
+    SSL_CTX_free(ctx);
+    free(path);
+    return e;
+}
+
 static int read_policy(struct reading *r)
 {
     const struct settings *settings = r->s->settings;
-    const uint8_t *yaml;
-    size_t length;
-    char *authority;
-    int e = add_setting(r, "policy.yaml", settings->policy, LIMIT_POLICY_BYTES,
-                        false, "the policy");
+    const uint8_t *yaml, *pem;
+    size_t length, pem_length;
+    int e;
 
+    e = add_setting(r, "policy.yaml", "policy", settings->policy,
+                    LIMIT_POLICY_BYTES, false, "the policy");
     if (e != 0 ||
         (e = fileset_get(r->s->files, "policy.yaml", &yaml, &length)) != 0)
         return e;
-    /* Only a policy that says `anchors: ca` needs it. */
-    if ((authority = settings_path(settings, settings->authority)) == NULL)
-        return SP_ENOMEM;
-    if (access(authority, F_OK) == 0)
-        e = add_file(r, "@authority", AT_FDCWD, authority, LIMIT_TRUST_BYTES,
-                     "the deployment's authority");
+    e = read_authority(r);
     if (e == 0)
         e = policy_parse(r->policy_path, (const char *)yaml, length, read_named,
                          r, r->report, &r->s->policy);
-    if (e == 0 && policy_uses_authority(r->s->policy) &&
-        fileset_get(r->s->files, "@authority", &yaml, &length) != 0) {
-        complain(r,
-                 "%s: no such file: expected the authority that `anchors: "
-                 "ca` in %s means (`sallyport ca init` makes one)",
-                 authority, r->policy_path);
+    if (e != 0)
+        return e;
+    r->policy_text = document_again(r->policy_path, yaml, length);
+    if (policy_uses_authority(r->s->policy) &&
+        fileset_get(r->s->files, "@authority", &pem, &pem_length) != 0) {
+        complain(r, "authority",
+                 "%s: no such file: expected the authority that `anchors: ca` "
+                 "in the policy means (`sallyport ca init` makes one)",
+                 settings->authority);
         e = SP_EINVAL;
     }
-    free(authority);
     return e;
 }
 
@@ -236,18 +315,19 @@ static bool secret_is_line(const uint8_t *data, size_t length)
 static int read_credential(struct reading *r,
                            const struct settings_credential *c)
 {
-    char name[LIMIT_NAME_BYTES + 16];
+    char name[LIMIT_NAME_BYTES + 16], where[LIMIT_NAME_BYTES + 32];
     const uint8_t *data;
     size_t length;
     int e;
 
     snprintf(name, sizeof(name), "@credential/%s", c->name);
-    e = add_setting(r, name, c->file, SECRET_BYTES, true,
+    snprintf(where, sizeof(where), "credentials/%s/file", c->name);
+    e = add_setting(r, name, where, c->file, SECRET_BYTES, true,
                     "the upstream's credential on one line");
     if (e != 0 || (e = fileset_get(r->s->files, name, &data, &length)) != 0)
         return e;
     if (!secret_is_line(data, length)) {
-        complain(r,
+        complain(r, where,
                  "%s: not a credential: expected one line of printable "
                  "characters without spaces",
                  c->file);
@@ -286,13 +366,17 @@ static int check_models(struct reading *r)
     for (size_t i = 0; i < r->s->policy->nmodels; i++) {
         const struct policy_model *m = &r->s->policy->models[i];
 
+        char where[LIMIT_MODEL_BYTES + 32];
+
         if (m->credential == NULL ||
             credential_exists(r->s->settings, m->credential))
             continue;
-        complain(r,
-                 "%s: model %s: credential %s: expected one of the "
-                 "`credentials` in sallyport.yaml",
-                 r->policy_path, m->name, m->credential);
+        snprintf(where, sizeof(where), "models/%s/upstream/credential",
+                 m->name);
+        complain_policy(r, where,
+                        "credential %s: unknown: expected one of the "
+                        "`credentials` in sallyport.yaml",
+                        m->credential);
         worst = SP_EINVAL;
     }
     return worst;
@@ -304,22 +388,23 @@ static int read_ledger_key(struct reading *r)
     struct note_signer signer;
     const uint8_t *text;
     size_t length;
-    int e = add_setting(r, "@ledger.key", settings->ledger_key, SECRET_BYTES,
-                        true, "the ledger's signing key");
+    int e = add_setting(r, "@ledger.key", "ledger/key", settings->ledger_key,
+                        SECRET_BYTES, true, "the ledger's signing key");
 
     if (e != 0 ||
         (e = fileset_get(r->s->files, "@ledger.key", &text, &length)) != 0)
         return e;
     e = note_signer_parse((const char *)text, length, &signer);
     if (e != 0) {
-        complain(r,
+        complain(r, "ledger/key",
                  "%s: not a signing key: expected PRIVATE+KEY+<name>+<hash>"
                  "+<base64> on one line",
                  settings->ledger_key);
         return SP_EINVAL;
     }
     if (strcmp(signer.verifier.name, settings->origin) != 0) {
-        complain(r, "%s: a key named %s: expected the ledger's origin, %s",
+        complain(r, "ledger/key",
+                 "%s: a key named %s: expected the ledger's origin, %s",
                  settings->ledger_key, signer.verifier.name, settings->origin);
         e = SP_EINVAL;
     }
@@ -338,14 +423,15 @@ static int read_server(struct reading *r)
     SSL_CTX *ctx = NULL;
     int e, f;
 
-    e = add_setting(r, "@server.crt", settings->server_certificate,
-                    LIMIT_TRUST_BYTES, false, "the server's certificate");
-    f = add_setting(r, "@server.key", settings->server_key, SECRET_BYTES, true,
-                    "the server's key");
+    e = add_setting(r, "@server.crt", "server/certificate",
+                    settings->server_certificate, LIMIT_TRUST_BYTES, false,
+                    "the server's certificate");
+    f = add_setting(r, "@server.key", "server/key", settings->server_key,
+                    SECRET_BYTES, true, "the server's key");
     if (e != 0 || f != 0)
         return e != 0 ? e : f;
     if ((e = people_load(r->s, &people, problem)) != 0) {
-        complain(r, "%s: %s", r->policy_path, problem);
+        complain_policy(r, "parties", "%s", problem);
         return e;
     }
     if ((e = fileset_get(r->s->files, "@server.crt", &cert, &cert_length)) ==
@@ -354,8 +440,10 @@ static int read_server(struct reading *r)
         e = tls_server_new(cert, cert_length, key, key_length, people, problem,
                            &ctx);
     if (e != 0)
-        complain(r, "%s, %s: %s", settings->server_certificate,
-                 settings->server_key, problem);
+        complain(r,
+                 strncmp(problem, "server key", 10) == 0 ? "server/key"
+                                                         : "server/certificate",
+                 "%s", problem);
     SSL_CTX_free(ctx);
     identities_free(people);
     return e;
@@ -368,7 +456,7 @@ static int check_upstream_anchors(struct reading *r)
 
     for (size_t i = 0; i < r->s->policy->nmodels; i++) {
         const struct policy_model *m = &r->s->policy->models[i];
-        char problem[256] = "";
+        char problem[256] = "", where[LIMIT_MODEL_BYTES + 32];
         const uint8_t *pem;
         size_t length;
         SSL_CTX *ctx = NULL;
@@ -380,8 +468,9 @@ static int check_upstream_anchors(struct reading *r)
         if (e == 0)
             e = tls_client_new(pem, length, problem, &ctx);
         if (e != 0) {
-            complain(r, "%s: model %s: ca %s: %s", r->policy_path, m->name,
-                     m->ca, problem[0] != '\0' ? problem : sp_strerror(e));
+            snprintf(where, sizeof(where), "models/%s/upstream/ca", m->name);
+            complain_policy(r, where, "%s: %s", m->ca,
+                            problem[0] != '\0' ? problem : sp_strerror(e));
             worst = e;
         }
         SSL_CTX_free(ctx);
@@ -417,7 +506,8 @@ static int read_all(struct reading *r, const char *config)
 
 int snapshot_read(const char *config, struct report *report, struct snapshot *s)
 {
-    struct reading r = {.s = s, .report = report, .folder = -1};
+    struct reading r = {
+        .s = s, .report = report, .config = config, .folder = -1};
     int e;
 
     *s = (struct snapshot){.files = fileset_new()};
@@ -425,10 +515,12 @@ int snapshot_read(const char *config, struct report *report, struct snapshot *s)
         return SP_ENOMEM;
     e = read_all(&r, config);
     if (e != 0 && report->errors == 0)
-        complain(&r, "%s: %s", config, sp_strerror(e));
+        complain(&r, "", "%s: expected a readable deployment", sp_strerror(e));
     if (r.folder >= 0)
         close(r.folder);
     free(r.policy_path);
+    document_free(r.settings_text);
+    document_free(r.policy_text);
     if (e != 0)
         snapshot_release(s);
     return e;
