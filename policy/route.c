@@ -129,10 +129,13 @@ enum target_fault target_match(enum method method, const char *text,
 
         if (!path_matches(r, text, path, t))
             continue;
-        if (query != NULL && (r->dialect != DIALECT_ANTHROPIC ||
-                              length - path != strlen("?beta=true") ||
-                              memcmp(query, "?beta=true", length - path) != 0))
+        if (query != NULL &&
+            (r->dialect != DIALECT_ANTHROPIC ||
+             length - path != strlen("?beta=true") ||
+             memcmp(query, "?beta=true", length - path) != 0)) {
+            t->id[0] = 0;
             return TARGET_UNKNOWN;
+        }
         t->route = r->route;
         t->dialect = r->dialect;
         if (method == r->method ||

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries: the lines that docs/ledger.md shows are those that are written, and
+ * no other spelling is read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/limits.h"
+#include "policy/entry.h"
+
+#define T 1793491200000LL /* 2026-11-01T00:00:00Z */
+
+#define HASH(a)                                                                \
+    {                                                                          \
+        a, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 1, 2, 3, 4, 5             \
+    }
+
+#define REQUEST                                                                \
+    .method = METHOD_POST, .dialect = DIALECT_OPENAI, .bytes = 713,            \
+    .address = "192.0.2.7", .cert_sha256 = HASH(0x12),                         \
+    .cert_not_before = T - 86400000, .cert_not_after = T + 86400000,           \
+    .policy = 42
+
+/* One of each kind, as in the paper. */
+static const struct entry examples[] = {
+    {.n = 0,
+     .t = T,
+     .kind = ENTRY_LOG_OPENED,
+     .u.log_opened = {.origin = "sp-east-1.sallyport/ledger",
+                      .version = "0.1.0",
+                      .vkey = "sp-east-1.sallyport/"
+                              "ledger+5c2a1f0e+AUnZ0T0w2mCSrnVf2jK5f6Lw=="}},
+    {.n = 1,
+     .t = T,
+     .kind = ENTRY_POLICY_LOADED,
+     .u.policy_loaded = {.serial = 42,
+                         .sha256 = HASH(0xaa),
+                         .has_replaces = true,
+                         .replaces = HASH(0xbb),
+                         .basis = "voluntary",
+                         .developer = "Acme AI, Inc."}},
+    {.n = 2,
+     .t = T + 1,
+     .kind = ENTRY_WINDOW_OPENED,
+     .u.window_opened = {.window = "nist-caisi/orion-preview/"
+                                   "2026-11-01T00:00:00Z",
+                         .party = "nist-caisi",
+                         .model = "orion-preview",
+                         .opens = T,
+                         .closes = T + 2592000000}},
+    {.n = 3,
+     .t = T + 4711,
+     .kind = ENTRY_REQUEST_ADMITTED,
+     .u.request = {.party = "nist-caisi",
+                   .person = "evaluator-1",
+                   .model = "orion-preview",
+                   .window = "nist-caisi/orion-preview/2026-11-01T00:00:00Z",
+                   .terms = "evaluation",
+                   .route = ROUTE_CHAT_COMPLETIONS,
+                   .stream = true,
+                   .max_tokens = 1024,
+                   .deadline = T + 3604711,
+                   REQUEST}},
+    {.n = 4,
+     .t = T + 4800,
+     .kind = ENTRY_REQUEST_REFUSED,
+     .u.request = {.party = "nist-caisi",
+                   .person = "evaluator-1",
+                   .route = ROUTE_CHAT_COMPLETIONS,
+                   .fault = REASON_DUPLICATE_KEY,
+                   .max_tokens = -1,
+                   .reason = REASON_DUPLICATE_KEY,
+                   REQUEST}},
+    {.n = 5,
+     .t = T + 9000,
+     .kind = ENTRY_REQUEST_CLOSED,
+     .u.request_closed = {.of = 3,
+                          .cause = CAUSE_DONE,
+                          .status = 200,
+                          .asked_bytes = 713,
+                          .answered_bytes = 18420,
+                          .has_commitments = true,
+                          .asked = HASH(0xcc),
+                          .answered = HASH(0xdd)}},
+    {.n = 6,
+     .t = T + 9100,
+     .kind = ENTRY_CONNECTION_REFUSED,
+     .u.connection_refused = {.address = "198.51.100.9",
+                              .reason = "untrusted",
+                              .count = 3}},
+    {.n = 7,
+     .t = T + 9200,
+     .kind = ENTRY_CLOCK_ANOMALY,
+     .u.clock_anomaly = {.what = "step_back", .wall = T - 5000}},
+    {.n = 8,
+     .t = T + 9300,
+     .kind = ENTRY_WORKER_DIED,
+     .u.worker_died = {.worker = 1, .status = "signal=11", .requests = 2}},
+    {.n = 9,
+     .t = T + 9400,
+     .kind = ENTRY_LEDGER_RESUMED,
+     .u.ledger_resumed =
+         {.version = "0.1.0", .cut_bytes = 57, .requests = 1, .landlock = 2}},
+    {.n = 10, .t = T + 609400, .kind = ENTRY_HEARTBEAT},
+    {.n = 11,
+     .t = T + 2592000000,
+     .kind = ENTRY_WINDOW_CLOSED,
+     .u.window_closed = {.window = "nist-caisi/orion-preview/"
+                                   "2026-11-01T00:00:00Z",
+                         .cause = "expired"}},
+};
+#define EXAMPLES (sizeof examples / sizeof examples[0])
+
+static size_t encode(const struct entry *e, char line[LIMIT_ENTRY_BYTES])
+{
+    size_t length;
+
+    assert_int_equal(entry_encode(e, line, LIMIT_ENTRY_BYTES - 1, &length), 0);
+    line[length] = 0;
+    return length;
+}
+
+static char *paper_read(void)
+{
+    FILE *f = fopen(SP_TEST_DATA "/../../../docs/ledger.md", "r");
+    char *text = calloc(1, 1 << 20);
+
+    assert_non_null(f);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+    fclose(f);
+    return text;
+}
+
+static void paper_shows_what_is_written(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES], shown[LIMIT_ENTRY_BYTES + 8];
+    char *paper = paper_read();
+    bool seen[ENTRY_KIND_COUNT] = {false};
+    size_t lines = 0;
+
+    (void)state;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        encode(&examples[i], line);
+        seen[examples[i].kind] = true;
+        snprintf(shown, sizeof shown, "\n    %s\n", line);
+        if (strstr(paper, shown) == NULL)
+            fail_msg("docs/ledger.md does not show:\n    %s", line);
+    }
+    for (int k = ENTRY_NONE + 1; k < ENTRY_KIND_COUNT; k++)
+        assert_true(seen[k]);
+    for (const char *p = paper; (p = strstr(p, "\n    {\"n\":")) != NULL; p++)
+        lines++;
+    assert_int_equal(lines, EXAMPLES); /* and nothing else */
+    free(paper);
+}
+
+static struct entry_reader *reader_new(void)
+{
+    struct entry_reader *r = malloc(sizeof *r);
+
+    assert_non_null(r);
+    entry_reader_init(r);
+    return r;
+}
+
+static void reader_end(struct entry_reader *r)
+{
+    entry_reader_release(r);
+    free(r);
+}
+
+static void entries_are_read_back(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES], again[LIMIT_ENTRY_BYTES];
+    struct entry_reader *r = reader_new();
+    struct entry e;
+
+    (void)state;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        assert_int_equal(entry_decode(r, line, encode(&examples[i], line), &e),
+                         0);
+        assert_int_equal(e.kind, examples[i].kind);
+        encode(&e, again);
+        assert_string_equal(again, line);
+    }
+    reader_end(r);
+}
+
+/* Cutting, doubling, flipping: no byte of a line can be another one unless it
+ * says something else and is read so. */
+static void other_spellings_are_refused(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES], bad[LIMIT_ENTRY_BYTES],
+        again[LIMIT_ENTRY_BYTES];
+    struct entry_reader *r = reader_new();
+    struct entry e;
+
+    (void)state;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        size_t length = encode(&examples[i], line);
+
+        for (size_t at = 0; at < length; at++) {
+            assert_int_not_equal(entry_decode(r, line, at, &e), 0);
+            for (unsigned bit = 0; bit < 8; bit++) {
+                memcpy(bad, line, length + 1);
+                bad[at] = (char)(bad[at] ^ 1 << bit);
+                if (entry_decode(r, bad, length, &e) != 0)
+                    continue;
+                encode(&e, again);
+                assert_string_equal(again, bad);
+            }
+        }
+    }
+    reader_end(r);
+}
+
+static void strictness_has_no_gaps(void **state)
+{
+    static const char *const lines[] = {
+        "{}",
+        "[]",
+        "{\"n\":0,\"t\":0}",
+        "{\"t\":0,\"n\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"ledger.heartbeat\" }",
+        " {\"n\":0,\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"ledger.heartbeat\"}\n",
+        "{\"n\":0,\"t\":0,\"kind\":\"ledger.heartbeat\",\"x\":1}",
+        "{\"n\":00,\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":-0,\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0.0,\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0,\"t\":-1,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":\"0\",\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":18446744073709551616,\"t\":0,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0,\"t\":9223372036854775808,\"kind\":\"ledger.heartbeat\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"ledger.h\\u0065artbeat\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"none\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"request.vanished\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"window.closed\",\"window\":\"a\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"window.closed\",\"cause\":\"a\","
+        "\"window\":\"a\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"window.closed\",\"window\":null,"
+        "\"cause\":\"a\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"window.closed\",\"window\":[\"a\"],"
+        "\"cause\":\"a\"}",
+        "{\"n\":0,\"t\":0,\"kind\":\"worker.died\",\"worker\":4294967296,"
+        "\"status\":\"\",\"requests\":0}",
+        "{\"n\":0,\"t\":0,\"kind\":\"request.closed\",\"of\":1,\"cause\":"
+        "\"gone\",\"status\":200,\"asked_bytes\":1,\"answered_bytes\":1}",
+        "{\"n\":0,\"t\":0,\"kind\":\"request.closed\",\"of\":1,\"cause\":"
+        "\"done\",\"status\":65536,\"asked_bytes\":1,\"answered_bytes\":1}",
+        "{\"n\":0,\"t\":0,\"kind\":\"request.closed\",\"of\":1,\"cause\":"
+        "\"done\",\"status\":1,\"asked_bytes\":1,\"answered_bytes\":1,"
+        "\"asked\":"
+        "\"00000000000000000000000000000000000000000000000000000000000000"
+        "00\"}",
+    };
+    static const char good[] =
+        "{\"n\":0,\"t\":0,\"kind\":\"ledger.heartbeat\"}";
+    struct entry_reader *r = reader_new();
+    struct entry e;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (entry_decode(r, lines[i], strlen(lines[i]), &e) == 0)
+            fail_msg("read: %s", lines[i]);
+    assert_int_equal(entry_decode(r, good, strlen(good), &e), 0);
+    reader_end(r);
+}
+
+static void lines_that_do_not_fit_are_refused(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES];
+    struct entry e = examples[3];
+    size_t length, n;
+
+    (void)state;
+    length = encode(&e, line);
+    for (size_t size = 0; size < length; size++)
+        assert_int_equal(entry_encode(&e, line, size, &n), SP_ETOOBIG);
+    assert_int_equal(entry_encode(&e, line, length, &n), 0);
+    e.u.request.address = NULL; /* must be there */
+    assert_int_equal(entry_encode(&e, line, sizeof line, &n), SP_ETOOBIG);
+    e = (struct entry){0};
+    assert_int_not_equal(entry_encode(&e, line, sizeof line, &n), 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paper_shows_what_is_written),
+        cmocka_unit_test(entries_are_read_back),
+        cmocka_unit_test(other_spellings_are_refused),
+        cmocka_unit_test(strictness_has_no_gaps),
+        cmocka_unit_test(lines_that_do_not_fit_are_refused),
+    };
+
+    if (argc == 2 && strcmp(argv[1], "--lines") == 0) { /* for the paper */
+        char line[LIMIT_ENTRY_BYTES];
+        size_t length;
+
+        for (size_t i = 0; i < EXAMPLES; i++)
+            if (entry_encode(&examples[i], line, sizeof line, &length) == 0)
+                printf("    %.*s\n", (int)length, line);
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

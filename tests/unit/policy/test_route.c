@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Request targets: what matches to the letter, and all that does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/reason.h"
+#include "policy/route.h"
+
+static const struct {
+    enum method method;
+    const char *text;
+    enum target_fault fault;
+    enum route route;
+    enum dialect dialect;
+    const char *id;
+} cases[] = {
+#define FINE(m, t, r, d, id)                                                   \
+    {                                                                          \
+        METHOD_##m, t, TARGET_FINE, r, DIALECT_##d, id                         \
+    }
+    FINE(POST, "/v1/chat/completions", ROUTE_CHAT_COMPLETIONS, OPENAI, ""),
+    FINE(POST, "/v1/completions", ROUTE_COMPLETIONS, OPENAI, ""),
+    FINE(POST, "/v1/responses", ROUTE_RESPONSES, OPENAI, ""),
+    FINE(POST, "/v1/messages", ROUTE_MESSAGES, ANTHROPIC, ""),
+    FINE(POST, "/v1/messages?beta=true", ROUTE_MESSAGES, ANTHROPIC, ""),
+    FINE(POST, "/v1/messages/count_tokens?beta=true",
+         ROUTE_MESSAGES_COUNT_TOKENS, ANTHROPIC, ""),
+    FINE(GET, "/v1/models", ROUTE_MODELS, OPENAI, ""),
+    FINE(HEAD, "/v1/models", ROUTE_MODELS, OPENAI, ""),
+    FINE(GET, "/v1/models/orion-7.b:x_Y", ROUTE_MODEL, OPENAI, "orion-7.b:x_Y"),
+    FINE(GET, "/v1/models/a%3Ab%3ac", ROUTE_MODEL, OPENAI, "a:b:c"),
+#define METHOD(m, t, r, d)                                                     \
+    {                                                                          \
+        METHOD_##m, t, TARGET_METHOD, r, DIALECT_##d, ""                       \
+    }
+    METHOD(GET, "/v1/chat/completions", ROUTE_CHAT_COMPLETIONS, OPENAI),
+    METHOD(HEAD, "/v1/messages", ROUTE_MESSAGES, ANTHROPIC),
+    METHOD(POST, "/v1/models", ROUTE_MODELS, OPENAI),
+    METHOD(OTHER, "/v1/responses", ROUTE_RESPONSES, OPENAI),
+#define UNKNOWN(t, d)                                                          \
+    {                                                                          \
+        METHOD_POST, t, TARGET_UNKNOWN, ROUTE_UNKNOWN, DIALECT_##d, ""         \
+    }
+    UNKNOWN("/", OPENAI),
+    UNKNOWN("/v1", OPENAI),
+    UNKNOWN("/v1/chat/completion", OPENAI),
+    UNKNOWN("/v1/chat/completions/", OPENAI),
+    UNKNOWN("/v1/chat/completions?", OPENAI),
+    UNKNOWN("/v1/chat/completions?beta=true", OPENAI),
+    UNKNOWN("/V1/chat/completions", OPENAI),
+    UNKNOWN("/v1/chat%20completions", OPENAI),
+    UNKNOWN("/v1/%63hat/completions", OPENAI),
+    UNKNOWN("/v1/messages/", ANTHROPIC),
+    UNKNOWN("/v1/messages?beta=tru", ANTHROPIC),
+    UNKNOWN("/v1/messages?beta=true&x=1", ANTHROPIC),
+    UNKNOWN("/v1/messages?x=1", ANTHROPIC),
+    UNKNOWN("/v1/messages/batches", ANTHROPIC),
+    UNKNOWN("/v1/models/", OPENAI),
+    UNKNOWN("/v1/models/a/b", OPENAI),
+    UNKNOWN("/v1/models/a%41", OPENAI),
+    UNKNOWN("/v1/models/a?x", OPENAI),
+    UNKNOWN("/v1/models/a%3", OPENAI),
+    UNKNOWN("/./v1/responses", OPENAI),
+#define BAD(t)                                                                 \
+    {                                                                          \
+        METHOD_POST, t, TARGET_MALFORMED, ROUTE_UNKNOWN, DIALECT_OPENAI, ""    \
+    }
+    BAD(""),
+    BAD("*"),
+    BAD("v1/responses"),
+    BAD("http://gate/v1/responses"),
+    BAD("gate:443"),
+    BAD("//v1/responses"),
+    BAD("/v1//responses"),
+    BAD("/v1/../v1/responses"),
+    BAD("/v1/responses/.."),
+    BAD("/v1%2fresponses"),
+    BAD("/v1%2Fresponses"),
+    BAD("/v1%5cresponses"),
+    BAD("/v1%00responses"),
+    BAD("/v1\\responses"),
+    BAD("/v1/responses;x=1"),
+    BAD("/v1/responses#x"),
+    BAD("/v1/respon ses"),
+    BAD("/v1/responses\x7f"),
+    BAD("/v1/responses\xc3\xa9"),
+    BAD("/v1/\tresponses"),
+};
+
+static void targets_match_to_the_letter(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length = strlen(cases[i].text);
+        char *copy = malloc(length == 0 ? 1 : length); /* nothing behind it */
+        enum target_fault fault;
+        struct target t;
+
+        assert_non_null(copy);
+        memcpy(copy, cases[i].text, length);
+        fault = target_match(cases[i].method, copy, length, &t);
+        if (fault != cases[i].fault || t.route != cases[i].route ||
+            t.dialect != cases[i].dialect || strcmp(t.id, cases[i].id) != 0)
+            fail_msg("%s: fault %d route %d dialect %d id %s", cases[i].text,
+                     (int)fault, (int)t.route, (int)t.dialect, t.id);
+        free(copy);
+    }
+}
+
+static void long_ids_are_unknown(void **state)
+{
+    char text[256] = "/v1/models/";
+    struct target t;
+
+    (void)state;
+    memset(text + 11, 'a', 129);
+    assert_int_equal(target_match(METHOD_GET, text, 11 + 128, &t), TARGET_FINE);
+    assert_int_equal(strlen(t.id), 128);
+    assert_int_equal(target_match(METHOD_GET, text, 11 + 129, &t),
+                     TARGET_UNKNOWN);
+    assert_string_equal(t.id, "");
+}
+
+static void names_go_there_and_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        const char *name = route_info((enum route)i)->name;
+
+        assert_int_equal(route_info((enum route)i)->route, i);
+        assert_int_equal(route_from_name(name, strlen(name)), i);
+    }
+    assert_int_equal(route_from_name("chat", 4), ROUTE_UNKNOWN);
+    assert_int_equal(route_info(ROUTE_COUNT)->route, ROUTE_UNKNOWN);
+}
+
+/* What official clients make of a status must be what is meant. */
+static void reasons_hold_their_rules(void **state)
+{
+    (void)state;
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+        const struct reason_info *r = reason_info((enum reason)i);
+
+        assert_non_null(r->code);
+        assert_int_equal(reason_from_code(r->code, strlen(r->code)), i);
+        assert_in_range(r->status, 400, 599);
+        assert_true(r->status != 408 && r->status != 409);
+        assert_int_equal(r->retry, r->status == 429 || r->status >= 500);
+        assert_int_equal(r->retry, r->retry_after > 0);
+        assert_in_range(r->retry_after, 0, 60);
+        assert_true(strlen(r->text) > 10 && strlen(r->openai_type) > 0 &&
+                    strlen(r->anthropic_type) > 0);
+    }
+    assert_int_equal(reason_from_code("x", 1), REASON_COUNT);
+    assert_ptr_equal(reason_info(REASON_COUNT),
+                     reason_info(REASON_AUDIT_UNAVAILABLE));
+    for (int i = 0; i < CAUSE_COUNT; i++)
+        assert_int_equal(cause_from_code(cause_code((enum cause)i),
+                                         strlen(cause_code((enum cause)i))),
+                         i);
+    assert_int_equal(cause_from_code("x", 1), CAUSE_COUNT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_match_to_the_letter),
+        cmocka_unit_test(long_ids_are_unknown),
+        cmocka_unit_test(names_go_there_and_back),
+        cmocka_unit_test(reasons_hold_their_rules),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
