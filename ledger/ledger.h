@@ -63,7 +63,8 @@ int ledger_open(const struct ledger_options *o, ledger_entry_fn *entry,
                 struct ledger **l) SP_MUST_USE;
 
 /* Owner thread. Takes the next index; copies the entry (1 … LIMIT_ENTRY_BYTES
- * bytes). SP_ETOOBIG, SP_ENOMEM, SP_EIO once failed. Does no system call. */
+ * bytes). SP_ETOOBIG; SP_ENOMEM, also when 64 MiB wait
+ * for the disk; SP_EIO once failed. Does no system call. */
 int ledger_append(struct ledger *l, const void *entry, size_t length,
                   uint64_t *n) SP_MUST_USE;
 /* Owner thread, after a turn of appending: the sync thread starts now if
@@ -97,7 +98,10 @@ int ledger_view_entry(struct ledger_view *v, uint64_t n, const uint8_t **entry,
 int ledger_view_hash(void *arg, unsigned level, uint64_t index, struct hash *h);
 
 /* Everything a checkpoint commits to: every bundle against every tile, every
- * tile against the root. */
+ * tile against the root. Streams: one bundle is in memory at a time. 0 if all
+ * fits; SP_ECORRUPT with the verdict if not; SP_EIO, SP_ENOMEM if it could not
+ * be told. `entry` (may be NULL) gets each entry once its leaf hash fits, which
+ * is before the root was compared; its own error stops and is returned. */
 struct ledger_verdict {
     uint64_t entries; /* that were checked and fit */
     bool good;

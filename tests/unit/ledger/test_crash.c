@@ -70,8 +70,15 @@ int fsync(int fd)
     CALL(SYS_fsync, fd);
 }
 
+/* A disk that takes its time: while it is shut, no fdatasync returns. */
+static atomic_bool gate_shut, gate_reached;
+
 int fdatasync(int fd)
 {
+    while (atomic_load(&gate_shut)) {
+        atomic_store(&gate_reached, true);
+        sleep_ms(1);
+    }
     CALL(SYS_fdatasync, fd);
 }
 
@@ -332,6 +339,35 @@ static void P5_killed_at_every_call(void **state)
     assert_true(died > 40);
 }
 
+/* --- a slow disk --- */
+
+static void P1_durable_only_when_fdatasync_returned(void **state)
+{
+    struct ledger *l;
+    struct stat st = {.st_size = 0};
+
+    (void)state;
+    assert_int_equal(folder_open(&folder, &l), 0);
+    atomic_store(&gate_shut, true);
+    assert_int_equal(folder_append(l, 3), 0);
+    while (!atomic_load(&gate_reached))
+        sleep_ms(1);
+    /* It is written, and anybody could read it; that is not enough. */
+    assert_int_equal(fstatat(folder.fd, "wal/00000000000000000000", &st, 0), 0);
+    assert_true(st.st_size > 0);
+    for (unsigned i = 0; i < 20; i++) {
+        sleep_ms(10);
+        assert_int_equal(ledger_durable(l), 0);
+        assert_int_equal(atomic_load(&folder.durable), 0);
+        assert_int_equal(ledger_published(l), 0);
+    }
+    atomic_store(&gate_shut, false);
+    wait_durable(l);
+    assert_int_equal(ledger_durable(l), 3);
+    assert_int_equal(ledger_close(l), 0);
+    assert_int_equal(atomic_load(&folder.durable), 3);
+}
+
 /* --- failing calls --- */
 
 static void assert_failed_for_good(struct ledger *l)
@@ -458,6 +494,7 @@ static void creating_is_whole_or_can_be_repeated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(P1_durable_only_when_fdatasync_returned),
         TEST(P5_killed_at_random_moments),
         TEST(P5_killed_at_every_call),
         TEST(P9_any_failing_call_stops_the_ledger),
