@@ -16,6 +16,7 @@
 
 #include "ledger/ledger.h"
 #include "lib/clock.h"
+#include "lib/document.h"
 #include "lib/file.h"
 
 /* Files that a policy names, from the folder it is in. */
@@ -128,26 +129,70 @@ static int path_find(const char *path, struct overview *d)
     return d->settings_path == NULL ? SP_ENOMEM : 0;
 }
 
-/* A credential that a model names must be one of the settings. */
-static int credentials_check(const struct overview *d)
+/* Tells what is wrong where `keys` (NULL at the end) lead in a file that was
+ * parsed before; at the last member on the way that is there. */
+static void complain_at(const char *path, const char *text, size_t length,
+                        const char *const *keys, const char *wrong,
+                        const char *expected)
 {
+    struct report quiet = {0}, report = {.out = stderr};
+    struct document *d = NULL;
+    const struct node *n;
+
+    if (document_parse(path, text, length, LIMIT_POLICY_BYTES, &quiet, &d) != 0)
+        return;
+    n = d->root;
+    while (*keys != NULL && node_member(n, *keys) != NULL)
+        n = node_member(n, *keys++);
+    document_error(d, &report, n, "%s: expected %s", wrong, expected);
+    document_free(d);
+}
+
+/* A credential that a model names must be one of the settings. */
+static int credentials_check(const struct overview *d, const char *text,
+                             size_t length)
+{
+    char wrong[LIMIT_MODEL_BYTES + LIMIT_NAME_BYTES + 64];
     int r = 0;
 
     for (size_t i = 0; i < d->policy->nmodels; i++) {
-        const char *name = d->policy->models[i].credential;
-        bool found = name == NULL;
+        const struct policy_model *m = &d->policy->models[i];
+        const char *const keys[] = {"models", m->name, "upstream", "credential",
+                                    NULL};
+        bool found = m->credential == NULL;
 
         for (size_t k = 0; k < d->settings->ncredentials && !found; k++)
-            found = strcmp(d->settings->credentials[k].name, name) == 0;
+            found =
+                strcmp(d->settings->credentials[k].name, m->credential) == 0;
         if (found)
             continue;
-        fprintf(stderr,
-                "%s: model \"%s\" wants credential \"%s\": expected one of "
-                "that name in %s\n",
-                d->policy_path, d->policy->models[i].name, name,
-                d->settings_path);
+        snprintf(wrong, sizeof wrong, "no credential \"%s\" in sallyport.yaml",
+                 m->credential);
+        complain_at(d->policy_path, text, length, keys, wrong,
+                    "a name of its \"credentials\"");
         r = SP_EINVAL;
     }
+    return r;
+}
+
+/* Exchanges the settings' text for that of the policy that they name. */
+static int policy_read(const struct overview *d, char **text, size_t *length)
+{
+    static const char *const keys[] = {"policy", NULL};
+    char *settings = *text, wrong[512];
+    size_t settings_length = *length;
+    uint8_t *data = NULL;
+    int r =
+        file_read(AT_FDCWD, d->policy_path, LIMIT_POLICY_BYTES, &data, length);
+
+    if (r != 0) {
+        snprintf(wrong, sizeof wrong, "policy \"%.300s\": %s", d->policy_path,
+                 sp_strerror(r));
+        complain_at(d->settings_path, settings, settings_length, keys, wrong,
+                    "a file that can be read");
+    }
+    free(settings);
+    *text = (char *)data;
     return r;
 }
 
@@ -162,10 +207,8 @@ int overview_load(const char *path, struct overview *d)
         (r = text_read(d->settings_path, &text, &length)) != 0)
         goto out;
     if (text_is_settings(text)) {
-        if ((r = settings_load(d, text, length)) != 0)
-            goto out;
-        free(text);
-        if ((r = text_read(d->policy_path, &text, &length)) != 0)
+        if ((r = settings_load(d, text, length)) != 0 ||
+            (r = policy_read(d, &text, &length)) != 0)
             goto out;
     } else {
         d->policy_path = d->settings_path;
@@ -173,7 +216,7 @@ int overview_load(const char *path, struct overview *d)
     }
     r = policy_load(d, text, length);
     if (r == 0 && d->settings != NULL)
-        r = credentials_check(d);
+        r = credentials_check(d, text, length);
 out:
     free(text);
     if (r == SP_ENOMEM)

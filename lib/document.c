@@ -120,13 +120,14 @@ static void builder_complain(struct builder *b, yaml_mark_t mark,
 }
 
 /* Characters that show nothing, or make a text look like another one:
- * controls, other line breaks than \n, byte order marks, and those that change
- * the direction of what follows. */
+ * controls, other line breaks than \n, characters without width, byte order
+ * marks, and those that change the direction of what follows. */
 static bool point_is_forbidden(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x200e || c == 0x200f ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-           c == 0xfeff || c == 0xfffe || c == 0xffff;
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0xad ||
+           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0xfffe ||
+           c == 0xffff;
 }
 
 /* The whole file before libyaml sees it, so that a bad byte has a place. */
