@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of the decision: of two things that are wrong, the earlier step
+ * speaks. And the deadline of what is allowed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/decide.h"
+
+#define DAY  86400000LL
+#define NOV1 1793491200000LL /* 2026-11-01T00:00:00Z */
+#define NOW  (NOV1 + DAY)
+
+/* caisi: orion open until 11 Nov, vega to come, lyra over, nova without chat;
+ * bank: nothing but a model to come; gao reads the ledger. */
+static const char yaml[] =
+    "policy: 1\n"
+    "serial: 1\n"
+    "sequence: concurrent\n"
+    "models:\n"
+    "  orion: {upstream: {endpoints: [\"unix:/o\"]}, apis: [openai.chat]}\n"
+    "  vega: {upstream: {endpoints: [\"unix:/v\"]}, apis: [openai.chat]}\n"
+    "  lyra: {upstream: {endpoints: [\"unix:/l\"]}, apis: [openai.chat]}\n"
+    "  nova: {upstream: {endpoints: [\"unix:/n\"]}, apis: "
+    "[anthropic.messages]}\n"
+    "  secret: {upstream: {endpoints: [\"unix:/s\"]}, apis: [openai.chat]}\n"
+    "parties:\n"
+    "  caisi: {kind: government, anchors: ca, people: {eva: {san_uri: "
+    "\"x://a/eva\"}}}\n"
+    "  bank: {kind: trusted-partner, anchors: ca, people: {kim: {san_uri: "
+    "\"x://a/kim\"}}}\n"
+    "  gao: {kind: auditor, anchors: ca, people: {aud: {san_uri: "
+    "\"x://a/aud\"}}}\n"
+    "terms:\n"
+    "  t: {uses: [chat.completions, messages, models], budget: {window: "
+    "{requests: 3}, person: {requests_per_minute: 9, concurrent: 2}, request: "
+    "{bytes: 1k, seconds: 60}}}\n"
+    "  plain: {}\n"
+    "windows:\n"
+    "  - {party: caisi, model: orion, opens: 2026-11-01T00:00:00Z, lasts: 10d, "
+    "terms: [t]}\n"
+    "  - {party: caisi, model: nova, opens: 2026-11-01T00:00:00Z, lasts: 5d, "
+    "terms: [t]}\n"
+    "  - {party: caisi, model: vega, opens: 2026-11-20T00:00:00Z, lasts: 10d, "
+    "terms: [plain]}\n"
+    "  - {party: caisi, model: lyra, opens: 2026-10-20T00:00:00Z, lasts: 10d, "
+    "terms: [plain]}\n"
+    "  - {party: bank, model: secret, opens: 2026-11-20T00:00:00Z, lasts: 10d, "
+    "terms: [plain]}\n";
+
+struct scene {
+    struct policy *p;
+    struct standing *s;
+};
+
+static void scene_apply(struct scene *c, struct entry *e, int64_t t)
+{
+    e->n = standing_count(c->s);
+    e->t = t;
+    if (standing_apply(c->s, e) != 0)
+        fail_msg("%s", standing_error(c->s));
+}
+
+static int scene_make(void **state)
+{
+    struct scene *c = calloc(1, sizeof *c);
+    struct report report = {.out = stderr};
+    struct entry e = {.kind = ENTRY_LOG_OPENED};
+
+    assert_non_null(c);
+    c->s = standing_new();
+    assert_int_equal(
+        policy_parse("p", yaml, sizeof yaml - 1, NULL, NULL, &report, &c->p),
+        0);
+    e.u.log_opened.origin = e.u.log_opened.version = e.u.log_opened.vkey = "x";
+    scene_apply(c, &e, NOW);
+    e = (struct entry){.kind = ENTRY_POLICY_LOADED};
+    e.u.policy_loaded.serial = 1;
+    memcpy(e.u.policy_loaded.sha256, c->p->sha256, 32);
+    scene_apply(c, &e, NOW);
+    assert_int_equal(standing_bind(c->s, c->p), 0);
+    while (standing_due(c->s, NOW, true, &e))
+        scene_apply(c, &e, NOW);
+    *state = c;
+    return 0;
+}
+
+static int scene_end(void **state)
+{
+    struct scene *c = *state;
+
+    standing_free(c->s);
+    policy_free(c->p);
+    free(c);
+    return 0;
+}
+
+static struct facts facts_good(void)
+{
+    return (struct facts){.party = 0,
+                          .person = 0,
+                          .cert_not_before = NOW - DAY,
+                          .cert_not_after = NOW + 90 * DAY,
+                          .address = "192.0.2.1",
+                          .method = METHOD_POST,
+                          .route = ROUTE_CHAT_COMPLETIONS,
+                          .model = "orion",
+                          .max_tokens = -1,
+                          .body_bytes = 100};
+}
+
+/* What can be wrong, in the order in which it is said. */
+static const struct wrong {
+    const char *name;
+    enum reason reason;
+    enum decide_step step;
+} wrongs[] = {
+    {"clock", REASON_CLOCK_UNSAFE, STEP_CLOCK},
+    {"nobody", REASON_IDENTITY_UNMAPPED, STEP_IDENTITY},
+    {"certificate", REASON_CERTIFICATE_EXPIRED, STEP_CERTIFICATE},
+    {"model", REASON_MODEL_NOT_FOUND, STEP_MODEL},
+    {"window", REASON_WINDOW_NOT_OPEN, STEP_WINDOW},
+    {"route", REASON_ROUTE_DENIED, STEP_ROUTE},
+    {"body", REASON_INVALID_FIELD, STEP_BODY},
+    {"size", REASON_BODY_TOO_LARGE, STEP_BODY},
+};
+#define WRONGS (sizeof wrongs / sizeof wrongs[0])
+
+static void make_wrong(struct facts *f, size_t i, enum clock_state *clock)
+{
+    switch (i) {
+    case 0:
+        *clock = CLOCK_BEHIND;
+        break;
+    case 1:
+        f->party = FACTS_NOBODY;
+        break;
+    case 2:
+        f->cert_not_after = NOW;
+        break;
+    case 3:
+        snprintf(f->model, sizeof f->model, "secret");
+        break;
+    case 4:
+        if (strcmp(f->model, "orion") == 0)
+            snprintf(f->model, sizeof f->model, "vega");
+        break;
+    case 5:
+        f->route = ROUTE_COMPLETIONS;
+        break;
+    case 6:
+        f->fault = REASON_INVALID_FIELD;
+        break;
+    default:
+        f->body_bytes = 1001;
+        break;
+    }
+}
+
+static void earlier_steps_speak_first(void **state)
+{
+    const struct scene *c = *state;
+
+    for (unsigned set = 1; set < 1u << WRONGS; set++) {
+        struct facts f = facts_good();
+        enum clock_state clock = CLOCK_GOOD;
+        size_t first = (size_t)__builtin_ctz(set);
+        struct verdict v;
+
+        for (size_t i = 0; i < WRONGS; i++)
+            if (set & 1u << i)
+                make_wrong(&f, i, &clock);
+        v = policy_decide(c->p, c->s, &f, NOW, clock);
+        if (v.reason != wrongs[first].reason || v.step != wrongs[first].step)
+            fail_msg("set %x: wanted %s at %s, have %s at %s", set,
+                     reason_info(wrongs[first].reason)->code,
+                     decide_step_text(wrongs[first].step),
+                     reason_info(v.reason)->code, decide_step_text(v.step));
+    }
+}
+
+static const struct {
+    const char *model;
+    enum route route;
+    enum reason fault, reason;
+    enum decide_step step;
+} cases[] = {
+    {"orion", ROUTE_CHAT_COMPLETIONS, 0, REASON_NONE, STEP_ALLOWED},
+    {"nova", ROUTE_MESSAGES, 0, REASON_NONE, STEP_ALLOWED},
+    /* granted by the terms, not spoken by the model; and the other way */
+    {"orion", ROUTE_MESSAGES, 0, REASON_ROUTE_DENIED, STEP_ROUTE},
+    {"nova", ROUTE_MESSAGES_COUNT_TOKENS, 0, REASON_ROUTE_DENIED, STEP_ROUTE},
+    {"lyra", ROUTE_CHAT_COMPLETIONS, 0, REASON_WINDOW_EXPIRED, STEP_WINDOW},
+    /* unknown and ungranted look the same */
+    {"secret", ROUTE_CHAT_COMPLETIONS, 0, REASON_MODEL_NOT_FOUND, STEP_MODEL},
+    {"no-such", ROUTE_CHAT_COMPLETIONS, 0, REASON_MODEL_NOT_FOUND, STEP_MODEL},
+    {"ORION", ROUTE_CHAT_COMPLETIONS, 0, REASON_MODEL_NOT_FOUND, STEP_MODEL},
+    /* faults without a model are told without asking for one */
+    {"", ROUTE_CHAT_COMPLETIONS, REASON_INVALID_JSON, REASON_INVALID_JSON,
+     STEP_BODY},
+    {"", ROUTE_UNKNOWN, REASON_HEAD_TOO_LARGE, REASON_HEAD_TOO_LARGE,
+     STEP_BODY},
+    {"", ROUTE_UNKNOWN, REASON_ROUTE_UNKNOWN, REASON_ROUTE_UNKNOWN, STEP_ROUTE},
+    {"", ROUTE_UNKNOWN, 0, REASON_ROUTE_UNKNOWN, STEP_ROUTE},
+    {"", ROUTE_CHAT_COMPLETIONS, REASON_METHOD_NOT_ALLOWED,
+     REASON_METHOD_NOT_ALLOWED, STEP_ROUTE},
+    {"", ROUTE_CHAT_COMPLETIONS, 0, REASON_INVALID_FIELD, STEP_MODEL},
+    /* with one, the order holds: a fault is no way to ask what exists */
+    {"secret", ROUTE_CHAT_COMPLETIONS, REASON_INVALID_FIELD,
+     REASON_MODEL_NOT_FOUND, STEP_MODEL},
+    {"vega", ROUTE_CHAT_COMPLETIONS, REASON_INVALID_FIELD,
+     REASON_WINDOW_NOT_OPEN, STEP_WINDOW},
+    /* lists of models */
+    {"", ROUTE_MODELS, 0, REASON_NONE, STEP_ALLOWED},
+    {"", ROUTE_MODELS, REASON_BAD_REQUEST, REASON_BAD_REQUEST, STEP_BODY},
+    {"orion", ROUTE_MODEL, 0, REASON_NONE, STEP_ALLOWED},
+    {"vega", ROUTE_MODEL, 0, REASON_MODEL_NOT_FOUND, STEP_WINDOW},
+    {"lyra", ROUTE_MODEL, 0, REASON_MODEL_NOT_FOUND, STEP_WINDOW},
+    {"secret", ROUTE_MODEL, 0, REASON_MODEL_NOT_FOUND, STEP_WINDOW},
+    {"", ROUTE_MODEL, 0, REASON_MODEL_NOT_FOUND, STEP_WINDOW},
+    {"orion", (enum route)77, 0, REASON_ROUTE_UNKNOWN, STEP_ROUTE},
+    {"orion", ROUTE_CHAT_COMPLETIONS, (enum reason)999, REASON_BAD_REQUEST,
+     STEP_BODY},
+};
+
+static void each_case_has_its_reason(void **state)
+{
+    const struct scene *c = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct facts f = facts_good();
+        struct verdict v;
+
+        snprintf(f.model, sizeof f.model, "%s", cases[i].model);
+        f.route = cases[i].route;
+        f.fault = cases[i].fault;
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        if (v.reason != cases[i].reason || v.step != cases[i].step)
+            fail_msg("case %zu: have %s at %s", i, reason_info(v.reason)->code,
+                     decide_step_text(v.step));
+    }
+}
+
+static void nobody_stays_nobody(void **state)
+{
+    static const uint32_t pairs[][2] = {{FACTS_NOBODY, FACTS_NOBODY},
+                                        {0, FACTS_NOBODY},
+                                        {FACTS_NOBODY, 0},
+                                        {0, 1} /* a person of another party */,
+                                        {3, 0},
+                                        {0, 3}};
+    const struct scene *c = *state;
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct facts f = facts_good();
+        struct verdict v;
+        struct entry e;
+        char line[LIMIT_ENTRY_BYTES];
+        size_t length;
+
+        f.party = pairs[i][0];
+        f.person = pairs[i][1];
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        assert_int_equal(v.reason, REASON_IDENTITY_UNMAPPED);
+        decide_entry(c->p, &f, &v, &e);
+        assert_int_equal(entry_encode(&e, line, sizeof line, &length), 0);
+    }
+}
+
+static void parties_without_windows_have_no_models(void **state)
+{
+    const struct scene *c = *state;
+    struct facts f = facts_good();
+
+    f.party = f.person = 2; /* the auditor */
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_MODEL_NOT_FOUND);
+    f.route = ROUTE_MODELS;
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_ROUTE_DENIED);
+    f.party = f.person = 1; /* whose window is still to come */
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_WINDOW_NOT_OPEN);
+}
+
+static void deadline_is_the_earliest_end(void **state)
+{
+    const struct scene *c = *state;
+    struct facts f = facts_good();
+    struct verdict v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+
+    assert_true(v.deadline == NOW + 60000);
+    assert_int_equal(v.deadline_reason, REASON_TIME_LIMIT);
+    assert_string_equal(c->p->windows[v.window].id,
+                        "caisi/orion/2026-11-01T00:00:00Z");
+    f.cert_not_after = NOW + 5000;
+    v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+    assert_true(v.deadline == NOW + 5000);
+    assert_int_equal(v.deadline_reason, REASON_CERTIFICATE_EXPIRED);
+    f.cert_not_after = NOW + 90 * DAY;
+    v = policy_decide(c->p, c->s, &f, NOV1 + 10 * DAY - 1000, CLOCK_GOOD);
+    assert_true(v.deadline == NOV1 + 10 * DAY);
+    assert_int_equal(v.deadline_reason, REASON_WINDOW_EXPIRED);
+    /* a list of models: the window that ends last, and in no window */
+    f.route = ROUTE_MODELS;
+    f.cert_not_after = INT64_MAX;
+    v = policy_decide(c->p, c->s, &f, NOV1 + 10 * DAY - 1000, CLOCK_GOOD);
+    assert_true(v.deadline == NOV1 + 10 * DAY);
+    assert_int_equal(v.window, VERDICT_NONE);
+    assert_int_equal(v.terms, VERDICT_NONE);
+}
+
+static void certificates_hold_to_the_millisecond(void **state)
+{
+    const struct scene *c = *state;
+    struct facts f = facts_good();
+
+    f.cert_not_before = NOW;
+    f.cert_not_after = NOW + 1;
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_NONE);
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW + 1, CLOCK_GOOD).reason,
+                     REASON_CERTIFICATE_EXPIRED);
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW - 1, CLOCK_GOOD).reason,
+                     REASON_CERTIFICATE_EXPIRED);
+}
+
+static void P9_unbound_policies_allow_nothing(void **state)
+{
+    struct scene *c = *state;
+    struct standing *empty = standing_new();
+    struct facts f = facts_good();
+
+    assert_int_equal(policy_decide(c->p, empty, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_AUDIT_UNAVAILABLE);
+    assert_int_equal(policy_decide(NULL, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_AUDIT_UNAVAILABLE);
+    standing_free(empty);
+}
+
+static void rate_speaks_before_budget(void **state)
+{
+    struct scene *c = *state;
+    struct facts f = facts_good();
+    struct verdict v;
+    struct entry e;
+
+    for (int i = 0; i < 2; i++) {
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        assert_int_equal(v.reason, REASON_NONE);
+        decide_entry(c->p, &f, &v, &e);
+        scene_apply(c, &e, NOW);
+    }
+    v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+    assert_int_equal(v.reason, REASON_CONCURRENCY_LIMITED);
+    assert_int_equal(v.step, STEP_RATE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(earlier_steps_speak_first),
+        cmocka_unit_test(each_case_has_its_reason),
+        cmocka_unit_test(nobody_stays_nobody),
+        cmocka_unit_test(parties_without_windows_have_no_models),
+        cmocka_unit_test(deadline_is_the_earliest_end),
+        cmocka_unit_test(certificates_hold_to_the_millisecond),
+        cmocka_unit_test(P9_unbound_policies_allow_nothing),
+        cmocka_unit_test(rate_speaks_before_budget), /* changes the scene */
+    };
+
+    return cmocka_run_group_tests(tests, scene_make, scene_end);
+}
