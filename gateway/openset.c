@@ -60,6 +60,8 @@ int openset_add(struct openset *s, uint64_t n, size_t max)
     size_t i;
     int r;
 
+    if (n == UINT64_MAX)
+        return SP_ERANGE;
     if (openset_has(s, n))
         return SP_EEXIST;
     if (s->count >= max)
@@ -74,7 +76,8 @@ int openset_add(struct openset *s, uint64_t n, size_t max)
 
 bool openset_has(const struct openset *s, uint64_t n)
 {
-    return s->count > 0 && s->slots[find(s, n + 1)] == n + 1;
+    /* n + 1 would be the mark of a free slot, and be found. */
+    return n != UINT64_MAX && s->count > 0 && s->slots[find(s, n + 1)] == n + 1;
 }
 
 bool openset_remove(struct openset *s, uint64_t n)

@@ -21,7 +21,8 @@ struct openset {
 
 /* An all-zero struct is an empty set. */
 void openset_release(struct openset *s);
-/* SP_EEXIST; SP_ETOOBIG: `max` are in it already; SP_ENOMEM. n < UINT64_MAX. */
+/* SP_EEXIST; SP_ETOOBIG: `max` are in it already; SP_ENOMEM; SP_ERANGE:
+ * UINT64_MAX, which no entry has. */
 int openset_add(struct openset *s, uint64_t n, size_t max) SP_MUST_USE;
 bool openset_has(const struct openset *s, uint64_t n);
 /* False if it was not in the set. */

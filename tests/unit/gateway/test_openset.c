@@ -73,6 +73,21 @@ static void P11_an_end_counts_once(void **state)
     openset_release(&s);
 }
 
+/* The largest number would be taken for a free slot. */
+static void P12_the_largest_number_is_never_in_it(void **state)
+{
+    struct openset s = {0};
+
+    (void)state;
+    assert_false(openset_has(&s, UINT64_MAX));
+    assert_int_equal(openset_add(&s, UINT64_MAX, 10), SP_ERANGE);
+    assert_int_equal(openset_add(&s, 3, 10), 0);
+    assert_false(openset_has(&s, UINT64_MAX));
+    assert_false(openset_remove(&s, UINT64_MAX));
+    assert_int_equal(s.count, 1);
+    openset_release(&s);
+}
+
 static void has_a_bound(void **state)
 {
     struct openset s = {0};
@@ -91,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_table),
         cmocka_unit_test(P11_an_end_counts_once),
+        cmocka_unit_test(P12_the_largest_number_is_never_in_it),
         cmocka_unit_test(has_a_bound),
     };
 
