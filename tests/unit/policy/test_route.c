@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +168,28 @@ static void reasons_hold_their_rules(void **state)
     assert_int_equal(cause_from_code("x", 1), CAUSE_COUNT);
 }
 
+static void paper_has_the_table_of_reasons(void **state)
+{
+    FILE *f = fopen(SP_TEST_DATA "/../../../docs/policy.md", "r");
+    char *paper = calloc(1, 1 << 18), row[512], after[16];
+
+    (void)state;
+    assert_non_null(f);
+    assert_non_null(paper);
+    assert_true(fread(paper, 1, (1 << 18) - 1, f) > 0);
+    fclose(f);
+    for (int i = REASON_NONE + 1; i < REASON_COUNT; i++) {
+        const struct reason_info *r = reason_info((enum reason)i);
+
+        snprintf(after, sizeof after, "%d s", r->retry_after);
+        snprintf(row, sizeof row, "\n| `%s` | %d | %s | %s |\n", r->code,
+                 r->status, r->retry ? after : "", r->text);
+        if (strstr(paper, row) == NULL)
+            fail_msg("docs/policy.md does not have: %s", row);
+    }
+    free(paper);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test(long_ids_are_unknown),
         cmocka_unit_test(names_go_there_and_back),
         cmocka_unit_test(reasons_hold_their_rules),
+        cmocka_unit_test(paper_has_the_table_of_reasons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
