@@ -13,14 +13,12 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
-#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,7 +76,7 @@ struct connection {
     bool progress;     /* bytes went out since the timer was set */
     bool timer_writes; /* the timer watches that */
     uint8_t framing;   /* enum framing of the answer */
-    uint8_t linger_looks;
+    bool looked;       /* after a cut: nothing was left unsent */
     uint64_t received; /* of a body, since the timer was set */
     struct exchange *exchange;
     struct http1_server http;
@@ -292,29 +290,30 @@ static void linger_begin(struct connection *c)
     linger_drain(c);
 }
 
-/* What `ioctl` says is left of our bytes: unsent, or unsent and unacknowledged.
- */
-static int bytes_left(const struct connection *c, unsigned long question)
+/* How much of what we wrote the kernel has not sent, and not seen
+ * acknowledged. */
+static struct tcp_info bytes_left(const struct connection *c)
 {
-    int left = 0;
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
 
-    return ioctl(c->fd, question, &left) == 0 ? left : 0;
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        info.tcpi_notsent_bytes = info.tcpi_unacked = 1; /* assume the worst */
+    return info;
 }
 
 /* After a cut: bytes the client did not take in time go with the connection.
  * Those that left us may still be on their way a moment longer. */
 static void linger_look(struct connection *c)
 {
-    if (c->cut && c->linger_looks == 0) {
-        if (bytes_left(c, SIOCOUTQNSD) > 0) {
-            connection_reset(c);
-            return;
-        }
-        c->linger_looks++;
+    struct tcp_info left = bytes_left(c);
+
+    if (c->cut && !c->looked && left.tcpi_notsent_bytes == 0) {
+        c->looked = true;
         timer_set(c, TIMER_LINGER);
         return;
     }
-    if (bytes_left(c, SIOCOUTQ) > 0)
+    if (left.tcpi_notsent_bytes > 0 || left.tcpi_unacked > 0)
         connection_reset(c);
     else
         connection_close(c);

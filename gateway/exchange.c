@@ -127,7 +127,8 @@ struct exchange *exchange_new(struct worker *w, const struct codec *codec,
            strnlen(address, sizeof(x->facts.address) - 1));
     buf_init(&x->body, LIMIT_BODY_BYTES);
     buf_init(&x->forward, 2 * LIMIT_BODY_BYTES);
-    buf_init(&x->held, LIMIT_RELAY_BYTES + WORKER_SCRATCH);
+    /* Twice: names in it may become longer. */
+    buf_init(&x->held, LIMIT_RELAY_BYTES + 2 * WORKER_SCRATCH);
     worker_random(w, x->salt, sizeof(x->salt));
     worker_random(w, random, sizeof(random));
     text_init(&request_id, x->request_id, REQUEST_ID_LENGTH);
@@ -684,37 +685,63 @@ int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
     x->answer.status = head->status;
     x->answer.type =
         head->type == UPSTREAM_EVENTS ? ANSWER_EVENTS : ANSWER_JSON;
-    /* A stream that may have to end early cannot promise its length. */
-    x->answer.length =
-        x->answer.type == ANSWER_EVENTS ? -1 : head->content_length;
+    if (x->worker->renames[x->model].from_length > 0)
+        x->rename.rule = &x->worker->renames[x->model];
+    /* What may end early or change on the way cannot promise its length. */
+    x->answer.length = x->answer.type == ANSWER_EVENTS || x->rename.rule != NULL
+                           ? -1
+                           : head->content_length;
     answer_common(x);
     x->state = EXCHANGE_HOLDING;
     return 0;
 }
 
+static void count_events(struct exchange *x, const uint8_t *data, size_t length)
+{
+    size_t before = unsent(x) - length;
+    size_t whole;
+
+    if (x->answer.type != ANSWER_EVENTS)
+        return;
+    whole = sse_scan(&x->in, data, length);
+    if (whole > 0)
+        x->whole = before + whole;
+}
+
+/* Into x->held, for its bytes are not those that came. `data` NULL: what the
+ * renaming still holds. */
+static int body_renamed(struct exchange *x, const uint8_t *data, size_t length)
+{
+    size_t before = x->held.length;
+    int r = data != NULL ? rename_feed(&x->rename, data, length, &x->held)
+                         : rename_end(&x->rename, &x->held);
+
+    if (r == 0 && x->held.length > before)
+        count_events(x, buf_bytes(&x->held) + before, x->held.length - before);
+    return r;
+}
+
 int exchange_upstream_body(struct exchange *x, const uint8_t *data,
                            size_t length)
 {
-    size_t before;
-
+    if (x->rename.rule != NULL)
+        return body_renamed(x, data, length);
     /* Pieces of one read are next to each other but for chunk framing. */
     if (x->span_length > 0 && x->span + x->span_length != data && spill(x) != 0)
         return SP_ETOOBIG;
-    before = unsent(x);
     if (x->span_length == 0)
         x->span = data;
     x->span_length += length;
-    if (x->answer.type == ANSWER_EVENTS) {
-        size_t whole = sse_scan(&x->in, data, length);
-
-        if (whole > 0)
-            x->whole = before + whole;
-    }
+    count_events(x, data, length);
     return 0;
 }
 
 void exchange_upstream_pump(struct exchange *x, bool complete)
 {
+    if (complete && x->rename.rule != NULL && body_renamed(x, NULL, 0) != 0) {
+        exchange_upstream_failed(x, REASON_OVERLOADED);
+        return;
+    }
     x->complete = complete;
     if (x->state == EXCHANGE_HOLDING && !x->waiting)
         hold(x);

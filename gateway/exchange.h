@@ -16,6 +16,7 @@
 #include "gateway/commitment.h"
 #include "gateway/http1_client.h"
 #include "gateway/messages.h"
+#include "gateway/rename.h"
 #include "gateway/sse.h"
 #include "gateway/worker.h"
 #include "lib/buf.h"
@@ -100,6 +101,7 @@ struct exchange {
     size_t span_length;
     size_t whole;       /* of all those: bytes of whole events */
     struct sse in, out; /* what the model said, what the client got */
+    struct rename rename;
 };
 
 /* What the codec is to do after the head. */

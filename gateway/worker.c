@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/people.h"
+#include "gateway/rename.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
@@ -169,6 +171,24 @@ static int set_up_limits(struct worker *w)
     return 0;
 }
 
+static int set_up_renames(struct worker *w, char problem[256])
+{
+    const struct policy *p = w->policy;
+    int r = 0;
+
+    w->renames = calloc(p->nmodels + 1, sizeof(*w->renames));
+    if (w->renames == NULL)
+        return SP_ENOMEM;
+    for (size_t i = 0; r == 0 && i < p->nmodels; i++) {
+        const struct policy_model *m = &p->models[i];
+
+        snprintf(problem, 256, "model %s: its upstream name", m->name);
+        if (strcmp(m->name, m->upstream_name) != 0)
+            r = rename_rule_init(&w->renames[i], m->upstream_name, m->name);
+    }
+    return r;
+}
+
 static int set_up_tls(struct worker *w, char problem[256])
 {
     const uint8_t *cert, *key;
@@ -295,7 +315,8 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
     role_log(start, w->settings->log_level);
     (void)signal(SIGPIPE, SIG_IGN);
     randombytes_stir(); /* opens what it needs before nothing can be opened */
-    if ((r = set_up_limits(w)) != 0 || (r = set_up_tls(w, problem)) != 0 ||
+    if ((r = set_up_limits(w)) != 0 || (r = set_up_renames(w, problem)) != 0 ||
+        (r = set_up_tls(w, problem)) != 0 ||
         (r = set_up_loop(w, problem)) != 0 ||
         (r = set_up_parts(w, problem)) != 0)
         return r;
@@ -362,6 +383,7 @@ static void tear_down(struct worker *w)
     SSL_CTX_free(w->tls);
     identities_free(w->identities);
     snapshot_release(&w->snapshot);
+    free(w->renames);
     free(w->body_limits);
     free(w->scratch);
     free(w->record);

@@ -28,6 +28,7 @@ struct deadlines;
 struct exchange;
 struct admissions;
 struct listener;
+struct rename_rule;
 struct upstreams;
 
 enum worker_state {
@@ -72,10 +73,11 @@ struct worker {
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];
-    uint8_t *scratch;     /* WORKER_SCRATCH: what was read last */
-    uint8_t *record;      /* WORKER_RECORD: what is written next */
-    int64_t *body_limits; /* by party: the largest of its terms */
-    size_t bodies;        /* bytes of bodies held, all exchanges together */
+    uint8_t *scratch;            /* WORKER_SCRATCH: what was read last */
+    uint8_t *record;             /* WORKER_RECORD: what is written next */
+    struct rename_rule *renames; /* by model: its name in answers */
+    int64_t *body_limits;        /* by party: the largest of its terms */
+    size_t bodies; /* bytes of bodies held, all exchanges together */
 
     struct exchange *exchanges; /* all that are under way */
     struct exchange *graveyard; /* ended in this turn of the loop */
