@@ -186,6 +186,7 @@ static const struct {
     {B, SCMP_SYS(dup2)},
     {B, SCMP_SYS(process_vm_readv)},
     {B, SCMP_SYS(mincore)},
+    {B, SCMP_SYS(ioctl)}, /* is standard error a terminal? */
 #endif
 };
 

@@ -146,6 +146,7 @@ def run(main, limit=120):
             if not (BIN / program).exists():
                 raise Skip(f"{BIN / program} is not built")
         main(test)
+        check_sandboxes(test)
         status = 1 if test.failures or not test.checks else 0
     except Skip as reason:
         print(f"skipped: {reason}")
@@ -163,6 +164,14 @@ def run(main, limit=120):
         test.close()
     sys.stdout.flush()
     os._exit(status)
+
+
+def check_sandboxes(test):
+    """No role missed a system call that its sandbox refuses."""
+    for log in sorted(test.folder.glob("**/*.log")):
+        refused = re.findall(r"sandbox_refused .*", log.read_text(errors="replace"))
+        if refused:
+            test.ok(False, f"P12 no role needs what its sandbox refuses ({log.name})", refused[:3])
 
 
 def show_logs(test):
