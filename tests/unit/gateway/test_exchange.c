@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a request with everything around it played by the test: a codec
+ * that writes down what it is told, a keeper at the other end of a real link,
+ * a dialer at the other end of a real channel, a model on a socket pair.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/admission.h"
+#include "gateway/deadlines.h"
+#include "gateway/upstream.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/link.h"
+
+static const char policy_yaml[] =
+    "policy: 1\nserial: 7\nbasis: voluntary\n"
+    "models:\n  orion:\n    upstream:\n"
+    "      endpoints: [\"http://127.0.0.1:9\"]\n      model: hidden\n"
+    "    apis: [openai.chat, anthropic.messages]\n"
+    "parties:\n  caisi:\n    kind: government\n    anchors: ca\n    people:\n"
+    "      e: {san_uri: \"sallyport://d/caisi/e\"}\n"
+    "terms:\n  t:\n    uses: [chat.completions, messages, models]\n"
+    "windows:\n  - party: caisi\n    model: orion\n"
+    "    opens: 2026-01-01T00:00:00Z\n    lasts: 30d\n    terms: [t]\n";
+
+static const char anchors[] =
+    "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+
+/* What the exchange said. */
+struct listener_side {
+    unsigned starts, hurried, finished;
+    struct answer answer;
+    enum codec_end end;
+    char body[1 << 20];
+    size_t length;
+    bool blocked;
+};
+
+static struct listener_side client;
+
+static void client_start(void *stream, const struct answer *answer)
+{
+    struct listener_side *c = stream;
+
+    c->starts++;
+    c->answer = *answer;
+}
+
+static ssize_t client_body(void *stream, const uint8_t *data, size_t length,
+                           bool last)
+{
+    struct listener_side *c = stream;
+
+    (void)last;
+    assert_int_equal(c->finished, 0);
+    if (c->blocked)
+        return SP_EAGAIN;
+    assert_true(c->length + length < sizeof(c->body));
+    if (length > 0)
+        memcpy(c->body + c->length, data, length);
+    c->length += length;
+    return (ssize_t)length;
+}
+
+static void client_hurry(void *stream)
+{
+    ((struct listener_side *)stream)->hurried++;
+}
+
+static void client_finish(void *stream, enum codec_end end)
+{
+    struct listener_side *c = stream;
+
+    c->finished++;
+    c->end = end;
+}
+
+static const struct codec fake = {client_start, client_body, client_hurry,
+                                  client_finish};
+
+/* ---- a worker with its neighbours ---- */
+
+struct world {
+    struct worker w;
+    struct settings settings;
+    struct link *keeper;
+    int dialer; /* the test's end */
+    int model;  /* the model's end of the connection, -1: none */
+    struct exchange *x;
+};
+
+static int file_any(void *arg, const char *name, const uint8_t **data,
+                    size_t *length)
+{
+    (void)arg;
+    (void)name;
+    *data = (const uint8_t *)anchors;
+    *length = sizeof(anchors) - 1;
+    return 0;
+}
+
+static void world_keeper(struct world *o, uint64_t generation)
+{
+    struct link_fds ends, mine;
+    int theirs[3];
+
+    assert_int_equal(link_create(&ends), 0);
+    mine = (struct link_fds){dup(ends.memory), dup(ends.bell_asking),
+                             dup(ends.bell_answering)};
+    theirs[0] = ends.memory;
+    theirs[1] = ends.bell_asking;
+    theirs[2] = ends.bell_answering;
+    link_free(o->keeper);
+    assert_int_equal(link_open(&mine, LINK_ANSWERING, &o->keeper), 0);
+    link_beat(o->keeper, clock_boot_ms());
+    admissions_link(o->w.admissions, theirs, generation);
+}
+
+static struct world *world_new(void)
+{
+    const struct timeval long_time = {.tv_sec = 60};
+    struct world *o = calloc(1, sizeof(*o));
+    struct policy *policy = NULL;
+    struct report report = {.out = stderr};
+    char problem[256];
+    int ends[2];
+
+    assert_non_null(o);
+    assert_int_equal(policy_parse("policy.yaml", policy_yaml,
+                                  sizeof(policy_yaml) - 1, file_any, NULL,
+                                  &report, &policy),
+                     0);
+    memset(&client, 0, sizeof(client));
+    o->model = -1;
+    o->w.policy = o->w.snapshot.policy = policy;
+    o->w.settings = &o->settings;
+    o->w.base = event_base_new();
+    assert_non_null(o->w.base);
+    assert_int_equal(event_base_priority_init(o->w.base, 2), 0);
+    for (unsigned i = 0; i < TIMER_COUNT; i++)
+        o->w.timers[i] = event_base_init_common_timeout(o->w.base, &long_time);
+    o->w.scratch = malloc(WORKER_SCRATCH);
+    o->w.body_limits = calloc(1, sizeof(int64_t));
+    o->w.body_limits[0] = 1000;
+    o->w.renames = calloc(1, sizeof(struct rename_rule));
+    assert_int_equal(rename_rule_init(o->w.renames, "hidden", "orion"), 0);
+    o->w.admissions = admissions_new(&o->w);
+    o->w.deadlines = deadlines_new(&o->w);
+    assert_int_equal(upstreams_new(&o->w, problem, &o->w.upstreams), 0);
+    assert_int_equal(channel_pair(ends), 0);
+    upstreams_dialer(o->w.upstreams, ends[0]);
+    o->dialer = ends[1];
+    world_keeper(o, 1);
+    return o;
+}
+
+static void turn(struct world *o)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        event_base_loop(o->w.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        admissions_awake(o->w.admissions);
+        (void)admissions_turn(o->w.admissions);
+    }
+}
+
+static void bury(struct world *o)
+{
+    exchanges_bury(&o->w);
+    upstreams_bury(o->w.upstreams);
+}
+
+static void world_free(struct world *o)
+{
+    bury(o);
+    assert_null(o->w.exchanges);
+    assert_int_equal(o->w.bodies, 0);
+    upstreams_free(o->w.upstreams);
+    exchanges_free(&o->w);
+    admissions_free(o->w.admissions);
+    deadlines_free(o->w.deadlines);
+    link_free(o->keeper);
+    close(o->dialer);
+    if (o->model >= 0)
+        close(o->model);
+    event_base_free(o->w.base);
+    policy_free(o->w.snapshot.policy);
+    free(o->w.scratch);
+    free(o->w.body_limits);
+    free(o->w.renames);
+    free(o);
+    buf_pool_release();
+}
+
+/* ---- steps ---- */
+
+static void ask(struct world *o, enum route route, const char *body)
+{
+    static const struct identity evaluator = {.not_after = INT64_MAX};
+    struct request_head head = {
+        .framed = true,
+        .method = METHOD_POST,
+        .target = {.route = route, .dialect = route_info(route)->dialect},
+        .dialect = route_info(route)->dialect,
+        .has_body = true,
+        .content_length = (int64_t)strlen(body)};
+
+    o->x = exchange_new(&o->w, &fake, &client, &evaluator, "192.0.2.1");
+    assert_non_null(o->x);
+    if (exchange_head(o->x, &head) != EXCHANGE_WANTS_BODY)
+        return;
+    assert_int_equal(exchange_body(o->x, (const uint8_t *)body, strlen(body)),
+                     0);
+    exchange_asked(o->x, REASON_NONE, NULL);
+}
+
+static struct ask_admit keeper_hears(struct world *o)
+{
+    uint8_t record[RING_RECORD_MAX];
+    struct ask_admit v;
+    size_t length;
+
+    assert_int_equal(link_get(o->keeper, record, &length), 0);
+    assert_int_equal(ask_admit_get(&v, record, length), 0);
+    return v;
+}
+
+static void keeper_says(struct world *o, uint64_t n, enum reason reason,
+                        int64_t ms)
+{
+    struct ask_admit asked = keeper_hears(o);
+    struct answer_admit v = {.ticket = asked.ticket,
+                             .n = n,
+                             .reason = reason,
+                             .deadline = clock_boot_ms() + ms,
+                             .deadline_wall = clock_wall_ms() + ms,
+                             .deadline_reason = REASON_WINDOW_EXPIRED};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    if (reason != REASON_NONE)
+        v.deadline = INT64_MAX;
+    assert_int_equal(answer_admit_put(&v, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+}
+
+/* The one SETTLE that there must be; none may follow it. */
+static struct settle keeper_settles(struct world *o)
+{
+    uint8_t record[RING_RECORD_MAX];
+    struct settle v;
+    size_t length;
+
+    assert_int_equal(link_get(o->keeper, record, &length), 0);
+    assert_int_equal(settle_get(&v, record, length), 0);
+    assert_int_equal(link_get(o->keeper, record, &length), SP_EAGAIN);
+    return v;
+}
+
+static void keeper_hears_nothing(struct world *o)
+{
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    assert_int_equal(link_get(o->keeper, record, &length), SP_EAGAIN);
+}
+
+static void dialer_dials(struct world *o, int error)
+{
+    struct answer_dial answer = {.error = error};
+    uint8_t data[256];
+    struct ask_dial v;
+    size_t length, nfds = 0;
+    int ends[2];
+
+    assert_int_equal(channel_receive_wait(o->dialer, data, sizeof(data),
+                                          &length, NULL, &nfds, 1000),
+                     0);
+    assert_int_equal(ask_dial_get(&v, data, length), 0);
+    assert_int_equal(v.policy, 7);
+    answer.ticket = v.ticket;
+    assert_int_equal(answer_dial_put(&answer, data, sizeof(data), &length), 0);
+    if (error != 0) {
+        assert_int_equal(
+            channel_send_wait(o->dialer, data, length, NULL, 0, 1000), 0);
+        turn(o);
+        return;
+    }
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends),
+                     0);
+    assert_int_equal(
+        channel_send_wait(o->dialer, data, length, &ends[0], 1, 1000), 0);
+    close(ends[0]);
+    o->model = ends[1];
+    turn(o);
+}
+
+static void model_says(struct world *o, const char *text)
+{
+    assert_int_equal(write(o->model, text, strlen(text)), strlen(text));
+    turn(o);
+}
+
+static bool model_let_go(struct world *o)
+{
+    char rest[4096];
+    ssize_t n;
+
+    bury(o);
+    do
+        n = read(o->model, rest, sizeof(rest));
+    while (n > 0);
+    return n == 0 || errno == ECONNRESET;
+}
+
+#define CHAT "{\"model\":\"orion\",\"stream\":true,\"messages\":[]}"
+#define EVENTS                                                                 \
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"                   \
+    "transfer-encoding: chunked\r\n\r\n"
+#define JSON                                                                   \
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"                    \
+    "content-length: 2\r\n\r\n"
+
+static struct world *admitted(int64_t ms)
+{
+    struct world *o = world_new();
+
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    keeper_says(o, 5, REASON_NONE, ms);
+    dialer_dials(o, 0);
+    return o;
+}
+
+static struct world *streaming(int64_t ms)
+{
+    struct world *o = admitted(ms);
+
+    link_publish(o->keeper, 6);
+    model_says(o, EVENTS "9\r\ndata: a\n\n\r\n");
+    assert_int_equal(client.starts, 1);
+    assert_string_equal(client.body, "data: a\n\n");
+    return o;
+}
+
+/* ---- tests ---- */
+
+static void P1_no_byte_leaves_before_its_entry_is_durable(void **state)
+{
+    struct world *o = admitted(60000);
+
+    (void)state;
+    model_says(o, JSON "{}");
+    assert_int_equal(client.starts, 0);
+    link_publish(o->keeper, 5); /* entries below 5: ours is not among them */
+    turn(o);
+    assert_int_equal(client.starts, 0);
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_int_equal(client.starts, 1);
+    assert_int_equal(client.answer.n, 5);
+    assert_string_equal(client.body, "{}");
+    assert_int_equal(client.end, CODEC_WHOLE);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_DONE);
+    world_free(o);
+}
+
+static void P1_refusals_wait_too(void **state)
+{
+    struct world *o = world_new();
+
+    (void)state;
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    keeper_says(o, 3, REASON_WINDOW_EXPIRED, 0);
+    assert_int_equal(client.starts, 0);
+    link_publish(o->keeper, 4);
+    turn(o);
+    assert_int_equal(client.answer.status, 403);
+    assert_int_equal(client.answer.retry, RETRY_NEVER);
+    assert_non_null(strstr(client.body, "window_expired"));
+    assert_int_equal(client.finished, 1);
+    keeper_hears_nothing(o);
+    world_free(o);
+}
+
+static void P2_a_deadline_ends_a_stream_with_its_event(void **state)
+{
+    struct world *o = streaming(150);
+    struct settle s;
+
+    (void)state;
+    /* Half an event, which the client must not get. */
+    model_says(o, "7\r\ndata: b\r\n");
+    assert_string_equal(client.body, "data: a\n\n");
+    usleep(200 * 1000);
+    turn(o);
+    assert_int_equal(client.finished, 1);
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_int_equal(client.hurried, 1);
+    assert_memory_equal(client.body, "data: a\n\ndata: {\"error\":", 24);
+    assert_non_null(strstr(client.body, "\"window_expired\""));
+    assert_null(strstr(client.body, "data: b"));
+    assert_null(strstr(client.body, "[DONE]"));
+    assert_true(model_let_go(o));
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_EXPIRED);
+    assert_int_equal(s.answered_bytes, client.length);
+    world_free(o);
+}
+
+static void P2_before_an_answer_a_deadline_is_a_refusal(void **state)
+{
+    struct world *o = admitted(50);
+
+    (void)state;
+    usleep(100 * 1000);
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_int_equal(client.answer.status, 403);
+    assert_non_null(strstr(client.body, "window_expired"));
+    assert_true(model_let_go(o));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_EXPIRED);
+    world_free(o);
+}
+
+static void P2_what_waited_for_the_client_is_dropped(void **state)
+{
+    struct world *o = streaming(150);
+
+    (void)state;
+    client.blocked = true;
+    model_says(o, "9\r\ndata: b\n\n\r\n");
+    usleep(200 * 1000);
+    turn(o);
+    assert_int_equal(client.hurried, 1);
+    client.blocked = false;
+    exchange_writable(o->x);
+    assert_null(strstr(client.body, "data: b"));
+    assert_non_null(strstr(client.body, "window_expired"));
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_EXPIRED);
+    world_free(o);
+}
+
+static void P2_an_order_cuts_at_once(void **state)
+{
+    struct world *o = streaming(60000);
+    const struct cut cut = {.window = 0, .reason = REASON_WINDOW_CLOSED};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    assert_int_equal(cut_put(&cut, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+    assert_non_null(strstr(client.body, "window_closed"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_ORDERED);
+    world_free(o);
+}
+
+static void P9_without_a_keeper_nothing_is_asked(void **state)
+{
+    struct world *o = world_new();
+
+    (void)state;
+    admissions_gone(o->w.admissions, 1);
+    ask(o, ROUTE_MESSAGES, CHAT);
+    assert_int_equal(client.answer.status, 503);
+    assert_false(client.answer.has_receipt);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    assert_non_null(strstr(client.body, "\"type\":\"error\""));
+    world_free(o);
+}
+
+static void P9_a_keeper_that_dies_ends_everything(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    admissions_gone(o->w.admissions, 1);
+    turn(o);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_true(model_let_go(o));
+    /* Its successor closes it as lost; a second end would be a lie. */
+    world_keeper(o, 2);
+    turn(o);
+    keeper_hears_nothing(o);
+    world_free(o);
+
+    o = admitted(60000);
+    model_says(o, JSON "{}"); /* held: not durable */
+    admissions_gone(o->w.admissions, 1);
+    turn(o);
+    assert_int_equal(client.answer.status, 503);
+    assert_null(strstr(client.body, "{}"));
+    world_free(o);
+}
+
+static void P11_leaving_while_asking_is_settled(void **state)
+{
+    struct world *o = world_new();
+    struct settle s;
+
+    (void)state;
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    exchange_left(o->x);
+    keeper_says(o, 9, REASON_NONE, 60000);
+    s = keeper_settles(o);
+    assert_int_equal(s.n, 9);
+    assert_int_equal(s.cause, CAUSE_CLIENT_LEFT);
+    assert_int_equal(client.starts, 0);
+    world_free(o);
+}
+
+static void P11_leaving_mid_stream_frees_the_model(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    exchange_left(o->x);
+    assert_true(model_let_go(o));
+    turn(o);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_CLIENT_LEFT);
+    world_free(o);
+}
+
+static void P11_a_model_that_cannot_be_reached(void **state)
+{
+    struct world *o = world_new();
+
+    (void)state;
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    link_publish(o->keeper, 6);
+    keeper_says(o, 5, REASON_NONE, 60000);
+    dialer_dials(o, SP_ETIMEDOUT);
+    assert_int_equal(client.answer.status, 504);
+    assert_non_null(strstr(client.body, "upstream_timeout"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+}
+
+static void models_errors_never_pass(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint16_t status;
+        enum answer_retry retry;
+    } cases[] = {
+        {"HTTP/1.1 500 No\r\ncontent-length: 6\r\n\r\nsecret", 502,
+         RETRY_LATER},
+        {"HTTP/1.1 400 No\r\ncontent-length: 6\r\n\r\nsecret", 400,
+         RETRY_NEVER},
+        {"HTTP/1.1 429 No\r\nretry-after: 7\r\ncontent-length: 6\r\n\r\nsecret",
+         502, RETRY_LATER},
+        {"HTTP/1.1 302 No\r\nlocation: /secret\r\ncontent-length: 0\r\n\r\n",
+         502, RETRY_LATER},
+        {"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n"
+         "\r\nsecret",
+         502, RETRY_LATER},
+        {"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+         "content-encoding: gzip\r\ncontent-length: 6\r\n\r\nsecret",
+         502, RETRY_LATER},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world *o = admitted(60000);
+
+        link_publish(o->keeper, 6);
+        model_says(o, cases[i].answer);
+        assert_int_equal(client.answer.status, cases[i].status);
+        assert_int_equal(client.answer.retry, cases[i].retry);
+        assert_null(strstr(client.body, "secret"));
+        assert_non_null(strstr(client.body, "upstream_error"));
+        assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+        world_free(o);
+    }
+}
+
+static void a_broken_stream_says_so_and_a_document_does_not_end(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    close(o->model);
+    o->model = -1;
+    turn(o);
+    assert_non_null(strstr(client.body, "upstream_error"));
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+
+    o = admitted(60000);
+    link_publish(o->keeper, 6);
+    model_says(o, JSON "{");
+    close(o->model);
+    o->model = -1;
+    turn(o);
+    assert_int_equal(client.end, CODEC_BROKEN);
+    assert_null(strstr(client.body, "error"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+}
+
+/* Reads on only when the client has taken most of what waits. */
+static void a_slow_client_slows_its_model(void **state)
+{
+    static char chunk[8 + 8000 + 3];
+    struct world *o = streaming(60000);
+    size_t written = 0;
+
+    (void)state;
+    memcpy(chunk, "1f40\r\n", 6);
+    memset(chunk + 6, 'x', 8000);
+    memcpy(chunk + 6 + 7998, "\n\n", 2);
+    memcpy(chunk + 6 + 8000, "\r\n", 3);
+    client.blocked = true;
+    for (unsigned i = 0; i < 400 && written < 4u << 20; i++) {
+        ssize_t n = write(o->model, chunk, 8008);
+
+        turn(o);
+        if (n < 0)
+            break;
+        written += (size_t)n;
+        if (n < 8008)
+            break;
+    }
+    assert_true(o->x->call.paused);
+    assert_true(o->x->held.length >= LIMIT_RELAY_BYTES);
+    assert_true(o->x->held.length <= LIMIT_RELAY_BYTES + WORKER_SCRATCH);
+    client.blocked = false;
+    exchange_writable(o->x);
+    turn(o);
+    assert_false(o->x->call.paused);
+    assert_true(client.length > LIMIT_RELAY_BYTES);
+    exchange_left(o->x);
+    turn(o);
+    world_free(o);
+}
+
+/* The hash in the entry is over what the client got, salted with what the
+ * client was given. */
+static void commitments_are_over_what_was_said(void **state)
+{
+    struct world *o = streaming(60000);
+    uint8_t salt[SALT_BYTES], want[COMMITMENT_BYTES];
+    struct commitment c;
+    struct settle s;
+
+    (void)state;
+    memcpy(salt, client.answer.salt, sizeof(salt));
+    model_says(o, "27\r\ndata: {\"model\":\"hidden\"}\n\ndata: [DONE]\n\r\n"
+                  "1\r\n\n\r\n0\r\n\r\n");
+    assert_int_equal(client.end, CODEC_WHOLE);
+    assert_string_equal(
+        client.body,
+        "data: a\n\ndata: {\"model\":\"orion\"}\n\ndata: [DONE]\n\n");
+    s = keeper_settles(o);
+    commitment_init(&c, salt);
+    commitment_add(&c, client.body, client.length);
+    commitment_end(&c, want);
+    assert_memory_equal(s.answered, want, sizeof(want));
+    commitment_init(&c, salt);
+    commitment_add(&c, CHAT, strlen(CHAT));
+    commitment_end(&c, want);
+    assert_memory_equal(s.asked, want, sizeof(want));
+    assert_int_equal(s.asked_bytes, strlen(CHAT));
+    assert_int_equal(s.status, 200);
+    world_free(o);
+}
+
+static void a_kept_connection_that_died_is_replaced_once(void **state)
+{
+    struct world *o = admitted(60000);
+    int kept;
+
+    (void)state;
+    link_publish(o->keeper, 7);
+    model_says(o, JSON "{}");
+    keeper_settles(o);
+    kept = o->model;
+    memset(&client, 0, sizeof(client));
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    keeper_says(o, 6, REASON_NONE, 60000);
+    close(kept); /* with the request in it */
+    turn(o);
+    dialer_dials(o, 0);
+    model_says(o, JSON "{}");
+    assert_string_equal(client.body, "{}");
+    assert_int_equal(keeper_settles(o).cause, CAUSE_DONE);
+    world_free(o);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(P1_no_byte_leaves_before_its_entry_is_durable),
+        cmocka_unit_test(P1_refusals_wait_too),
+        cmocka_unit_test(P2_a_deadline_ends_a_stream_with_its_event),
+        cmocka_unit_test(P2_before_an_answer_a_deadline_is_a_refusal),
+        cmocka_unit_test(P2_what_waited_for_the_client_is_dropped),
+        cmocka_unit_test(P2_an_order_cuts_at_once),
+        cmocka_unit_test(P9_without_a_keeper_nothing_is_asked),
+        cmocka_unit_test(P9_a_keeper_that_dies_ends_everything),
+        cmocka_unit_test(P11_leaving_while_asking_is_settled),
+        cmocka_unit_test(P11_leaving_mid_stream_frees_the_model),
+        cmocka_unit_test(P11_a_model_that_cannot_be_reached),
+        cmocka_unit_test(models_errors_never_pass),
+        cmocka_unit_test(a_broken_stream_says_so_and_a_document_does_not_end),
+        cmocka_unit_test(a_slow_client_slows_its_model),
+        cmocka_unit_test(commitments_are_over_what_was_said),
+        cmocka_unit_test(a_kept_connection_that_died_is_replaced_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
