@@ -32,6 +32,9 @@
 /* Below so many held bytes the model's side is read again. */
 #define RELAY_LOW (LIMIT_RELAY_BYTES / 4)
 
+/* Refusals in the log in one second. */
+#define REFUSALS_LOGGED 20
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- memory ---- */
@@ -399,8 +402,26 @@ static void answer_own(struct exchange *x, uint16_t status)
     hold(x);
 }
 
+/* The ledger has each of them; the log must not be filled by whoever asks in
+ * vain, nor by everybody while the keeper is away. */
+static bool log_is_full(struct worker *w)
+{
+    int64_t second = clock_boot_ms() / 1000;
+
+    if (second != w->refusals_second) {
+        if (w->refusals > REFUSALS_LOGGED)
+            log_info("requests_refused_too", "count=%u",
+                     w->refusals - REFUSALS_LOGGED);
+        w->refusals_second = second;
+        w->refusals = 0;
+    }
+    return ++w->refusals > REFUSALS_LOGGED;
+}
+
 static void log_refusal(const struct exchange *x, enum reason reason)
 {
+    if (log_is_full(x->worker))
+        return;
     log_info("request_refused", "request=%s n=%lld address=%s reason=%s why=%s",
              x->request_id, x->has_entry ? (long long)x->n : -1LL,
              x->facts.address, reason_info(reason)->code,

@@ -86,6 +86,9 @@ struct worker {
     struct json *spare_json[16];
     size_t nspare_json;
 
+    int64_t refusals_second; /* of boot time */
+    unsigned refusals;       /* in it */
+
     uint8_t random[1024];
     size_t random_left;
     int64_t date_second;
