@@ -17,16 +17,13 @@
 #include "gateway/admission.h"
 #include "gateway/deadlines.h"
 #include "gateway/dialect.h"
+#include "gateway/exchange_pool.h"
 #include "gateway/models.h"
 #include "gateway/upstream.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "policy/body.h"
 
-/* Exchanges kept for use again. */
-#define SPARE_EXCHANGES 256
-/* A larger document's parse gives its memory back at once. */
-#define SPARE_JSON_NODES 4096
 /* An event that is longer is relayed in parts. */
 #define EVENT_PART 16384
 /* Below so many held bytes the model's side is read again. */
@@ -35,146 +32,16 @@
 /* Refusals in the log in one second. */
 #define REFUSALS_LOGGED 20
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* ---- memory ---- */
-
-/* Bodies do not outlive their use (P7). */
-static void buf_wipe(struct buf *b)
-{
-    if (b->data != NULL)
-        sodium_memzero(b->data, b->start + b->length);
-    buf_release(b);
-}
-
-static struct json *json_take(struct worker *w)
-{
-    if (w->nspare_json > 0)
-        return w->spare_json[--w->nspare_json];
-    return calloc(1, sizeof(struct json));
-}
-
-static void json_give(struct worker *w, struct json *j)
-{
-    if (j == NULL)
-        return;
-    j->text = NULL;
-    if (j->capacity > SPARE_JSON_NODES)
-        json_release(j);
-    if (w->nspare_json < COUNT(w->spare_json)) {
-        w->spare_json[w->nspare_json++] = j;
-        return;
-    }
-    json_release(j);
-    free(j);
-}
+/* ---- the end ---- */
 
 static void request_release(struct exchange *x)
 {
-    json_give(x->worker, x->json);
+    exchange_json_give(x->worker, x->json);
     x->json = NULL;
-    buf_wipe(&x->body);
+    exchange_wipe(&x->body);
     x->worker->bodies -= x->charged;
     x->charged = 0;
 }
-
-static void list_insert(struct worker *w, struct exchange *x)
-{
-    x->next = w->exchanges;
-    x->previous = NULL;
-    if (w->exchanges != NULL)
-        w->exchanges->previous = x;
-    w->exchanges = x;
-}
-
-/* x->next stays as it is: whoever walks the list may end what it visits. */
-static void list_remove(struct worker *w, struct exchange *x)
-{
-    if (x->previous != NULL)
-        x->previous->next = x->next;
-    else
-        w->exchanges = x->next;
-    if (x->next != NULL)
-        x->next->previous = x->previous;
-}
-
-struct exchange *exchange_new(struct worker *w, const struct codec *codec,
-                              void *stream, const struct identity *id,
-                              const char *address)
-{
-    struct exchange *x = w->spare;
-    struct text request_id;
-    uint8_t random[REQUEST_ID_LENGTH / 2];
-
-    if (x != NULL) {
-        w->spare = x->wait_next;
-        w->nspare--;
-    } else {
-        x = malloc(sizeof(*x));
-        if (x == NULL)
-            return NULL;
-    }
-    memset(x, 0, sizeof(*x));
-    x->worker = w;
-    x->codec = codec;
-    x->stream = stream;
-    x->cause = CAUSE_COUNT;
-    x->window = x->model = VERDICT_NONE;
-    x->facts = (struct facts){.party = id->party,
-                              .person = id->person,
-                              .cert_not_before = id->not_before,
-                              .cert_not_after = id->not_after,
-                              .max_tokens = -1};
-    memcpy(x->facts.cert_sha256, id->cert_sha256, sizeof(id->cert_sha256));
-    memcpy(x->facts.address, address,
-           strnlen(address, sizeof(x->facts.address) - 1));
-    buf_init(&x->body, LIMIT_BODY_BYTES);
-    buf_init(&x->forward, 2 * LIMIT_BODY_BYTES);
-    /* Twice: names in it may become longer. */
-    buf_init(&x->held, LIMIT_RELAY_BYTES + 2 * WORKER_SCRATCH);
-    worker_random(w, x->salt, sizeof(x->salt));
-    worker_random(w, random, sizeof(random));
-    text_init(&request_id, x->request_id, REQUEST_ID_LENGTH);
-    text_hex(&request_id, random, sizeof(random));
-    list_insert(w, x);
-    return x;
-}
-
-void exchanges_bury(struct worker *w)
-{
-    while (w->graveyard != NULL) {
-        struct exchange *x = w->graveyard;
-
-        w->graveyard = x->wait_next;
-        if (w->nspare < SPARE_EXCHANGES) {
-            sodium_memzero(x, sizeof(*x));
-            x->wait_next = w->spare;
-            w->spare = x;
-            w->nspare++;
-        } else {
-            free(x);
-        }
-    }
-}
-
-void exchanges_free(struct worker *w)
-{
-    exchanges_bury(w);
-    while (w->spare != NULL) {
-        struct exchange *x = w->spare;
-
-        w->spare = x->wait_next;
-        free(x);
-    }
-    while (w->nspare_json > 0) {
-        struct json *j = w->spare_json[--w->nspare_json];
-
-        json_release(j);
-        free(j);
-    }
-}
-
-/* ---- the end ---- */
 
 static void settle(struct exchange *x, enum cause cause)
 {
@@ -208,14 +75,12 @@ static void exchange_end(struct exchange *x, enum cause cause)
     if (x->admitted)
         settle(x, cause);
     request_release(x);
-    buf_wipe(&x->forward);
-    buf_wipe(&x->held);
+    exchange_wipe(&x->forward);
+    exchange_wipe(&x->held);
     x->span_length = 0;
     x->codec = NULL;
     x->state = EXCHANGE_ENDED;
-    list_remove(w, x);
-    x->wait_next = w->graveyard;
-    w->graveyard = x;
+    exchange_bury(x);
 }
 
 static void exchange_finish(struct exchange *x, enum cause cause,
@@ -384,7 +249,7 @@ static const char *route_methods(enum route route)
 
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
-    buf_wipe(&x->held);
+    exchange_wipe(&x->held);
     x->span_length = 0;
     x->whole = 0;
     if (buf_append(&x->held, data, length) != 0)
@@ -551,7 +416,7 @@ static void read_body(struct exchange *x)
 {
     if (route_info(x->facts.route)->local)
         return;
-    x->json = json_take(x->worker);
+    x->json = exchange_json_take(x->worker);
     if (x->json == NULL) {
         x->facts.fault = REASON_OVERLOADED;
         return;
@@ -693,7 +558,8 @@ static int status_refused(struct exchange *x, const struct upstream_head *head)
 int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
 {
     if (x->forward_sent == x->forward.length) {
-        buf_wipe(&x->forward); /* a long stream does not keep its question */
+        exchange_wipe(
+            &x->forward); /* a long stream does not keep its question */
         x->forward_sent = 0;
     }
     if (head->status != 200)

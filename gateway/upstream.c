@@ -23,35 +23,20 @@
 #include <unistd.h>
 
 #include "certs/tls.h"
+#include "gateway/upstream_endpoint.h"
 #include "lib/channel.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 
-/* Back-off of an endpoint that fails: 1, 2, 4, 8, 10 s. */
-#define BACKOFF_FIRST_MS 1000
-#define BACKOFF_MOST_MS  10000
 /* Endpoints that one request tries. */
 #define ATTEMPTS_MAX 3
 /* The dialer takes no more of one worker at a time; others wait here. */
-#define DIALS_ASKED_MAX  200
-#define CREDENTIAL_BYTES 1024
+#define DIALS_ASKED_MAX 200
 
 enum upstream_state {
     UPSTREAM_HANDSHAKE,
     UPSTREAM_CALLING, /* an exchange has it */
     UPSTREAM_IDLE,
     UPSTREAM_CLOSED
-};
-
-struct endpoint {
-    uint32_t model, index;
-    const struct policy_endpoint *policy;
-    SSL_CTX *tls;   /* NULL: plain; shared by a model's endpoints */
-    char host[300]; /* as the Host field says it */
-    struct upstream_connection *idle; /* newest first */
-    size_t nidle, active;
-    unsigned failures;
-    int64_t back_at; /* boot ms: not before, unless all are so */
 };
 
 struct upstream_connection {
@@ -84,70 +69,14 @@ struct dial {
 struct upstreams {
     struct worker *worker;
     struct channel *dialer; /* NULL: none */
-    struct endpoint *endpoints;
-    size_t nendpoints;
-    size_t *first;                         /* by model: its first endpoint */
-    char (*credentials)[CREDENTIAL_BYTES]; /* by model: a field line or "" */
-    struct dial *dials, *last_dial;        /* oldest first */
+    struct endpoints *endpoints;
+    struct dial *dials, *last_dial; /* oldest first */
     size_t asked;
     uint64_t tickets;
     struct upstream_connection *graveyard;
 };
 
 static void connection_run(struct upstream_connection *c);
-
-/* ---- endpoints ---- */
-
-static size_t endpoints_of(const struct upstreams *u, uint32_t model)
-{
-    return u->worker->policy->models[model].nendpoints;
-}
-
-/* Healthy before not, then the least loaded, then one with a connection. */
-static bool endpoint_better(const struct endpoint *a, const struct endpoint *b,
-                            int64_t now)
-{
-    bool up_a = a->back_at <= now, up_b = b->back_at <= now;
-
-    if (up_a != up_b)
-        return up_a;
-    if (!up_a)
-        return a->back_at < b->back_at;
-    if (a->active != b->active)
-        return a->active < b->active;
-    return a->nidle > b->nidle;
-}
-
-static struct endpoint *endpoint_choose(struct upstreams *u, uint32_t model,
-                                        const struct endpoint *not_this)
-{
-    struct endpoint *best = NULL;
-    int64_t now = clock_boot_ms();
-
-    for (size_t i = 0; i < endpoints_of(u, model); i++) {
-        struct endpoint *e = &u->endpoints[u->first[model] + i];
-
-        if (e == not_this && endpoints_of(u, model) > 1)
-            continue;
-        if (best == NULL || endpoint_better(e, best, now))
-            best = e;
-    }
-    return best;
-}
-
-static void endpoint_failed(struct endpoint *e)
-{
-    int64_t wait = BACKOFF_FIRST_MS;
-
-    for (unsigned i = 0; i < e->failures && wait < BACKOFF_MOST_MS; i++)
-        wait *= 2;
-    if (wait > BACKOFF_MOST_MS)
-        wait = BACKOFF_MOST_MS;
-    e->failures++;
-    e->back_at = clock_boot_ms() + wait;
-    log_warn("endpoint_failed", "endpoint=%s failures=%u",
-             log_quote(e->policy->url), e->failures);
-}
 
 /* ---- connections ---- */
 
@@ -522,7 +451,7 @@ static int request_head(struct exchange *x, const struct endpoint *e)
         .route = x->facts.route,
         .host = e->host,
         .prefix = e->policy->scheme == ENDPOINT_UNIX ? "" : e->policy->path,
-        .credential = u->credentials[x->model],
+        .credential = endpoint_credential(u->endpoints, x->model),
         .request_id = x->request_id,
         .anthropic_version = x->anthropic_version,
         .stream = x->facts.stream,
@@ -589,7 +518,8 @@ static void dial_failed(struct dial *d, enum reason reason)
     if (x == NULL)
         return;
     x->call.attempts++;
-    if (x->call.attempts < endpoints_of(x->worker->upstreams, x->model) &&
+    if (x->call.attempts <
+            endpoints_count(x->worker->upstreams->endpoints, x->model) &&
         x->call.attempts < ATTEMPTS_MAX)
         upstream_start(x);
     else
@@ -753,7 +683,7 @@ void upstreams_dialer(struct upstreams *u, int fd)
 void upstream_start(struct exchange *x)
 {
     struct upstreams *u = x->worker->upstreams;
-    struct endpoint *e = endpoint_choose(u, x->model, NULL);
+    struct endpoint *e = endpoint_choose(u->endpoints, x->model);
     struct upstream_connection *c;
 
     if (e == NULL) {
@@ -795,153 +725,37 @@ void upstream_resume(struct exchange *x)
 
 /* ---- set-up ---- */
 
-static void endpoint_host(struct endpoint *e)
-{
-    const struct policy_endpoint *p = e->policy;
-    bool v6 = p->host != NULL && strchr(p->host, ':') != NULL;
-    bool usual = (p->scheme == ENDPOINT_HTTP && p->port == 80) ||
-                 (p->scheme == ENDPOINT_HTTPS && p->port == 443);
-
-    if (p->scheme == ENDPOINT_UNIX)
-        snprintf(e->host, sizeof(e->host), "localhost");
-    else if (usual)
-        snprintf(e->host, sizeof(e->host), "%s%s%s", v6 ? "[" : "", p->host,
-                 v6 ? "]" : "");
-    else
-        snprintf(e->host, sizeof(e->host), "%s%s%s:%u", v6 ? "[" : "", p->host,
-                 v6 ? "]" : "", p->port);
-}
-
-static int model_tls(struct worker *w, const struct policy_model *m,
-                     char problem[256], SSL_CTX **tls)
-{
-    const uint8_t *pem;
-    size_t length;
-    bool wanted = false;
-
-    for (size_t i = 0; i < m->nendpoints; i++)
-        wanted = wanted || m->endpoints[i].scheme == ENDPOINT_HTTPS;
-    *tls = NULL;
-    if (!wanted)
-        return 0;
-    if (m->ca == NULL ||
-        snapshot_file(w->snapshot.files, m->ca, &pem, &length) != 0) {
-        snprintf(problem, 256, "model %s: its `ca` is missing", m->name);
-        return SP_EINVAL;
-    }
-    return tls_client_new(pem, length, problem, tls);
-}
-
-/* The field line with the secret of this model's endpoints. */
-static int model_credential(struct worker *w, const struct policy_model *m,
-                            char *line, char problem[256])
-{
-    const struct settings *s = w->settings;
-    const struct settings_credential *found = NULL;
-    char name[LIMIT_NAME_BYTES + 32];
-    const uint8_t *secret;
-    size_t length;
-    int n;
-
-    if (m->credential == NULL)
-        return 0;
-    for (size_t i = 0; i < s->ncredentials; i++)
-        if (strcmp(s->credentials[i].name, m->credential) == 0)
-            found = &s->credentials[i];
-    snprintf(name, sizeof(name), "@credential/%s", m->credential);
-    if (found == NULL ||
-        fileset_get(w->snapshot.files, name, &secret, &length) != 0) {
-        snprintf(problem, 256, "model %s: credential %s is missing", m->name,
-                 m->credential);
-        return SP_EINVAL;
-    }
-    length = strcspn((const char *)secret, "\r\n");
-    n = snprintf(line, CREDENTIAL_BYTES, "%s: %s%.*s\r\n", found->header,
-                 strcmp(found->header, "authorization") == 0 ? "Bearer " : "",
-                 (int)length, (const char *)secret);
-    if (n >= 0 && n < CREDENTIAL_BYTES)
-        return 0;
-    snprintf(problem, 256, "model %s: its credential is too long", m->name);
-    return SP_EINVAL;
-}
-
-static int model_set_up(struct upstreams *u, uint32_t model, char problem[256])
-{
-    const struct policy_model *m = &u->worker->policy->models[model];
-    SSL_CTX *tls;
-    int r;
-
-    if ((r = model_tls(u->worker, m, problem, &tls)) != 0 ||
-        (r = model_credential(u->worker, m, u->credentials[model], problem)) !=
-            0)
-        return r;
-    u->first[model] = u->nendpoints;
-    for (uint32_t i = 0; i < m->nendpoints; i++) {
-        struct endpoint *e = &u->endpoints[u->nendpoints++];
-
-        e->model = model;
-        e->index = i;
-        e->policy = &m->endpoints[i];
-        if (tls != NULL && e->policy->scheme == ENDPOINT_HTTPS) {
-            e->tls = tls;
-            SSL_CTX_up_ref(tls);
-        }
-        endpoint_host(e);
-    }
-    SSL_CTX_free(tls);
-    return 0;
-}
-
 int upstreams_new(struct worker *w, char problem[256], struct upstreams **out)
 {
-    const struct policy *p = w->policy;
     struct upstreams *u = calloc(1, sizeof(*u));
-    size_t count = 0;
-    int r = SP_ENOMEM;
+    int r;
 
     *out = NULL;
-    snprintf(problem, 256, "%s", sp_strerror(r));
+    snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
     if (u == NULL)
-        return r;
+        return SP_ENOMEM;
     u->worker = w;
-    for (size_t i = 0; i < p->nmodels; i++)
-        count += p->models[i].nendpoints;
-    u->endpoints = calloc(count + 1, sizeof(*u->endpoints));
-    u->first = calloc(p->nmodels + 1, sizeof(*u->first));
-    u->credentials = calloc(p->nmodels + 1, CREDENTIAL_BYTES);
-    if (u->endpoints == NULL || u->first == NULL || u->credentials == NULL)
-        goto out;
-    r = 0;
-    for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
-        r = model_set_up(u, i, problem);
-    if (r == 0) {
+    r = endpoints_new(w, problem, &u->endpoints);
+    if (r == 0)
         *out = u;
-        u = NULL;
-    }
-out:
-    upstreams_free(u);
+    else
+        upstreams_free(u);
     return r;
 }
 
 void upstreams_free(struct upstreams *u)
 {
+    struct upstream_connection *c;
+
     if (u == NULL)
         return;
     while (u->dials != NULL)
         dial_remove(u->dials);
-    for (size_t i = 0; u->endpoints != NULL && i < u->nendpoints; i++) {
-        while (u->endpoints[i].idle != NULL)
-            connection_close(u->endpoints[i].idle);
-        SSL_CTX_free(u->endpoints[i].tls);
-    }
+    for (size_t i = 0; (c = endpoints_idle(u->endpoints, &i)) != NULL;)
+        connection_close(c);
     upstreams_bury(u);
     if (u->dialer != NULL)
         channel_free(u->dialer);
-    if (u->credentials != NULL)
-        sodium_memzero(u->credentials,
-                       u->worker->policy->nmodels * CREDENTIAL_BYTES);
-    free(u->credentials);
-    free(u->first);
-    free(u->endpoints);
+    endpoints_free(u->endpoints);
     free(u);
 }
