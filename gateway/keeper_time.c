@@ -30,8 +30,7 @@ static void record_anomaly(struct keeper *k, const char *what)
 
 void keeper_clock_init(struct keeper *k)
 {
-    k->wall = clock_wall_ms();
-    k->boot = clock_boot_ms();
+    clock_read(&k->wall, &k->boot);
     k->synchronised = clock_synchronised();
     clock_guard_init(&k->clock, k->snapshot.settings->clock_settle_ms,
                      standing_newest(k->standing), k->wall, k->boot);
@@ -60,10 +59,10 @@ void keeper_clock_turn(struct keeper *k)
         [CLOCK_STEPPED_FORWARD] = "step_forward",
         [CLOCK_RECOVERED] = "recovered",
     };
-    int64_t wall = clock_wall_ms();
-    int64_t boot = clock_boot_ms();
+    int64_t wall, boot;
     enum clock_event event;
 
+    clock_read(&wall, &boot);
     if (clocks_moved_apart(k, wall, boot))
         k->synchronised = clock_synchronised();
     event = clock_guard_read(&k->clock, wall, boot, k->synchronised, &k->now);

@@ -49,6 +49,8 @@ void fileset_free(struct fileset *s)
         return;
     for (size_t i = 0; i < s->count; i++) {
         free(s->blobs[i].name);
+        /* Keys and credentials travel in sets like everything else. */
+        explicit_bzero(s->blobs[i].data, s->blobs[i].length);
         free(s->blobs[i].data);
     }
     free(s->blobs);

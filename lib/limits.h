@@ -23,8 +23,10 @@
 #define LIMIT_BODIES_BYTES (512u << 20)
 /* JSON nesting: real requests stay under 20. */
 #define LIMIT_JSON_DEPTH 64
-/* Nodes of one JSON document: a 32 MiB body of "[0,0,…" is not a request. */
-#define LIMIT_JSON_NODES (4u << 20)
+/* Nodes of one JSON document: a 32 MiB body of "[0,0,…" is not a request, and
+ * a worker should not spend long on what it will refuse. Prompts given as token
+ * ids are the longest honest lists: some hundred thousand. */
+#define LIMIT_JSON_NODES (1u << 20)
 /* One server-sent event, as other clients bound it. */
 #define LIMIT_EVENT_BYTES (1u << 20)
 /* An answer's bytes waiting for a client that reads slowly; then the model's
