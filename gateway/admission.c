@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "lib/clock.h"
 #include "lib/link.h"
@@ -283,6 +284,7 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
         if (cut_get(&cut, data, length) != 0)
             break;
         deadlines_cut(a->worker->deadlines, cut.window, cut.reason);
+        connections_cut(a->worker->connections, cut.window);
         return;
     default:
         break;

@@ -445,6 +445,7 @@ void connection_new(struct connections *cs, int fd, const char *address)
     c->all = cs;
     c->fd = fd;
     c->id = ++cs->ids;
+    c->window = VERDICT_NONE;
     c->readable = c->writable = true;
     snprintf(c->address, sizeof(c->address), "%s", address);
     buf_init(&c->in, LIMIT_HEAD_BYTES + WORKER_SCRATCH);

@@ -49,6 +49,7 @@ struct connection {
     bool timer_writes; /* the timer watches that */
     uint8_t framing;   /* enum framing of the answer */
     bool looked;       /* after a cut: nothing was left unsent */
+    uint32_t window;   /* of the newest answer, VERDICT_NONE: none */
     uint64_t received; /* of a body, since the timer was set */
     struct exchange *exchange;
     struct http1_server http;

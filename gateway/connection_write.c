@@ -167,6 +167,21 @@ void connection_look(struct connection *c)
         connection_close(c);
 }
 
+void connections_cut(struct connections *cs, uint32_t window)
+{
+    struct connection *next;
+
+    for (struct connection *c = cs->first; c != NULL; c = next) {
+        next = c->next;
+        /* One with an exchange, or that was cut, is looked after already. */
+        if (c->exchange != NULL || c->cut || c->window == VERDICT_NONE ||
+            (window != VERDICT_NONE && c->window != window))
+            continue;
+        if (c->out.length > 0 || bytes_left(c).tcpi_notsent_bytes > 0)
+            connection_reset(c);
+    }
+}
+
 /* ---- writing ---- */
 
 /* What did not fit stays to be offered again, the same bytes first, as
@@ -362,6 +377,8 @@ static void codec_finish(void *stream, enum codec_end end)
 
     if (c->state == CONNECTION_CLOSED)
         return;
+    if (c->exchange != NULL)
+        c->window = c->exchange->admitted ? c->exchange->window : VERDICT_NONE;
     c->exchange = NULL;
     buf_release(&c->head);
     if (end == CODEC_BROKEN) {

@@ -442,14 +442,15 @@ void exchange_asked(struct exchange *x, enum reason fault, const char *why)
 
 /* ---- decided ---- */
 
-static void answer_models(struct exchange *x)
+static void answer_models(struct exchange *x, uint64_t visible)
 {
-    const struct worker *w = x->worker;
+    const struct models_view v = {.policy = x->worker->policy,
+                                  .party = x->facts.party,
+                                  .visible = visible,
+                                  .dialect = x->facts.dialect};
     int r = x->facts.route == ROUTE_MODELS
-                ? models_list(w->policy, x->facts.party, x->facts.dialect,
-                              clock_wall_ms(), &x->held)
-                : models_one(w->policy, x->facts.party, x->facts.model,
-                             x->facts.dialect, clock_wall_ms(), &x->held);
+                ? models_list(&v, &x->held)
+                : models_one(&v, x->facts.model, &x->held);
 
     if (r == 0)
         answer_own(x, 200);
@@ -513,7 +514,7 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
     else if (x->deadline <= clock_boot_ms())
         exchange_cut(x, x->deadline_reason);
     else if (local)
-        answer_models(x);
+        answer_models(x, a->models);
     else if (x->model >= x->worker->policy->nmodels || x->json == NULL)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
     else if (deadlines_add(x->worker->deadlines, x) != 0)

@@ -29,8 +29,22 @@ static void facts_check(const struct keeper *k, uint32_t serial,
     f->person = FACTS_NOBODY;
 }
 
-static void answer_fill(const struct keeper *k, const struct verdict *v,
-                        struct answer_admit *a)
+_Static_assert(LIMIT_POLICY_MODELS <= 64, "answer_admit.models has a bit each");
+
+/* Which models exist for a party is part of the decision: only the standing
+ * knows which windows are really open. */
+static uint64_t models_visible(const struct keeper *k, uint32_t party)
+{
+    uint64_t models = 0;
+
+    for (uint32_t i = 0; i < k->policy->nmodels; i++)
+        if (decide_model_visible(k->policy, k->standing, party, i, k->now))
+            models |= UINT64_C(1) << i;
+    return models;
+}
+
+static void answer_fill(const struct keeper *k, const struct facts *f,
+                        const struct verdict *v, struct answer_admit *a)
 {
     bool allowed = v->reason == REASON_NONE;
 
@@ -42,6 +56,9 @@ static void answer_fill(const struct keeper *k, const struct verdict *v,
     a->deadline_wall = allowed ? v->deadline : 0;
     a->deadline_reason = allowed ? v->deadline_reason : REASON_NONE;
     a->retry_after = v->retry_after;
+    a->models = allowed && route_info(f->route)->local
+                    ? models_visible(k, f->party)
+                    : 0;
 }
 
 static int take_ask(struct keeper *k, struct keeper_link *l,
@@ -65,7 +82,7 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,
                             k->clock.state);
     decide_entry(k->policy, &ask.facts, &verdict, &e);
-    answer_fill(k, &verdict, &answer);
+    answer_fill(k, &ask.facts, &verdict, &answer);
     answer.ticket = ask.ticket;
     answer.n = keeper_record(k, &e);
     if (verdict.reason == REASON_NONE &&

@@ -141,6 +141,7 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_i64(&m, v->deadline_wall);
     msg_put_u8(&m, (uint8_t)v->deadline_reason);
     msg_put_u32(&m, (uint32_t)v->retry_after);
+    msg_put_u64(&m, v->models);
     return put_done(&m, length);
 }
 
@@ -164,6 +165,7 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
     if (retry_after > 60)
         return SP_EPROTO;
     v->retry_after = (int32_t)retry_after;
+    v->models = msg_get_u64(&m);
     return msg_get_end(&m);
 }
 

@@ -65,6 +65,7 @@ struct answer_admit {
     int64_t deadline_wall; /* the same in ms UTC, for headers */
     enum reason deadline_reason;
     int32_t retry_after; /* seconds 0–60, 0: none */
+    uint64_t models;     /* a list's: bit per model that may be seen now */
 };
 
 struct settle {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lists of models, written from the policy. Runs in a worker after the keeper
- * admitted the question. A window that was closed by order or used up its
- * thirty days may still be listed until it ends; calling its model is what
- * the keeper refuses.
+ * admitted the question and said which models exist for the one who asks.
  */
 #include "gateway/models.h"
 
@@ -12,18 +10,26 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 
-/* The open window of `party` for `model`, or NULL. */
-static const struct policy_window *
-window_open(const struct policy *p, uint32_t party, uint32_t model, int64_t now)
+/* When this version of the model began for the party: the beginning of the
+ * window that it sees it by. Windows are sorted by when they open. */
+static int64_t since(const struct models_view *v, uint32_t model)
 {
+    const struct policy *p = v->policy;
+    int64_t now = clock_wall_ms(), opened = 0;
+
     for (size_t i = 0; i < p->nwindows; i++) {
         const struct policy_window *w = &p->windows[i];
 
-        if (w->party == party && w->model == model && w->opens <= now &&
-            now < w->closes)
-            return w;
+        if (w->party == v->party && w->model == model &&
+            (opened == 0 || w->opens <= now))
+            opened = w->opens;
     }
-    return NULL;
+    return opened;
+}
+
+static bool visible(const struct models_view *v, size_t model)
+{
+    return model < 64 && (v->visible >> model & 1) != 0;
 }
 
 static int quoted(struct buf *out, const char *text)
@@ -35,8 +41,8 @@ static int quoted(struct buf *out, const char *text)
     return r != 0 ? r : buf_append(out, quote, length);
 }
 
-static int openai_model(const struct policy *p, const char *name, int64_t since,
-                        struct buf *out)
+static int openai_model(const struct policy *p, const char *name,
+                        int64_t created, struct buf *out)
 {
     int r;
 
@@ -45,19 +51,19 @@ static int openai_model(const struct policy *p, const char *name, int64_t since,
         (r = buf_printf(out,
                         ",\"object\":\"model\",\"created\":%lld,"
                         "\"owned_by\":",
-                        (long long)(since / 1000))) != 0 ||
+                        (long long)(created / 1000))) != 0 ||
         (r = quoted(out, p->developer != NULL ? p->developer : "developer")) !=
             0)
         return r;
     return buf_append_text(out, "}");
 }
 
-static int anthropic_model(const char *name, int64_t since, struct buf *out)
+static int anthropic_model(const char *name, int64_t created, struct buf *out)
 {
     char utc[CLOCK_UTC_SIZE];
     int r;
 
-    clock_format_utc(since, utc);
+    clock_format_utc(created, utc);
     if ((r = buf_append_text(out, "{\"type\":\"model\",\"id\":")) != 0 ||
         (r = quoted(out, name)) != 0 ||
         (r = buf_append_text(out, ",\"display_name\":")) != 0 ||
@@ -66,21 +72,23 @@ static int anthropic_model(const char *name, int64_t since, struct buf *out)
     return buf_printf(out, ",\"created_at\":\"%s\"}", utc);
 }
 
-static int one_model(const struct policy *p, const char *name, int64_t since,
-                     enum dialect dialect, struct buf *out)
+static int one_model(const struct models_view *v, uint32_t model,
+                     struct buf *out)
 {
-    return dialect == DIALECT_ANTHROPIC ? anthropic_model(name, since, out)
-                                        : openai_model(p, name, since, out);
+    const char *name = v->policy->models[model].name;
+
+    return v->dialect == DIALECT_ANTHROPIC
+               ? anthropic_model(name, since(v, model), out)
+               : openai_model(v->policy, name, since(v, model), out);
 }
 
-int models_one(const struct policy *p, uint32_t party, const char *name,
-               enum dialect dialect, int64_t now, struct buf *out)
+int models_one(const struct models_view *v, const char *name, struct buf *out)
 {
-    int model = policy_find_model(p, name);
-    const struct policy_window *w =
-        model < 0 ? NULL : window_open(p, party, (uint32_t)model, now);
+    int model = policy_find_model(v->policy, name);
 
-    return w == NULL ? SP_ENOENT : one_model(p, name, w->opens, dialect, out);
+    if (model < 0 || !visible(v, (size_t)model))
+        return SP_ENOENT;
+    return one_model(v, (uint32_t)model, out);
 }
 
 /* {"first_id":…,"last_id":…} of an Anthropic list; null when it is empty. */
@@ -99,26 +107,23 @@ static int anthropic_ends(const char *first, const char *last, struct buf *out)
     return buf_append_text(out, "}");
 }
 
-int models_list(const struct policy *p, uint32_t party, enum dialect dialect,
-                int64_t now, struct buf *out)
+int models_list(const struct models_view *v, struct buf *out)
 {
-    bool anthropic = dialect == DIALECT_ANTHROPIC;
+    bool anthropic = v->dialect == DIALECT_ANTHROPIC;
     const char *first = NULL, *last = NULL;
     int r = buf_append_text(out, anthropic ? "{\"data\":["
                                            : "{\"object\":\"list\",\"data\":[");
 
-    for (size_t i = 0; r == 0 && i < p->nmodels; i++) {
-        const struct policy_window *w = window_open(p, party, (uint32_t)i, now);
-
-        if (w == NULL)
+    for (uint32_t i = 0; r == 0 && i < v->policy->nmodels; i++) {
+        if (!visible(v, i))
             continue;
         if (first != NULL)
             r = buf_append_text(out, ",");
-        last = p->models[i].name;
+        last = v->policy->models[i].name;
         if (first == NULL)
             first = last;
         if (r == 0)
-            r = one_model(p, last, w->opens, dialect, out);
+            r = one_model(v, i, out);
     }
     if (r != 0)
         return r;

@@ -10,11 +10,18 @@
 #include "policy/policy.h"
 #include "policy/route.h"
 
-/* Appends the list for `party` at `now` (ms UTC). SP_ENOMEM, SP_ETOOBIG. */
-int models_list(const struct policy *p, uint32_t party, enum dialect dialect,
-                int64_t now, struct buf *out) SP_MUST_USE;
+/* Who asks, and what the keeper said may be seen. */
+struct models_view {
+    const struct policy *policy;
+    uint32_t party;
+    uint64_t visible; /* bit per model of the policy */
+    enum dialect dialect;
+};
+
+/* Appends the list. SP_ENOMEM, SP_ETOOBIG. */
+int models_list(const struct models_view *v, struct buf *out) SP_MUST_USE;
 /* One model. SP_ENOENT: not visible. */
-int models_one(const struct policy *p, uint32_t party, const char *name,
-               enum dialect dialect, int64_t now, struct buf *out) SP_MUST_USE;
+int models_one(const struct models_view *v, const char *name,
+               struct buf *out) SP_MUST_USE;
 
 #endif

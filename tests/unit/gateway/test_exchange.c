@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "gateway/admission.h"
+#include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
@@ -158,6 +159,8 @@ static struct world *world_new(void)
     assert_int_equal(rename_rule_init(o->w.renames, "hidden", "orion"), 0);
     o->w.admissions = admissions_new(&o->w);
     o->w.deadlines = deadlines_new(&o->w);
+    o->w.connections = connections_new(&o->w);
+    assert_non_null(o->w.connections);
     assert_int_equal(upstreams_new(&o->w, problem, &o->w.upstreams), 0);
     assert_int_equal(channel_pair(ends), 0);
     upstreams_dialer(o->w.upstreams, ends[0]);
@@ -188,6 +191,7 @@ static void world_free(struct world *o)
     assert_int_equal(o->w.bodies, 0);
     upstreams_free(o->w.upstreams);
     exchanges_free(&o->w);
+    connections_free(o->w.connections);
     admissions_free(o->w.admissions);
     deadlines_free(o->w.deadlines);
     link_free(o->keeper);

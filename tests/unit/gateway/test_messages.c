@@ -293,6 +293,7 @@ static void answer_admit_comes_back(void **state)
         .deadline_wall = 1750000000123,
         .deadline_reason = REASON_TIME_LIMIT,
         .retry_after = 60,
+        .models = UINT64_C(1) << 63 | 5,
     };
     struct answer_admit out, late = in;
     uint8_t memory[256];
@@ -310,6 +311,7 @@ static void answer_admit_comes_back(void **state)
     assert_int_equal(out.deadline_wall, in.deadline_wall);
     assert_int_equal(out.deadline_reason, in.deadline_reason);
     assert_int_equal(out.retry_after, in.retry_after);
+    assert_true(out.models == in.models);
     late.retry_after = 61;
     assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
                      0);
