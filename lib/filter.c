@@ -186,7 +186,6 @@ static const struct {
     {B, SCMP_SYS(dup2)},
     {B, SCMP_SYS(process_vm_readv)},
     {B, SCMP_SYS(mincore)},
-    {B, SCMP_SYS(ioctl)}, /* is standard error a terminal? */
 #endif
 };
 
@@ -233,6 +232,10 @@ static const struct {
     {B, SCMP_SYS(fcntl), 2, {{1, EQ(F_SETFL)}, {2, O_NONBLOCK, O_NONBLOCK}}},
     {S | C, SCMP_SYS(ioctl), 1, {{1, EQ(0x541b /* FIONREAD */)}}},
     {S | C, SCMP_SYS(ioctl), 1, {{1, EQ(0x5411 /* SIOCOUTQ */)}}},
+#ifdef SP_SANITIZED
+    /* Before a report: is standard error a terminal? */
+    {B, SCMP_SYS(ioctl), 1, {{1, EQ(0x5401 /* TCGETS */)}}},
+#endif
     /* The peer that is connected, nobody else. */
     {S, SCMP_SYS(sendto), 1, {{4, NULL64}}},
     {S | C, SCMP_SYS(setsockopt), 1, {{1, EQ(SOL_SOCKET)}}},
