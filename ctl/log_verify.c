@@ -291,9 +291,11 @@ static void outcome_text(const struct outcome *x)
                " entries, each against its leaf hash, all tiles, the root\n",
                x->verdict->entries);
         printf("entries      good: numbers and times in order\n");
-        printf("requests     good: %" PRIu64 " admitted, each with one end but "
-               "%zu still open; %" PRIu64 " refused\n",
-               c->admitted, c->open.count, c->refused);
+        printf("requests     good: %" PRIu64 " admitted, each with one end",
+               c->admitted);
+        if (c->open.count > 0)
+            printf(" but %zu still open", c->open.count);
+        printf("; %" PRIu64 " refused\n", c->refused);
         if (x->o->earlier != NULL)
             printf("earlier      good: extends %s\n", x->o->earlier);
     }
