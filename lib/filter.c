@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -112,7 +113,6 @@ static const struct {
     {B, SCMP_SYS(close)},
     {B, SCMP_SYS(fstat)},
     {B, SCMP_SYS(lseek)},
-    {B | S, SCMP_SYS(sendmsg)},
     {B | S, SCMP_SYS(recvmsg)},
     {S, SCMP_SYS(recvfrom)},
     {S, SCMP_SYS(shutdown)},
@@ -236,10 +236,26 @@ static const struct {
     /* Before a report: is standard error a terminal? */
     {B, SCMP_SYS(ioctl), 1, {{1, EQ(0x5401 /* TCGETS */)}}},
 #endif
-    /* The peer that is connected, nobody else. */
-    {S, SCMP_SYS(sendto), 1, {{4, NULL64}}},
-    {S | C, SCMP_SYS(setsockopt), 1, {{1, EQ(SOL_SOCKET)}}},
-    {S | C, SCMP_SYS(setsockopt), 1, {{1, EQ(IPPROTO_TCP)}}},
+    /* The peer that is connected, nobody else. A listening socket that is shut
+     * down is a new one, and TCP Fast Open connects it without connect(2). */
+    {S, SCMP_SYS(sendto), 2, {{3, MSG_FASTOPEN, 0}, {4, NULL64}}},
+    {B | S, SCMP_SYS(sendmsg), 1, {{2, MSG_FASTOPEN, 0}}},
+    /* What our code sets. Others make a socket more than it was: a program on
+     * a listening one takes the connections of all workers. */
+    {S | C, SCMP_SYS(setsockopt), 2, {{1, EQ(SOL_SOCKET)}, {2, EQ(SO_LINGER)}}},
+    {S | C, SCMP_SYS(setsockopt), 2, {{1, EQ(SOL_SOCKET)}, {2, EQ(SO_SNDBUF)}}},
+    {S | C,
+     SCMP_SYS(setsockopt),
+     2,
+     {{1, EQ(SOL_SOCKET)}, {2, EQ(SO_KEEPALIVE)}}},
+    {S | C,
+     SCMP_SYS(setsockopt),
+     2,
+     {{1, EQ(IPPROTO_TCP)}, {2, EQ(TCP_NODELAY)}}},
+    {S | C,
+     SCMP_SYS(setsockopt),
+     2,
+     {{1, EQ(IPPROTO_TCP)}, {2, EQ(TCP_NOTSENT_LOWAT)}}},
     {C, SCMP_SYS(setsockopt), 1, {{1, EQ(IPPROTO_IP)}}},
     {C, SCMP_SYS(setsockopt), 1, {{1, EQ(IPPROTO_IPV6)}}},
     {C,

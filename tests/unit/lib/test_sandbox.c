@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -297,6 +299,79 @@ static void test_P12_streams_only_on_sockets_it_has(void **state)
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream_pair), 0);
     assert_int_equal(run_groups(WORKER, stream_works), 0);
     assert_int_equal(run_groups(KEEPER, stream_refused), 0);
+    (void)close(stream_pair[0]);
+    (void)close(stream_pair[1]);
+    (void)close(listening);
+}
+
+static struct sockaddr_in elsewhere;
+
+/* A listening socket that is shut is a new one, and TCP Fast Open connects
+ * without connect(2), past seccomp's rule for it and, on older kernels, past
+ * Landlock's. */
+static int fast_open_refused(void)
+{
+    char byte = 0;
+    struct iovec text = {&byte, 1};
+    struct msghdr message = {.msg_name = &elsewhere,
+                             .msg_namelen = sizeof(elsewhere),
+                             .msg_iov = &text,
+                             .msg_iovlen = 1};
+
+    HOLDS(shutdown(listening, SHUT_RD) == 0);
+    REFUSED(sendmsg(listening, &message, MSG_FASTOPEN | MSG_DONTWAIT));
+    REFUSED(sendto(listening, "x", 1, MSG_FASTOPEN, NULL, 0));
+    return 0;
+}
+
+static void test_P12_no_connecting_by_fast_open(void **state)
+{
+    struct sockaddr_in in;
+    int target = listen_somewhere(&elsewhere);
+
+    (void)state;
+    listening = listen_somewhere(&in);
+    assert_int_equal(run_groups(WORKER, fast_open_refused), 0);
+    assert_int_equal(accept4(target, NULL, NULL, SOCK_CLOEXEC), -1);
+    assert_int_equal(errno, EAGAIN);
+    (void)close(listening);
+    (void)close(target);
+}
+
+/* Of SOL_SOCKET and TCP only what our code sets. A program attached to a
+ * listening socket would steer the other workers' connections here. */
+static int options_refused(void)
+{
+    const struct linger hard = {.l_onoff = 1};
+    const int on = 1;
+    struct sock_filter code = {.code = BPF_RET | BPF_K};
+    struct sock_fprog program = {.len = 1, .filter = &code};
+
+    HOLDS(setsockopt(listening, SOL_SOCKET, SO_SNDBUF, &on, sizeof(on)) == 0);
+    HOLDS(setsockopt(listening, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)) ==
+          0);
+    HOLDS(setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ==
+          0);
+    REFUSED(setsockopt(listening, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+                       &program, sizeof(program)));
+    REFUSED(setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                       sizeof(program)));
+    REFUSED(
+        setsockopt(stream_pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+    REFUSED(setsockopt(listening, IPPROTO_TCP, TCP_FASTOPEN, &on, sizeof(on)));
+    REFUSED(setsockopt(listening, IPPROTO_TCP, TCP_ULP, "tls", 3));
+    return 0;
+}
+
+static void test_P12_few_socket_options(void **state)
+{
+    struct sockaddr_in in;
+
+    (void)state;
+    listening = listen_somewhere(&in);
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream_pair), 0);
+    assert_int_equal(run_groups(WORKER, options_refused), 0);
     (void)close(stream_pair[0]);
     (void)close(stream_pair[1]);
     (void)close(listening);
@@ -685,6 +760,8 @@ int main(void)
         cmocka_unit_test(test_P12_no_role_gets_out),
         cmocka_unit_test(test_P12_shared_descriptors_stay_non_blocking),
         cmocka_unit_test(test_P12_streams_only_on_sockets_it_has),
+        cmocka_unit_test(test_P12_no_connecting_by_fast_open),
+        cmocka_unit_test(test_P12_few_socket_options),
         cmocka_unit_test(test_connect_group),
         cmocka_unit_test(test_tcp_by_landlock),
         cmocka_unit_test(test_abstract_sockets_by_landlock),
