@@ -314,7 +314,10 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
     w->policy = w->snapshot.policy;
     role_log(start, w->settings->log_level);
     (void)signal(SIGPIPE, SIG_IGN);
-    randombytes_stir(); /* opens what it needs before nothing can be opened */
+    /* Opens what it needs while anything can be opened, and finds out what
+     * this machine hashes fastest with. */
+    if (sodium_init() < 0)
+        return SP_ECRYPTO;
     if ((r = set_up_limits(w)) != 0 || (r = set_up_renames(w, problem)) != 0 ||
         (r = set_up_tls(w, problem)) != 0 ||
         (r = set_up_loop(w, problem)) != 0 ||
