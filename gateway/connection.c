@@ -194,6 +194,22 @@ static void input_old(struct connection *c)
 
 /* ---- reading ---- */
 
+/* A read that brought less than was asked for emptied the socket; what comes
+ * later rings again (epoll(7)). Asking once more for each request only to hear
+ * so is a system call and a buffer. */
+static long on_socket(BIO *bio, int operation, const char *data, size_t wanted,
+                      int unused, long unused_too, int r, size_t *got)
+{
+    struct connection *c = (void *)BIO_get_callback_arg(bio);
+
+    (void)data;
+    (void)unused;
+    (void)unused_too;
+    if (operation == (BIO_CB_READ | BIO_CB_RETURN))
+        c->drained = r > 0 && *got < wanted;
+    return r;
+}
+
 static bool connection_reads(const struct connection *c)
 {
     return c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD ||
@@ -217,6 +233,9 @@ static void connection_read(struct connection *c)
     int e;
 
     if (n > 0) {
+        /* The client's FIN may have rung already. */
+        if (c->drained && !c->fin && !SSL_has_pending(c->ssl))
+            c->readable = false;
         input_new(c, scratch, (size_t)n);
         if (connection_reads(c))
             input_old(c);
@@ -467,6 +486,8 @@ void connection_new(struct connections *cs, int fd, const char *address)
         connection_close(c);
         return;
     }
+    BIO_set_callback_ex(SSL_get_rbio(c->ssl), on_socket);
+    BIO_set_callback_arg(SSL_get_rbio(c->ssl), (char *)c);
     SSL_set_accept_state(c->ssl);
     connection_timer(c, TIMER_HANDSHAKE);
 }

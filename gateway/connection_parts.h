@@ -39,6 +39,7 @@ struct connection {
     SSL *ssl;
     struct event event, timer;
     bool readable, writable;
+    bool drained;  /* the newest read(2) emptied the socket */
     bool fin;      /* the client's TCP has ended */
     bool running;  /* connection_input() is on the stack */
     bool unframed; /* where the request ends is not known: close */
