@@ -169,6 +169,15 @@ static int send_piece(struct exchange *x, bool *last)
     return 0;
 }
 
+/* A stream that was cut takes its connection with it; an error that stands in
+ * for an answer is whole, and the connection goes on. */
+static enum codec_end pumped_end(const struct exchange *x)
+{
+    return x->cause != CAUSE_COUNT && x->answer.type == ANSWER_EVENTS
+               ? CODEC_CUT
+               : CODEC_WHOLE;
+}
+
 /* Sends what may be sent; ends the exchange when that was all. */
 static void pump(struct exchange *x)
 {
@@ -176,8 +185,7 @@ static void pump(struct exchange *x)
 
     while (x->state == EXCHANGE_ANSWERING && send_piece(x, &last) == 0) {
         if (last) {
-            exchange_finish(x, CAUSE_DONE,
-                            x->cause == CAUSE_COUNT ? CODEC_WHOLE : CODEC_CUT);
+            exchange_finish(x, CAUSE_DONE, pumped_end(x));
             return;
         }
     }
