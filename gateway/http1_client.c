@@ -55,6 +55,23 @@ static bool value_is(const struct http1_client *h, const char *word)
            (h->value[length] == '\0' || strchr("; \t", h->value[length]));
 }
 
+static bool value_is_exactly(const struct http1_client *h, const char *word)
+{
+    return strcasecmp(h->value, word) == 0;
+}
+
+/* Of two types, one must be wrong, and readers differ in which. */
+static void type_read(struct http1_client *h)
+{
+    if (h->typed)
+        h->head.type = UPSTREAM_OTHER;
+    else if (value_is(h, "application/json"))
+        h->head.type = UPSTREAM_JSON;
+    else if (value_is(h, "text/event-stream"))
+        h->head.type = UPSTREAM_EVENTS;
+    h->typed = true;
+}
+
 /* Only a small number of seconds is passed on: a date or a long wait would
  * make clients give up (docs/request.md). */
 static int value_seconds(const struct http1_client *h)
@@ -77,11 +94,11 @@ static int on_field_end(llhttp_t *parser)
 
     h->value[h->value_length] = '\0';
     if (name_is(h, "content-type"))
-        h->head.type = value_is(h, "application/json")    ? UPSTREAM_JSON
-                       : value_is(h, "text/event-stream") ? UPSTREAM_EVENTS
-                                                          : UPSTREAM_OTHER;
+        type_read(h);
     else if (name_is(h, "content-encoding"))
-        h->head.encoded = !value_is(h, "identity");
+        h->head.encoded |= !value_is_exactly(h, "identity");
+    else if (name_is(h, "transfer-encoding")) /* llhttp takes lists, too */
+        h->head.encoded |= !value_is_exactly(h, "chunked");
     else if (name_is(h, "retry-after"))
         h->head.retry_after = value_seconds(h);
     h->name_length = h->value_length = 0;
@@ -123,7 +140,7 @@ static int on_complete(llhttp_t *parser)
     if (h->interim) {
         memset(&h->head, 0, sizeof(h->head));
         h->head.type = UPSTREAM_OTHER;
-        h->interim = false;
+        h->typed = h->interim = false;
         h->fields = 0;
         return 0;
     }

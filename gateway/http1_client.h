@@ -19,7 +19,7 @@ enum upstream_type { UPSTREAM_JSON, UPSTREAM_EVENTS, UPSTREAM_OTHER };
 struct upstream_head {
     uint16_t status;
     enum upstream_type type;
-    bool encoded;           /* a Content-Encoding that is not identity */
+    bool encoded;           /* any coding but identity and chunked */
     int64_t content_length; /* -1: not told */
     int retry_after;        /* seconds 1–60, 0: none that we pass on */
 };
@@ -41,6 +41,7 @@ struct http1_client {
     uint8_t name_length; /* sizeof(name): too long to be one we know */
     uint8_t value_length;
     uint8_t fields;
+    bool typed; /* a Content-Type was there */
     bool interim;
     bool headed; /* the final head was read */
     bool complete;

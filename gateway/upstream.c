@@ -157,27 +157,6 @@ static void call_failed(struct upstream_connection *c, enum reason reason,
     exchange_upstream_failed(x, reason);
 }
 
-static void connection_keep(struct upstream_connection *c)
-{
-    struct endpoint *e = c->endpoint;
-
-    if (e->nidle >= LIMIT_UPSTREAM_IDLE || c->closed_by_peer ||
-        c->upstreams->worker->state != WORKER_SERVING) {
-        connection_close(c);
-        return;
-    }
-    e->active--;
-    e->nidle++;
-    c->state = UPSTREAM_IDLE;
-    c->kept = true;
-    c->previous = NULL;
-    c->next = e->idle;
-    if (e->idle != NULL)
-        e->idle->previous = c;
-    e->idle = c;
-    timer_set(c, TIMER_UPSTREAM_IDLE);
-}
-
 /* ---- reading ---- */
 
 static int on_head(void *arg, const struct upstream_head *head)
@@ -223,6 +202,39 @@ static ssize_t connection_receive(struct upstream_connection *c, uint8_t *data,
     if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
         return SP_EAGAIN;
     return e == SSL_ERROR_ZERO_RETURN ? 0 : SP_EIO;
+}
+
+/* Nothing came behind the answer. It would be taken for the next one's, which
+ * may be another client's. */
+static bool connection_quiet(struct upstream_connection *c)
+{
+    uint8_t byte;
+
+    if (!c->readable)
+        return true;
+    c->readable = false;
+    return connection_receive(c, &byte, sizeof(byte)) == SP_EAGAIN;
+}
+
+static void connection_keep(struct upstream_connection *c)
+{
+    struct endpoint *e = c->endpoint;
+
+    if (e->nidle >= LIMIT_UPSTREAM_IDLE || c->closed_by_peer ||
+        c->upstreams->worker->state != WORKER_SERVING || !connection_quiet(c)) {
+        connection_close(c);
+        return;
+    }
+    e->active--;
+    e->nidle++;
+    c->state = UPSTREAM_IDLE;
+    c->kept = true;
+    c->previous = NULL;
+    c->next = e->idle;
+    if (e->idle != NULL)
+        e->idle->previous = c;
+    e->idle = c;
+    timer_set(c, TIMER_UPSTREAM_IDLE);
 }
 
 static void call_complete(struct upstream_connection *c)
