@@ -209,21 +209,111 @@ class Backend:
         return json.loads(data.partition(b"\r\n\r\n")[2])
 
 
+class Request:
+    """What an Endpoint was asked."""
+
+    def __init__(self, head, body, connection, sni):
+        lines = head.decode("latin-1").split("\r\n")
+        self.line, self.head, self.body = lines[0], head, body
+        self.names = [line.partition(":")[0].lower() for line in lines[1:]]
+        self.fields = {name: line.partition(":")[2].strip() for name, line in zip(self.names, lines[1:])}
+        self.connection, self.sni = connection, sni
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def http_answer(body=b'{"id":"x","object":"chat.completion","choices":[]}', status="200 OK",
+                kind="application/json", fields=(), length=True):
+    lines = [f"HTTP/1.1 {status}", f"content-type: {kind}"]
+    lines += [f"content-length: {len(body)}"] if length else []
+    lines += [f"{k}: {v}" for k, v in dict(fields).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Endpoint:
+    """A model's endpoint down to the bytes. `script(socket, request)` is called
+    for each request and sends what it likes; if it returns False the connection
+    is closed, else it is read on. A greeting is sent before anything is asked.
+    At a port of its own, or at a path."""
+
+    def __init__(self, test, script=None, tls=None, path=None, port=0, greeting=b""):
+        self.script = script or (lambda s, request: s.sendall(http_answer()))
+        self.tls, self.greeting, self.requests, self.connections = tls, greeting, [], 0
+        self.over = threading.Event()
+        self.listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        if path is None:
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(str(path) if path else ("127.0.0.1", port))
+        self.listener.listen(64)
+        self.port = None if path else self.listener.getsockname()[1]
+        self.url = f"unix:{path}" if path else f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        test.defer(self.close)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.over.set()
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+
+    def _accept(self):
+        while not self.over.is_set():
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(s, self.connections), daemon=True).start()
+
+    def _serve(self, s, number):
+        sni = []
+        try:
+            if self.tls:
+                self.tls.sni_callback = lambda _, name, __: sni.append(name)
+                s = self.tls.wrap_socket(s, server_side=True)
+            s.sendall(self.greeting)
+            data = b""
+            while True:
+                while b"\r\n\r\n" not in data:
+                    more = s.recv(65536)
+                    if not more:
+                        return
+                    data += more
+                head, _, data = data.partition(b"\r\n\r\n")
+                length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
+                while len(data) < length:
+                    data += s.recv(65536)
+                request = Request(head, data[:length], number, sni[0] if sni else None)
+                data = data[length:]
+                self.requests.append(request)
+                if self.script(s, request) is False:
+                    return
+        except OSError:
+            pass
+        finally:
+            s.close()
+
+
 # ------------------------------------------------------------ the deployment
 
 
 def policy_text(serial=1, endpoint="http://127.0.0.1:1", deployment="test", windows=(),
-                parties=None, terms=None, models=("orion",), replaces=None):
+                parties=None, terms=None, models=("orion",), replaces=None, upstreams=None):
     """A policy in our language. A window is a dict with party, model, opens
-    and closes in ms UTC, and terms; parties map a name to its people."""
+    and closes in ms UTC, and terms; parties map a name to its people, and
+    upstreams a model to fields that replace or join those of its upstream."""
     parties = parties or {"caisi": ["evaluator"]}
     lines = ["policy: 1", f"serial: {serial}"]
     if replaces:
         lines.append(f"replaces: {replaces}")
     lines += ["basis: voluntary", "developer: Test AI, Inc.", "sequence: concurrent", "models:"]
     for model in models:
-        lines += [f"  {model}:", "    upstream:", f'      endpoints: ["{endpoint}"]',
-                  f"      model: {model}-hidden",
+        upstream = {"endpoints": f'["{endpoint}"]', "model": f"{model}-hidden"}
+        upstream |= (upstreams or {}).get(model, {})
+        lines += [f"  {model}:", "    upstream:", *(f"      {k}: {v}" for k, v in upstream.items()),
                   "    apis: [openai.chat, openai.responses, openai.completions, anthropic.messages]"]
     lines.append("parties:")
     for party, people in parties.items():
