@@ -31,6 +31,9 @@
 #define ATTEMPTS_MAX 3
 /* The dialer takes no more of one worker at a time; others wait here. */
 #define DIALS_ASKED_MAX 200
+/* Of one connection in one turn: an endpoint that writes as fast as we read
+ * must not hold up the others and their deadlines (P2). */
+#define READS_PER_TURN 16
 
 enum upstream_state {
     UPSTREAM_HANDSHAKE,
@@ -51,6 +54,8 @@ struct upstream_connection {
     bool kept;     /* it carried an exchange before */
     bool answered; /* bytes of this answer came */
     bool progress; /* …since the timer was set */
+    bool again;    /* in upstreams->again */
+    struct upstream_connection *next_again;
     struct exchange *exchange;
     struct http1_client http;
 };
@@ -74,6 +79,8 @@ struct upstreams {
     size_t asked;
     uint64_t tickets;
     struct upstream_connection *graveyard;
+    struct upstream_connection *again; /* that have more to read, next turn */
+    struct event again_timer;
 };
 
 static void connection_run(struct upstream_connection *c);
@@ -91,6 +98,27 @@ static void idle_remove(struct upstream_connection *c)
     c->endpoint->nidle--;
 }
 
+/* A call that was ended early: what the kernel has not sent of its request
+ * goes with the connection (P2). And an endpoint that still works on it hears
+ * at once that it need not. */
+static void connection_discard(struct upstream_connection *c)
+{
+    const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+}
+
+static void again_remove(struct upstream_connection *c)
+{
+    struct upstream_connection **at = &c->upstreams->again;
+
+    while (*at != NULL && *at != c)
+        at = &(*at)->next_again;
+    if (*at != NULL)
+        *at = c->next_again;
+    c->again = false;
+}
+
 /* Freed after the loop has turned: callers further up still look at it, and
  * closing a thousand sockets must not hold up the last words of a thousand
  * streams (P2). */
@@ -104,6 +132,10 @@ static void connection_close(struct upstream_connection *c)
         idle_remove(c);
     else
         c->endpoint->active--;
+    if (c->state == UPSTREAM_CALLING && !c->http.complete)
+        connection_discard(c);
+    if (c->again)
+        again_remove(c);
     c->state = UPSTREAM_CLOSED;
     if (c->exchange != NULL)
         c->exchange->call.connection = NULL;
@@ -360,6 +392,19 @@ static void connection_handshake(struct upstream_connection *c)
     call_failed(c, REASON_UPSTREAM_ERROR, true);
 }
 
+static void connection_again(struct upstream_connection *c)
+{
+    static const struct timeval now = {0};
+    struct upstreams *u = c->upstreams;
+
+    if (c->again)
+        return;
+    c->again = true;
+    c->next_again = u->again;
+    u->again = c;
+    event_add(&u->again_timer, &now);
+}
+
 static void connection_run(struct upstream_connection *c)
 {
     if (c->state == UPSTREAM_HANDSHAKE)
@@ -367,9 +412,32 @@ static void connection_run(struct upstream_connection *c)
     if (c->state != UPSTREAM_CALLING)
         return;
     connection_write(c);
-    while (c->state == UPSTREAM_CALLING && c->readable &&
-           !c->exchange->call.paused && connection_read(c))
-        ;
+    for (unsigned i = 0; c->state == UPSTREAM_CALLING && c->readable &&
+                         !c->exchange->call.paused;
+         i++) {
+        if (i == READS_PER_TURN) {
+            connection_again(c);
+            return;
+        }
+        if (!connection_read(c))
+            return;
+    }
+}
+
+/* What closes meanwhile stays readable until the loop has turned. */
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct upstreams *u = arg;
+    struct upstream_connection *next, *c = u->again;
+
+    (void)fd;
+    (void)what;
+    u->again = NULL;
+    for (; c != NULL; c = next) {
+        next = c->next_again;
+        c->again = false;
+        connection_run(c);
+    }
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
@@ -747,6 +815,7 @@ int upstreams_new(struct worker *w, char problem[256], struct upstreams **out)
     if (u == NULL)
         return SP_ENOMEM;
     u->worker = w;
+    evtimer_assign(&u->again_timer, w->base, on_again, u);
     r = endpoints_new(w, problem, &u->endpoints);
     if (r == 0)
         *out = u;
@@ -766,6 +835,7 @@ void upstreams_free(struct upstreams *u)
     for (size_t i = 0; (c = endpoints_idle(u->endpoints, &i)) != NULL;)
         connection_close(c);
     upstreams_bury(u);
+    event_del(&u->again_timer);
     if (u->dialer != NULL)
         channel_free(u->dialer);
     endpoints_free(u->endpoints);
