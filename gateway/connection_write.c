@@ -131,6 +131,7 @@ void connection_linger(struct connection *c)
 {
     c->state = CONNECTION_LINGER;
     c->received = 0;
+    c->timer_writes = false; /* there is nothing left to write */
     buf_release(&c->in);
     (void)shutdown(c->fd, SHUT_WR);
     if (!c->cut)
