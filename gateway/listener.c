@@ -22,11 +22,13 @@
 
 /* Connections in one turn, so that those that are there get theirs. */
 #define ACCEPT_TURN 32
+/* How long nobody is accepted when nobody can be. */
+#define REST_MS 100
 
 struct listener {
     struct worker *worker;
     int fd; /* -1: stopped */
-    struct event *event;
+    struct event *event, *rested;
     int reserve[LIMIT_ACCEPT_RESERVE];
     size_t nreserve;
     int64_t complained; /* boot ms */
@@ -76,18 +78,39 @@ static void address_text(const struct sockaddr_storage *from, char text[46])
         snprintf(text, 46, "unknown");
 }
 
-/* With one of the descriptors kept back the client is at least told to go. */
+/* Who waits will go on waiting; the loop must not be told so all the time. */
+static void listener_rest(struct listener *l)
+{
+    const struct timeval rest = {.tv_usec = REST_MS * 1000};
+
+    if (event_add(l->rested, &rest) == 0)
+        (void)event_del(l->event);
+}
+
+static void on_rested(evutil_socket_t fd, short what, void *arg)
+{
+    struct listener *l = arg;
+
+    (void)fd;
+    (void)what;
+    if (event_add(l->event, NULL) != 0)
+        listener_rest(l);
+}
+
+/* With one of the descriptors kept back the client is at least told to go;
+ * unless what is missing is not a descriptor of ours. */
 static void accept_and_close(struct listener *l)
 {
     int fd;
 
     complain(l, "descriptors");
-    if (l->nreserve == 0)
-        return;
-    close(l->reserve[--l->nreserve]);
+    if (l->nreserve > 0)
+        close(l->reserve[--l->nreserve]);
     fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
+    else if (errno != EAGAIN)
+        listener_rest(l);
     reserve_fill(l);
 }
 
@@ -143,7 +166,9 @@ struct listener *listener_new(struct worker *w, int fd)
     l->complained = -1000;
     reserve_fill(l);
     l->event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_accept, l);
-    if (l->event == NULL || event_add(l->event, NULL) != 0) {
+    l->rested = evtimer_new(w->base, on_rested, l);
+    if (l->event == NULL || l->rested == NULL ||
+        event_add(l->event, NULL) != 0) {
         listener_free(l);
         return NULL;
     }
@@ -159,7 +184,8 @@ void listener_stop(struct listener *l)
         ;
     reserve_close(l);
     event_free(l->event);
-    l->event = NULL;
+    event_free(l->rested);
+    l->event = l->rested = NULL;
     close(l->fd);
     l->fd = -1;
 }
@@ -171,6 +197,8 @@ void listener_free(struct listener *l)
     reserve_close(l);
     if (l->event != NULL)
         event_free(l->event);
+    if (l->rested != NULL)
+        event_free(l->rested);
     if (l->fd >= 0)
         close(l->fd);
     free(l);

@@ -77,17 +77,22 @@ void refused_count(struct refusals *rs, const char *address, const char *reason)
         refused_tell(rs, r, now);
 }
 
-/* What was counted and not told yet. */
-static void on_refused_timer(evutil_socket_t fd, short what, void *arg)
+/* What was counted and not told yet, if it was last told long enough ago. */
+static void refusals_tell(struct refusals *rs, int64_t long_enough)
 {
-    struct refusals *rs = arg;
     int64_t now = clock_boot_ms();
 
+    for (size_t i = 0; i < REFUSED_SOURCES; i++)
+        if (rs->sources[i].count > 0 &&
+            now - rs->sources[i].last >= long_enough)
+            refused_tell(rs, &rs->sources[i], now);
+}
+
+static void on_refused_timer(evutil_socket_t fd, short what, void *arg)
+{
     (void)fd;
     (void)what;
-    for (size_t i = 0; i < REFUSED_SOURCES; i++)
-        if (rs->sources[i].count > 0 && now - rs->sources[i].last >= REFUSED_MS)
-            refused_tell(rs, &rs->sources[i], now);
+    refusals_tell(arg, REFUSED_MS);
 }
 
 struct refusals *refusals_new(struct worker *w)
@@ -110,6 +115,7 @@ void refusals_free(struct refusals *rs)
 {
     if (rs == NULL)
         return;
+    refusals_tell(rs, 0);
     if (rs->timer != NULL)
         event_free(rs->timer);
     free(rs);
