@@ -84,12 +84,20 @@ static int packet_send(int fd, const void *data, size_t length, const int *fds,
     return errno == ENOTCONN ? SP_ECLOSED : sp_error_from_errno();
 }
 
+/* Some were sent, and the kernel could not give us as many: we have the most
+ * that we may have. More than any message has is another matter. */
+static bool fds_missing(const struct msghdr *mh, size_t count)
+{
+    return (mh->msg_flags & MSG_CTRUNC) != 0 && count < CHANNEL_FDS_MAX;
+}
+
 /* Takes the descriptors out of the control data; SP_EPROTO (and all of them
  * closed) if there are more than `room`. */
 static int detach_fds(struct msghdr *mh, int *fds, size_t room, size_t *nfds)
 {
     int received[CHANNEL_FDS_MAX];
     size_t count = 0;
+    bool missing;
 
     for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL;
          cm = CMSG_NXTHDR(mh, cm)) {
@@ -103,9 +111,15 @@ static int detach_fds(struct msghdr *mh, int *fds, size_t room, size_t *nfds)
         memcpy(received + count, CMSG_DATA(cm), n * sizeof(int));
         count += n;
     }
-    if (count > room || (mh->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    missing = fds_missing(mh, count);
+    if (count > room || (mh->msg_flags & MSG_TRUNC) != 0 ||
+        ((mh->msg_flags & MSG_CTRUNC) != 0 && !missing)) {
         fds_close(received, count);
         return SP_EPROTO;
+    }
+    if (missing) {
+        fds_close(received, count);
+        count = 0;
     }
     if (count > 0)
         memcpy(fds, received, count * sizeof(int));

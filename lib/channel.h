@@ -30,7 +30,8 @@ int channel_pair(int fds[2]) SP_MUST_USE;
 int channel_send_wait(int fd, const void *data, size_t length, const int *fds,
                       size_t nfds, int timeout_ms) SP_MUST_USE;
 /* Received descriptors are the caller's, close-on-exec; exactly *nfds of them
- * (in: room in `fds`; more than that is SP_EPROTO and they are closed).
+ * (in: room in `fds`; more than that is SP_EPROTO and they are closed). A
+ * process that can have no more descriptors gets the message without any.
  * SP_ECLOSED, SP_ETIMEDOUT, SP_EPROTO (a cut message), SP_EIO. */
 int channel_receive_wait(int fd, void *data, size_t capacity, size_t *length,
                          int *fds, size_t *nfds, int timeout_ms) SP_MUST_USE;

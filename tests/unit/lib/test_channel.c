@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -231,6 +232,40 @@ static void test_P12_more_descriptors_than_any_message_has(void **state)
     assert_int_equal(nfds, 0);
     (void)close(ends[0]);
     (void)close(ends[1]);
+}
+
+/* A process that has the most descriptors it may have loses those of this
+ * message, not the channel. */
+static void test_no_room_for_descriptors(void **state)
+{
+    struct rlimit had, few;
+    int ends[2], sent[2], got[8];
+    char text[8];
+    size_t length, nfds = 8;
+
+    (void)state;
+    assert_int_equal(channel_pair(ends), 0);
+    assert_int_equal(pipe(sent), 0);
+    assert_int_equal(channel_send_wait(ends[0], "one", 3, sent, 2, 0), 0);
+    assert_int_equal(channel_send_wait(ends[0], "two", 3, sent, 2, 0), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+    few = had;
+    few.rlim_cur = (rlim_t)sent[1] + 2; /* room for one of the two */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(
+        channel_receive_wait(ends[1], text, 8, &length, got, &nfds, 0), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+    assert_int_equal(length, 3);
+    assert_int_equal(nfds, 0);
+    nfds = 8;
+    assert_int_equal(
+        channel_receive_wait(ends[1], text, 8, &length, got, &nfds, 0), 0);
+    assert_int_equal(nfds, 2);
+    for (int i = 0; i < 2; i++) {
+        (void)close(got[i]);
+        (void)close(sent[i]);
+        (void)close(ends[i]);
+    }
 }
 
 /* In the event loop ------------------------------------------------------ */
@@ -511,6 +546,7 @@ int main(void)
         TEST(test_end_of_the_peer),
         TEST(test_P12_cut_messages_are_refused),
         TEST(test_P12_more_descriptors_than_any_message_has),
+        TEST(test_no_room_for_descriptors),
         TEST(test_loop_delivers),
         TEST(test_loop_tells_the_end_once_after_the_last_message),
         TEST(test_owner_may_free_in_either_callback),
