@@ -15,10 +15,12 @@
 #include <string.h>
 
 #include "gateway/admission.h"
+#include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/dialect.h"
 #include "gateway/exchange_pool.h"
 #include "gateway/models.h"
+#include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -34,13 +36,24 @@
 
 /* ---- the end ---- */
 
+static void charge_take(struct exchange *x, size_t length)
+{
+    shares_body_take(x->worker->shares, x->facts.party, length);
+    x->charged += length;
+}
+
+static void charge_give(struct exchange *x)
+{
+    shares_body_give(x->worker->shares, x->facts.party, x->charged);
+    x->charged = 0;
+}
+
 static void request_release(struct exchange *x)
 {
     exchange_json_give(x->worker, x->json);
     x->json = NULL;
     exchange_wipe(&x->body);
-    x->worker->bodies -= x->charged;
-    x->charged = 0;
+    charge_give(x);
 }
 
 static void settle(struct exchange *x, enum cause cause)
@@ -340,8 +353,14 @@ static void answer_unrecorded(struct exchange *x, enum reason reason)
 
 static void ask(struct exchange *x)
 {
-    int r = admission_ask(x);
+    int r = SP_EAGAIN;
 
+    if (shares_may_ask(x->worker->shares, x->facts.party, x->facts.person,
+                       clock_boot_ms()))
+        r = admission_ask(x);
+    else
+        connections_refused(x->worker->connections, x->facts.address,
+                            "too_many_refusals");
     if (r == 0)
         x->state = EXCHANGE_ASKING;
     else
@@ -368,7 +387,8 @@ static enum reason head_fault(const struct exchange *x,
     if (head->content_length > body_limit(x))
         return REASON_BODY_TOO_LARGE;
     if (head->has_body && head->content_length > 0 &&
-        x->worker->bodies + (size_t)head->content_length > LIMIT_BODIES_BYTES)
+        !shares_body_fits(x->worker->shares, x->facts.party,
+                          (size_t)head->content_length))
         return REASON_OVERLOADED;
     return REASON_NONE;
 }
@@ -406,15 +426,14 @@ int exchange_body(struct exchange *x, const uint8_t *data, size_t length)
 
     if ((int64_t)(x->body.length + length) > body_limit(x))
         fault = REASON_BODY_TOO_LARGE;
-    else if (x->worker->bodies + length > LIMIT_BODIES_BYTES ||
+    else if (!shares_body_fits(x->worker->shares, x->facts.party, length) ||
              buf_append(&x->body, data, length) != 0)
         fault = REASON_OVERLOADED;
     if (fault != REASON_NONE) {
         x->facts.fault = fault;
         return SP_ETOOBIG;
     }
-    x->worker->bodies += length;
-    x->charged += length;
+    charge_take(x, length);
     return 0;
 }
 
@@ -498,6 +517,7 @@ static void call(struct exchange *x)
     int r = rebuild(x);
 
     request_release(x);
+    charge_take(x, x->forward.length); /* a model may read slowly, too */
     x->state = EXCHANGE_CALLING;
     if (r != 0) {
         x->cause = CAUSE_UPSTREAM;
@@ -542,6 +562,7 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
         admitted(x, a);
         return;
     }
+    shares_refused(x->worker->shares, x->facts.party, x->facts.person);
     request_release(x);
     x->substitute.retry_after = a->retry_after;
     answer_error(x, a->reason, &x->substitute);
@@ -570,6 +591,7 @@ int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
         exchange_wipe(
             &x->forward); /* a long stream does not keep its question */
         x->forward_sent = 0;
+        charge_give(x);
     }
     if (head->status != 200)
         return status_refused(x, head);

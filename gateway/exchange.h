@@ -60,7 +60,7 @@ struct exchange {
     char anthropic_version[ANTHROPIC_VERSION_LENGTH + 1];
     const char *why; /* the rule that was broken, for the log */
     struct buf body;
-    size_t charged; /* bytes counted in worker->bodies */
+    size_t charged; /* bytes counted in worker->shares */
     struct json *json;
     bool client_done; /* it sent FIN: gone, unless it only half closed */
 

@@ -25,6 +25,7 @@
 #include "gateway/listener.h"
 #include "gateway/people.h"
 #include "gateway/rename.h"
+#include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
@@ -318,6 +319,8 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
      * this machine hashes fastest with. */
     if (sodium_init() < 0)
         return SP_ECRYPTO;
+    if ((w->shares = shares_new(w->policy, clock_boot_ms())) == NULL)
+        return SP_ENOMEM;
     if ((r = set_up_limits(w)) != 0 || (r = set_up_renames(w, problem)) != 0 ||
         (r = set_up_tls(w, problem)) != 0 ||
         (r = set_up_loop(w, problem)) != 0 ||
@@ -388,6 +391,7 @@ static void tear_down(struct worker *w)
     snapshot_release(&w->snapshot);
     free(w->renames);
     free(w->body_limits);
+    shares_free(w->shares);
     free(w->scratch);
     free(w->record);
     buf_pool_release();

@@ -29,6 +29,7 @@ struct exchange;
 struct admissions;
 struct listener;
 struct rename_rule;
+struct shares;
 struct upstreams;
 
 enum worker_state {
@@ -77,7 +78,7 @@ struct worker {
     uint8_t *record;             /* WORKER_RECORD: what is written next */
     struct rename_rule *renames; /* by model: its name in answers */
     int64_t *body_limits;        /* by party: the largest of its terms */
-    size_t bodies; /* bytes of bodies held, all exchanges together */
+    struct shares *shares;       /* of each party, of what there is once */
 
     struct exchange *exchanges; /* all that are under way */
     struct exchange *graveyard; /* ended in this turn of the loop */

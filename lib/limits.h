@@ -19,8 +19,13 @@
 /* A request body: 32 MiB holds a dozen images; terms may only lower it. */
 #define LIMIT_BODY_BYTES         (32u << 20)
 #define LIMIT_BODY_DEFAULT_BYTES (16u << 20)
-/* Bodies of one worker that are being read or forwarded, together. */
+/* Bodies of one worker that are being read or forwarded, together; one party
+ * gets half of what the others leave. */
 #define LIMIT_BODIES_BYTES (512u << 20)
+/* Refusals of one person that are recorded (one entry each) before more of
+ * them than these a second get no entry: no one may fill the ledger's disk. */
+#define LIMIT_REFUSALS            1000
+#define LIMIT_REFUSALS_PER_SECOND 10
 /* JSON nesting: real requests stay under 20. */
 #define LIMIT_JSON_DEPTH 64
 /* Nodes of one JSON document: a 32 MiB body of "[0,0,…" is not a request, and

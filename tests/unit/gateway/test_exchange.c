@@ -20,6 +20,7 @@
 #include "gateway/admission.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
+#include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
@@ -155,6 +156,8 @@ static struct world *world_new(void)
     o->w.scratch = malloc(WORKER_SCRATCH);
     o->w.body_limits = calloc(1, sizeof(int64_t));
     o->w.body_limits[0] = 1000;
+    o->w.shares = shares_new(policy, clock_boot_ms());
+    assert_non_null(o->w.shares);
     o->w.renames = calloc(1, sizeof(struct rename_rule));
     assert_int_equal(rename_rule_init(o->w.renames, "hidden", "orion"), 0);
     o->w.admissions = admissions_new(&o->w);
@@ -188,7 +191,7 @@ static void world_free(struct world *o)
 {
     bury(o);
     assert_null(o->w.exchanges);
-    assert_int_equal(o->w.bodies, 0);
+    assert_int_equal(shares_bodies(o->w.shares), 0);
     upstreams_free(o->w.upstreams);
     exchanges_free(&o->w);
     connections_free(o->w.connections);
@@ -202,6 +205,7 @@ static void world_free(struct world *o)
     policy_free(o->w.snapshot.policy);
     free(o->w.scratch);
     free(o->w.body_limits);
+    shares_free(o->w.shares);
     free(o->w.renames);
     free(o);
     buf_pool_release();
