@@ -11,14 +11,24 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "gateway/connection.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+
+/* When a window ends, as the newest exchange in it was told; for what answers
+ * that are over left unsent. */
+struct window_end {
+    int64_t boot; /* INT64_MAX: nothing was admitted since */
+    int64_t wall;
+};
 
 /* A place in the heap is its index + 1; 0 in an exchange means: not in it. */
 struct deadlines {
     struct worker *worker;
     struct exchange **heap;
     size_t count, capacity;
+    struct window_end *ends; /* by window of the policy */
+    int64_t next_end;        /* the earliest of them */
     int64_t armed; /* boot ms the timer is set to, INT64_MAX: it is not */
     int timer;     /* CLOCK_BOOTTIME */
     int watch;     /* CLOCK_REALTIME, only to hear of the clock being set */
@@ -65,6 +75,8 @@ static void arm(struct deadlines *d)
     int64_t at = d->count > 0 ? d->heap[0]->deadline : INT64_MAX;
     struct itimerspec spec = {0};
 
+    if (d->next_end < at)
+        at = d->next_end;
     if (at >= d->armed)
         return;
     d->armed = at;
@@ -74,6 +86,35 @@ static void arm(struct deadlines *d)
     spec.it_value.tv_nsec = (long)(at % 1000) * 1000000;
     if (timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &spec, NULL) != 0)
         fatal("deadline_timer_failed", "errno=%d", errno);
+}
+
+static void window_note(struct deadlines *d, const struct exchange *x)
+{
+    struct window_end *e;
+
+    if (x->deadline_reason != REASON_WINDOW_EXPIRED ||
+        x->window >= d->worker->policy->nwindows)
+        return;
+    e = &d->ends[x->window];
+    e->boot = x->deadline;
+    e->wall = x->deadline_wall;
+    if (e->boot < d->next_end)
+        d->next_end = e->boot;
+}
+
+/* What the kernel still holds of answers that were whole before their window
+ * ended. The keeper says so as well, unless it is not there. */
+static void windows_end(struct deadlines *d, int64_t now)
+{
+    d->next_end = INT64_MAX;
+    for (uint32_t i = 0; i < d->worker->policy->nwindows; i++) {
+        if (d->ends[i].boot <= now) {
+            d->ends[i].boot = INT64_MAX;
+            connections_cut(d->worker->connections, i);
+        }
+        if (d->ends[i].boot < d->next_end)
+            d->next_end = d->ends[i].boot;
+    }
 }
 
 int deadlines_add(struct deadlines *d, struct exchange *x)
@@ -91,6 +132,7 @@ int deadlines_add(struct deadlines *d, struct exchange *x)
         d->capacity = capacity;
     }
     sift_up(d, d->count++, x);
+    window_note(d, x);
     arm(d);
     return 0;
 }
@@ -129,6 +171,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         deadlines_remove(d, x);
         exchange_cut(x, x->deadline_reason);
     }
+    if (d->next_end <= now)
+        windows_end(d, now);
     arm(d);
 }
 
@@ -174,6 +218,14 @@ static void on_clock_set(evutil_socket_t fd, short what, void *arg)
     }
     for (size_t i = d->count / 2; i-- > 0;)
         sift_down(d, i, d->heap[i]);
+    for (size_t i = 0; i < d->worker->policy->nwindows; i++) {
+        struct window_end *e = &d->ends[i];
+
+        if (e->boot != INT64_MAX && e->wall + shift < e->boot)
+            e->boot = e->wall + shift;
+        if (e->boot < d->next_end)
+            d->next_end = e->boot;
+    }
     watch_arm(d);
     arm(d);
 }
@@ -185,7 +237,10 @@ struct deadlines *deadlines_new(struct worker *w)
     if (d == NULL)
         return NULL;
     d->worker = w;
-    d->armed = INT64_MAX;
+    d->armed = d->next_end = INT64_MAX;
+    d->ends = calloc(w->policy->nwindows + 1, sizeof(*d->ends));
+    for (size_t i = 0; d->ends != NULL && i < w->policy->nwindows; i++)
+        d->ends[i].boot = INT64_MAX;
     d->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     d->watch = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (d->timer >= 0)
@@ -194,7 +249,7 @@ struct deadlines *deadlines_new(struct worker *w)
     if (d->watch >= 0)
         d->watch_event =
             event_new(w->base, d->watch, EV_READ | EV_PERSIST, on_clock_set, d);
-    if (d->timer_event == NULL || d->watch_event == NULL ||
+    if (d->ends == NULL || d->timer_event == NULL || d->watch_event == NULL ||
         event_priority_set(d->timer_event, 0) != 0 ||
         event_add(d->timer_event, NULL) != 0 ||
         event_add(d->watch_event, NULL) != 0) {
@@ -217,6 +272,7 @@ void deadlines_free(struct deadlines *d)
         close(d->timer);
     if (d->watch >= 0)
         close(d->watch);
+    free(d->ends);
     free(d->heap);
     free(d);
 }
