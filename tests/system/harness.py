@@ -785,3 +785,82 @@ def error_event_code(dialect, body):
     if dialect == "responses":
         return told.get("code", "") if error.get("code") == told.get("code") else ""
     return (error.get("details") or {}).get("error_code", "")
+
+
+# ------------------------------------------- a mixed load, under sanitizers
+
+SANITIZER_OPTIONS = "exitcode=99:abort_on_error=0"
+SANITIZERS = {"ASAN_OPTIONS": SANITIZER_OPTIONS + ":detect_leaks=1",
+              "UBSAN_OPTIONS": SANITIZER_OPTIONS + ":print_stacktrace=1",
+              "TSAN_OPTIONS": SANITIZER_OPTIONS}
+SANITIZERS_SAY = ("ERROR: AddressSanitizer", "LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer",
+                  "FATAL: ThreadSanitizer")
+
+
+def need_sanitizer(test, name):
+    """Skips unless the daemon is a build with `asan` or `tsan`."""
+    if f"__{name}_init".encode() not in (BIN / "sallyportd").read_bytes():
+        test.skip(f"{BIN} is not a build with {name}: SP_BIN=build/{name}/bin")
+
+
+def ask_unwelcome(d):
+    """Requests of every unwelcome kind."""
+    for data in (b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n", request_bytes(body=b"{"),
+                 request_bytes(body=chat_body(model="x")), request_bytes(body=chat_body(), fields={"expect": "x"}),
+                 request_bytes(body=chat_body(), fields={"transfer-encoding": "chunked"}),
+                 request_bytes("GET", "/v1/models"), request_bytes("HEAD", "/v1/models")):
+        with d.client() as c:
+            c.send(data)
+            c.read_head()
+
+
+def leave_early(d):
+    """Clients that go at every stage."""
+    request = request_bytes(body=chat_body(stream=True, prompt="bench:events=1000,pace=5"))
+    for cut in (1, 40, len(request) - 5, len(request)):
+        for how in ("close", "reset", "send_close_notify"):
+            c = d.client()
+            c.send(request[:cut])
+            time.sleep(0.02)
+            getattr(c, how)()
+            c.close()
+
+
+def is_served(d):
+    try:
+        return d.ask().status == 200
+    except (OSError, Closed):
+        return False
+
+
+def load_mixed(test, d, idle=1000, idle_ms=25000):
+    """Every mode of the load generator at once, with unwelcome requests and
+    clients that leave."""
+    more = {"warm": ("--connections", "20", "--requests", "1500"),
+            "handshake": ("--connections", "5", "--requests", "60"),
+            "stream": ("--connections", "160", "--prompt", "bench:events=60,pace=25"),
+            "hold": ("--connections", "40", "--duration", "6000"),
+            "idle": ("--connections", str(idle), "--duration", str(idle_ms))}
+    paths = list(DIALECTS.values())
+    started = [test.start(*d.load_command("--mode", mode, "--path", paths[i % 3], *args),
+                          stdout=subprocess.PIPE, text=True) for i, (mode, args) in enumerate(more.items())]
+    ask_unwelcome(d)
+    leave_early(d)
+    for mode, p in zip(more, started):
+        out, _ = p.communicate(timeout=90)
+        summary = out.splitlines()[-1] if out else ""
+        test.ok(p.returncode == 0 and '"errors":0' in summary, f"load {mode} ends without errors", summary)
+
+
+def check_sanitizers(test, daemon, kills, workers=1):
+    """Stops the daemon; then every role's checks at its exit have run, too."""
+    test.equal(daemon.stop(60), 0, "the daemon ends cleanly")
+    text = daemon.log_text()
+    ends = re.findall(r"role_ended role=(\S+) .*?((?:exit|signal)=\d+)", text)
+    test.equal(sorted(e for _, e in ends if e != "exit=0"), ["signal=9"] * kills,
+               f"every process ended by itself, but for {kills} that were killed")
+    test.equal(len([e for _, e in ends if e == "exit=0"]), 3 + workers, "each role's checks at its exit have run")
+    found = [line for line in text.splitlines() if any(w in line for w in SANITIZERS_SAY)]
+    test.equal(found, [], "no sanitizer reports anything")
+    if found:
+        print(text[text.index(found[0]):][:6000])
