@@ -139,6 +139,20 @@ static const struct {
      OK JSON "Content-Encoding: identity\r\nContent-Length: 0\r\n"
              "\r\n",
      200, UPSTREAM_JSON, false, 0, 0, "", true, true, 0},
+    {"gzip_and_identity",
+     OK JSON "Content-Encoding: gzip\r\nContent-Encoding: identity\r\n"
+             "Content-Length: 0\r\n\r\n",
+     200, UPSTREAM_JSON, true, 0, 0, "", true, true, 0},
+    {"identity_folded",
+     OK JSON "Content-Encoding: identity\r\n gzip\r\nContent-Length: 0\r\n"
+             "\r\n",
+     200, UPSTREAM_JSON, true, 0, 0, "", true, true, 0},
+    {"gzip_and_chunked",
+     OK JSON "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 200,
+     UPSTREAM_JSON, true, -1, 0, "", true, true, 0},
+    {"two_types",
+     OK "Content-Type: text/html\r\n" JSON "Content-Length: 0\r\n\r\n", 200,
+     UPSTREAM_OTHER, false, 0, 0, "", true, true, 0},
     {"html", OK "Content-Type: text/html\r\nContent-Length: 0\r\n\r\n", 200,
      UPSTREAM_OTHER, false, 0, 0, "", true, true, 0},
     {"no_type", OK "Content-Length: 0\r\n\r\n", 200, UPSTREAM_OTHER, false, 0,
