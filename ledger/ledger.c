@@ -273,6 +273,18 @@ static void *sync_main(void *arg)
 
 /* The publisher thread ---------------------------------------------------- */
 
+/* Under load a head ends with a full tile: what a partial one costs (files,
+ * folders, their syncs, and their removal soon after) buys nothing that the
+ * next head does not have. */
+static uint64_t publish_size(uint64_t published, uint64_t durable, bool last)
+{
+    uint64_t full = durable - durable % TILE_WIDTH;
+
+    if (durable - published > PUBLISH_MOST)
+        return published + PUBLISH_MOST;
+    return !last && durable - published > TILE_WIDTH ? full : durable;
+}
+
 /* Waits until there is something new and it is time for it, or the end.
  * Returns the size to publish, 0 to stop. */
 static uint64_t publish_wait(struct ledger *l, const struct timespec *last)
@@ -294,12 +306,12 @@ static uint64_t publish_wait(struct ledger *l, const struct timespec *last)
         if (pthread_cond_timedwait(&l->publish_wake, &l->publish_mutex, &due) ==
             ETIMEDOUT)
             break;
+    bool stopping = l->publish_stopping;
     pthread_mutex_unlock(&l->publish_mutex);
     uint64_t durable = atomic_load(&l->durable);
     if (durable == published || atomic_load(&l->failed) != 0)
         return 0;
-    return durable - published > PUBLISH_MOST ? published + PUBLISH_MOST
-                                              : durable;
+    return publish_size(published, durable, stopping);
 }
 
 static void *publish_main(void *arg)

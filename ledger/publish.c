@@ -243,6 +243,19 @@ void publisher_clean(int folder, uint64_t before, uint64_t size)
     }
 }
 
+/* The same behind a head of our own: of the `before` entries' tree only the
+ * right edge had partial tiles. */
+static void edge_clean(int folder, uint64_t before, uint64_t size)
+{
+    for (int level = TILE_ENTRIES; level < ROWS_LEVELS; level++) {
+        unsigned shift = 8u * (unsigned)(level > 0 ? level : 0);
+        uint64_t was = before >> shift, is = size >> shift;
+
+        if (was % TILE_WIDTH != 0 && was / TILE_WIDTH != is / TILE_WIDTH)
+            partials_remove(folder, level, was / TILE_WIDTH);
+    }
+}
+
 /* Segments wholly below the last full tile, oldest first: what a crash leaves
  * is a row without gaps. */
 static void segments_remove(struct publisher *p)
@@ -283,7 +296,7 @@ int publisher_publish(struct publisher *p, uint64_t size)
         (r = head_publish(p, &head)) != 0)
         goto out;
     p->last = head;
-    publisher_clean(p->folder, before, size);
+    edge_clean(p->folder, before, size);
     segments_remove(p);
 out:
     ledger_view_free(v);
