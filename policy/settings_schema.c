@@ -49,7 +49,7 @@ static const struct schema_field ledger[] = {
      .type = SCHEMA_DURATION,
      .min = 100,
      .max = 1000,
-     .fallback = "200ms",
+     .fallback = "500ms",
      .help = "The shortest time between two signed checkpoints."},
     END,
 };

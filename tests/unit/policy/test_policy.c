@@ -394,7 +394,7 @@ static void settings_have_defaults(void **state)
     assert_string_equal(s->control, "control.sock");
     assert_int_equal(s->log_level, LOG_LEVEL_INFO);
     assert_int_equal(s->clock_settle_ms, CLOCK_SETTLE_DEFAULT_MS);
-    assert_int_equal(s->checkpoint_ms, 200);
+    assert_int_equal(s->checkpoint_ms, 500);
     assert_int_equal(s->connections, 4096);
     assert_int_equal(s->handshake_ms, LIMIT_HANDSHAKE_MS);
     assert_int_equal(s->keepalive_ms, LIMIT_KEEPALIVE_MS);
