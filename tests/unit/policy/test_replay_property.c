@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * P5, P6 and P3 as properties: whatever is asked, settled, let pass in time and
+ * restarted, in whatever order, a standing that was only ever told the encoded
+ * entries decides every question as the one that made them, each recorded
+ * decision is made again from its entry alone, and no pair is ever admitted
+ * past 30 days. Sequences are random, with fixed seeds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/decide.h"
+
+#define DAY   86400000LL
+#define NOV1  1793491200000LL /* 2026-11-01T00:00:00Z */
+#define LINES 8192
+#define SEEDS 30
+#define STEPS 1500
+
+/* Renewed, renamed, moved back, shortened, overlapping in time with what was
+ * there before: all of it by policies that follow one another. */
+static const char *const windows[] = {
+    "  - {party: caisi, model: orion, opens: 2026-11-01T00:00:00Z, lasts: 20d, "
+    "terms: [t, u]}\n"
+    "  - {party: bank, model: orion, opens: 2026-11-02T00:00:00Z, lasts: 30d, "
+    "terms: [t]}\n",
+    "  - {party: caisi, model: orion, opens: 2026-11-01T00:00:00Z, lasts: 30d, "
+    "terms: [t]}\n"
+    "  - {party: bank, model: vega, opens: 2026-11-05T00:00:00Z, lasts: 3d, "
+    "terms: [t]}\n"
+    "  - {party: bank, model: vega, opens: 2026-11-09T00:00:00Z, lasts: 3d, "
+    "terms: [u]}\n",
+    "  - {party: caisi, model: orion, opens: 2026-10-25T00:00:00Z, lasts: 30d, "
+    "terms: [t]}\n"
+    "  - {party: bank, model: orion, opens: 2026-11-20T00:00:00Z, lasts: 30d, "
+    "terms: [t, u]}\n",
+    "  - {party: caisi, model: orion, opens: 2026-11-29T00:00:00Z, lasts: 30d, "
+    "terms: [t]}\n"
+    "  - {party: bank, model: orion, opens: 2026-12-01T00:00:00Z, lasts: 30d, "
+    "terms: [u]}\n",
+};
+#define POLICIES (sizeof(windows) / sizeof(windows[0]))
+
+struct run {
+    unsigned seed;
+    struct policy *policies[POLICIES];
+    size_t policy;
+    int64_t now;
+    struct standing *made; /* applies what it made */
+    struct standing *told; /* applies what was decoded */
+    struct entry_reader reader;
+    char *lines[LINES];
+    size_t count;
+    uint64_t open[LINES];
+    size_t nopen;
+};
+
+static unsigned any(struct run *r, unsigned below)
+{
+    r->seed = r->seed * 1664525u + 1013904223u;
+    return (r->seed >> 8) % below;
+}
+
+static struct policy *policy_make(unsigned serial)
+{
+    struct report report = {.out = stderr};
+    struct policy *p = NULL;
+    char *yaml;
+
+    assert_true(
+        asprintf(&yaml,
+                 "policy: 1\nserial: %u\nsequence: concurrent\nmodels:\n"
+                 "  orion: {upstream: {endpoints: [\"unix:/m\"]}, apis: "
+                 "[openai.chat, anthropic.messages]}\n"
+                 "  vega: {upstream: {endpoints: [\"unix:/v\"]}, apis: "
+                 "[openai.chat, anthropic.messages]}\n"
+                 "parties:\n"
+                 "  caisi: {kind: government, anchors: ca, people: {eva: "
+                 "{san_uri: \"x://a\"}, bob: {san_uri: \"x://b\"}}}\n"
+                 "  bank: {kind: trusted-partner, anchors: ca, people: {kim: "
+                 "{san_uri: \"x://c\"}}}\n"
+                 "terms:\n"
+                 "  t: {uses: [chat.completions, models], budget: {window: "
+                 "{requests: 150}, person: {requests: 80, concurrent: 3, "
+                 "requests_per_minute: 4}, request: {bytes: 1000}}}\n"
+                 "  u: {uses: [messages], budget: {window: {requests: 30}}}\n"
+                 "windows:\n%s",
+                 serial, windows[serial - 1]) > 0);
+    assert_int_equal(
+        policy_parse("p", yaml, strlen(yaml), NULL, NULL, &report, &p), 0);
+    free(yaml);
+    return p;
+}
+
+static struct entry entry_of(struct run *r, size_t n)
+{
+    struct entry e;
+
+    assert_int_equal(
+        entry_decode(&r->reader, r->lines[n], strlen(r->lines[n]), &e), 0);
+    return e;
+}
+
+static void record(struct run *r, struct entry *e)
+{
+    char line[LIMIT_ENTRY_BYTES];
+    struct entry decoded;
+    size_t length;
+
+    assert_true(r->count < LINES);
+    e->n = r->count;
+    e->t = r->now;
+    assert_int_equal(entry_encode(e, line, sizeof(line), &length), 0);
+    r->lines[r->count] = strndup(line, length);
+    assert_non_null(r->lines[r->count]);
+    if (standing_apply(r->made, e) != 0)
+        fail_msg("%s: %s", line, standing_error(r->made));
+    decoded = entry_of(r, r->count++);
+    if (standing_apply(r->told, &decoded) != 0)
+        fail_msg("told %s: %s", line, standing_error(r->told));
+}
+
+static const struct policy *policy_now(const struct run *r)
+{
+    return r->policies[r->policy];
+}
+
+static void policy_load(struct run *r)
+{
+    const struct policy *p = policy_now(r);
+    struct entry e = {.kind = ENTRY_POLICY_LOADED,
+                      .u.policy_loaded = {.serial = p->serial}};
+
+    if (!standing_policy_is_current(r->made, p)) {
+        assert_null(standing_policy_objection(r->made, p));
+        memcpy(e.u.policy_loaded.sha256, p->sha256, sizeof(p->sha256));
+        record(r, &e);
+    }
+    assert_int_equal(standing_bind(r->made, p), 0);
+    assert_int_equal(standing_bind(r->told, p), 0);
+}
+
+static void due(struct run *r, bool may_open)
+{
+    struct entry e, other;
+
+    while (standing_due(r->made, r->now, may_open, &e)) {
+        assert_true(standing_due(r->told, r->now, may_open, &other));
+        assert_int_equal(e.kind, other.kind);
+        assert_string_equal(
+            e.kind == ENTRY_WINDOW_OPENED ? e.u.window_opened.window
+                                          : e.u.window_closed.window,
+            e.kind == ENTRY_WINDOW_OPENED ? other.u.window_opened.window
+                                          : other.u.window_closed.window);
+        record(r, &e);
+    }
+    assert_false(standing_due(r->told, r->now, may_open, &other));
+    assert_int_equal(standing_next_due(r->made), standing_next_due(r->told));
+}
+
+static struct facts facts_any(struct run *r)
+{
+    static const char *const models[] = {
+        "orion", "orion", "orion", "vega", "vega", "nova", "", "or\"io\nn\xff"};
+    static const enum route routes[] = {ROUTE_CHAT_COMPLETIONS,
+                                        ROUTE_CHAT_COMPLETIONS,
+                                        ROUTE_MESSAGES,
+                                        ROUTE_MODELS,
+                                        ROUTE_MODEL,
+                                        ROUTE_UNKNOWN,
+                                        ROUTE_COMPLETIONS};
+    const struct policy *p = policy_now(r);
+    struct facts f = {.cert_not_after = r->now + any(r, 40) * DAY - 2 * DAY,
+                      .cert_sha256 = {(uint8_t)any(r, 256)},
+                      .address = "192.0.2.1",
+                      .method = METHOD_POST,
+                      .route = routes[any(r, 7)],
+                      .dialect = (enum dialect)any(r, 2),
+                      .stream = any(r, 2) != 0,
+                      .max_tokens = (int64_t)any(r, 1000) - 1,
+                      .body_bytes = any(r, 1100)};
+
+    if (f.cert_not_after < 0)
+        f.cert_not_after = 0;
+    f.person = any(r, (unsigned)p->npeople);
+    f.party = p->people[f.person].party;
+    if (any(r, 20) == 0)
+        f.person = FACTS_NOBODY;
+    if (any(r, 20) == 0)
+        f.party = f.person = FACTS_NOBODY;
+    if (any(r, 12) == 0)
+        f.fault = (enum reason)any(r, REASON_COUNT);
+    strcpy(f.model, models[any(r, 8)]);
+    return f;
+}
+
+static void same_verdict(const struct verdict *a, const struct verdict *b)
+{
+    assert_int_equal(a->reason, b->reason);
+    assert_int_equal(a->step, b->step);
+    assert_int_equal(a->window, b->window);
+    assert_int_equal(a->terms, b->terms);
+    assert_int_equal(a->model, b->model);
+    assert_int_equal(a->deadline, b->deadline);
+    assert_int_equal(a->deadline_reason, b->deadline_reason);
+    assert_int_equal(a->retry_after, b->retry_after);
+}
+
+/* From the encoded entry to the same entry, by a decision of its own. */
+static void decide_again(struct run *r, const struct entry *made,
+                         enum clock_state clock)
+{
+    char before[LIMIT_ENTRY_BYTES], after[LIMIT_ENTRY_BYTES];
+    struct entry e = *made, again = {0}, decoded;
+    size_t n, m;
+    struct facts f;
+    struct verdict v;
+
+    e.n = r->count;
+    e.t = r->now;
+    assert_int_equal(entry_encode(&e, before, sizeof(before), &n), 0);
+    assert_int_equal(entry_decode(&r->reader, before, n, &decoded), 0);
+    decide_facts(policy_now(r), &decoded, &f);
+    v = policy_decide(policy_now(r), r->told, &f, decoded.t, clock);
+    decide_entry(policy_now(r), &f, &v, &again);
+    again.n = e.n;
+    again.t = e.t;
+    assert_int_equal(entry_encode(&again, after, sizeof(after), &m), 0);
+    assert_int_equal(n, m);
+    assert_memory_equal(before, after, n);
+}
+
+static void ask(struct run *r)
+{
+    enum clock_state clock = any(r, 25) == 0 ? CLOCK_BEHIND : CLOCK_GOOD;
+    struct facts f = facts_any(r);
+    struct verdict v = policy_decide(policy_now(r), r->made, &f, r->now, clock);
+    struct verdict w = policy_decide(policy_now(r), r->told, &f, r->now, clock);
+    struct entry e = {0};
+
+    same_verdict(&v, &w);
+    decide_entry(policy_now(r), &f, &v, &e);
+    decide_again(r, &e, clock);
+    record(r, &e);
+    if (v.reason == REASON_NONE)
+        r->open[r->nopen++] = e.n;
+}
+
+static void settle(struct run *r)
+{
+    size_t i;
+    struct entry e = {.kind = ENTRY_REQUEST_CLOSED};
+
+    if (r->nopen == 0)
+        return;
+    i = any(r, (unsigned)r->nopen);
+    e.u.request_closed.of = r->open[i];
+    e.u.request_closed.cause = (enum cause)any(r, CAUSE_COUNT);
+    r->open[i] = r->open[--r->nopen];
+    record(r, &e);
+    /* A second end is refused by both, and changes neither. */
+    e.n = r->count;
+    e.t = r->now;
+    assert_int_equal(standing_apply(r->made, &e), SP_EINVAL);
+    assert_int_equal(standing_apply(r->told, &e), SP_EINVAL);
+}
+
+/* The maker forgets everything and is told the entries. */
+static void restart(struct run *r)
+{
+    standing_free(r->made);
+    r->made = standing_new();
+    assert_non_null(r->made);
+    for (size_t i = 0; i < r->count; i++) {
+        struct entry e = entry_of(r, i);
+
+        assert_int_equal(standing_apply(r->made, &e), 0);
+    }
+    assert_int_equal(standing_newest(r->made), standing_newest(r->told));
+    assert_int_equal(standing_open_requests(r->made), r->nopen);
+    if (r->policy + 1 < POLICIES && any(r, 3) == 0)
+        r->policy++;
+    policy_load(r);
+}
+
+static void step(struct run *r)
+{
+    unsigned what = any(r, 100);
+
+    if (what < 55)
+        ask(r);
+    else if (what < 75)
+        settle(r);
+    else if (what < 85)
+        r->now += any(r, 30000);
+    else if (what < 99)
+        r->now += any(r, 2) * 3 * 3600000LL + any(r, 1000);
+    else
+        restart(r);
+    due(r, any(r, 5) != 0);
+}
+
+/* From the entries alone, as an outsider would: P3. */
+static void check_days(struct run *r)
+{
+    int64_t first[2][2] = {{0}};
+
+    for (size_t i = 0; i < r->count; i++) {
+        struct entry e = entry_of(r, i);
+        const struct entry_request *q = &e.u.request;
+        const struct entry_window_opened *w = &e.u.window_opened;
+        int64_t *f;
+
+        if (e.kind == ENTRY_WINDOW_OPENED) {
+            f = &first[strcmp(w->party, "bank") == 0]
+                      [strcmp(w->model, "vega") == 0];
+            if (*f == 0 || w->opens < *f)
+                *f = w->opens;
+            assert_true(w->closes - *f <= LIMIT_ACCESS_MS);
+        }
+        if (e.kind != ENTRY_REQUEST_ADMITTED || q->window == NULL)
+            continue;
+        f = &first[strcmp(q->party, "bank") == 0]
+                  [strcmp(q->model, "vega") == 0];
+        assert_true(*f != 0 && e.t >= *f);
+        assert_true(e.t - *f < LIMIT_ACCESS_MS);
+        assert_true(q->deadline - *f <= LIMIT_ACCESS_MS);
+    }
+}
+
+static unsigned run_once(unsigned seed)
+{
+    struct run *r = calloc(1, sizeof(*r));
+    struct entry e = {.kind = ENTRY_LOG_OPENED,
+                      .u.log_opened = {"o", "1", "v"}};
+    unsigned admitted = 0;
+
+    assert_non_null(r);
+    r->seed = seed;
+    r->now = NOV1;
+    entry_reader_init(&r->reader);
+    r->made = standing_new();
+    r->told = standing_new();
+    for (unsigned i = 0; i < POLICIES; i++)
+        r->policies[i] = policy_make(i + 1);
+    record(r, &e);
+    policy_load(r);
+    due(r, true);
+    for (unsigned i = 0; i < STEPS; i++)
+        step(r);
+    restart(r);
+    check_days(r);
+    for (size_t i = 0; i < r->count; i++) {
+        admitted += strstr(r->lines[i], "request.admitted") != NULL;
+        free(r->lines[i]);
+    }
+    standing_free(r->made);
+    standing_free(r->told);
+    for (size_t i = 0; i < POLICIES; i++)
+        policy_free(r->policies[i]);
+    entry_reader_release(&r->reader);
+    free(r);
+    return admitted;
+}
+
+static void P6_any_sequence_is_decided_again_the_same(void **state)
+{
+    unsigned admitted = 0;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= SEEDS; seed++)
+        admitted += run_once(seed);
+    assert_true(admitted > SEEDS * 20); /* it was not all refused */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(P6_any_sequence_is_decided_again_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
