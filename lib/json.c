@@ -718,6 +718,17 @@ static size_t quote_one(const uint8_t *p, size_t n, char out[8])
     return 6;
 }
 
+/* How many bytes in front stand for themselves; mostly that is all of them. */
+static size_t quote_plain(const uint8_t *p, size_t length)
+{
+    size_t n = 0;
+
+    while (n < length && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' &&
+           p[n] != '\\')
+        n++;
+    return n;
+}
+
 int json_quote(char *out, size_t size, size_t *length, const char *text,
                size_t text_length)
 {
@@ -729,11 +740,17 @@ int json_quote(char *out, size_t size, size_t *length, const char *text,
         return SP_ETOOBIG;
     out[at++] = '"';
     for (size_t i = 0; i < text_length; i += n == 0 ? 1 : n) {
-        n = utf8_length(p + i, text_length - i);
-        k = quote_one(p + i, n, piece);
+        const void *from = p + i;
+
+        n = k = quote_plain(p + i, text_length - i);
+        if (n == 0) {
+            n = utf8_length(p + i, text_length - i);
+            k = quote_one(p + i, n, piece);
+            from = piece;
+        }
         if (k > size - at)
             return SP_ETOOBIG;
-        memcpy(out + at, piece, k);
+        memcpy(out + at, from, k);
         at += k;
     }
     if (at >= size)
