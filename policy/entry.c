@@ -39,14 +39,18 @@ enum field_rule {
 
 struct field {
     const char *key;
+    const char *lead; /* how the key is written: ,"key": */
+    size_t lead_length;
     enum field_type type;
     enum field_rule rule;
     size_t offset; /* in struct entry */
 };
 
+#define LEAD(key) ",\"" key "\":"
 #define FIELD(key, type, rule, member)                                         \
     {                                                                          \
-        key, FIELD_##type, rule, offsetof(struct entry, u.member)              \
+        key, LEAD(key), sizeof LEAD(key) - 1, FIELD_##type, rule,              \
+            offsetof(struct entry, u.member)                                   \
     }
 
 static const struct field log_opened[] = {
@@ -234,13 +238,6 @@ static void line_put_hash(struct line *l, const uint8_t hash[32])
     line_put(l, hex, sizeof hex);
 }
 
-static void line_put_key(struct line *l, const char *key)
-{
-    line_put(l, ",\"", 2);
-    line_put(l, key, strlen(key));
-    line_put(l, "\":", 2);
-}
-
 static bool field_is_set(const struct entry *e, const struct field *f)
 {
     switch (f->rule) {
@@ -314,14 +311,14 @@ int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
         return SP_EINVAL;
     line_put(&l, "{\"n\":", 5);
     line_put_unsigned(&l, e->n);
-    line_put_key(&l, "t");
+    line_put(&l, LEAD("t"), sizeof LEAD("t") - 1);
     line_put_signed(&l, e->t);
-    line_put_key(&l, "kind");
+    line_put(&l, LEAD("kind"), sizeof LEAD("kind") - 1);
     line_put_quoted(&l, kinds[e->kind].text);
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
         if (!field_is_set(e, f))
             continue;
-        line_put_key(&l, f->key);
+        line_put(&l, f->lead, f->lead_length);
         field_encode(&l, e, f);
     }
     line_put(&l, "}", 1);
