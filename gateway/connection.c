@@ -60,7 +60,6 @@ static void say_continue(struct connection *c)
 /* A head is here, good or bad: it gets an exchange and an answer. */
 static void request_begin(struct connection *c, const struct request_head *head)
 {
-    const struct identity *id = tls_identity(c->ssl);
     enum exchange_want want;
 
     c->unframed = !head->framed;
@@ -69,8 +68,8 @@ static void request_begin(struct connection *c, const struct request_head *head)
     c->body_left = head->has_body ? head->content_length : 0;
     if (head->expects_continue && head->has_body)
         c->body_left = -1; /* it is not sent unless we ask for it */
-    c->exchange = exchange_new(c->all->worker, &http1_codec, c,
-                               id != NULL ? id : &nobody, c->address);
+    c->exchange =
+        exchange_new(c->all->worker, &http1_codec, c, c->identity, c->address);
     if (c->exchange == NULL) {
         connection_close(c);
         return;
@@ -291,6 +290,9 @@ static void connection_handshake(struct connection *c)
     int e;
 
     if (r == 1) {
+        c->identity = tls_identity(c->ssl);
+        if (c->identity == NULL)
+            c->identity = &nobody;
         c->state = CONNECTION_IDLE;
         connection_timer(c, TIMER_KEEPALIVE);
         return;

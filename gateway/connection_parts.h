@@ -37,6 +37,7 @@ struct connection {
     enum connection_state state;
     int fd;
     SSL *ssl;
+    const struct identity *identity; /* lives as long as ssl */
     struct event event, timer;
     bool readable, writable;
     bool drained;  /* the newest read(2) emptied the socket */
