@@ -127,7 +127,7 @@ static int context_harden(SSL_CTX *ctx, int oldest)
 {
     char groups[] = TLS_GROUPS; /* OpenSSL's macro has no const */
     const uint64_t options = SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
-                             SSL_OP_NO_COMPRESSION |
+                             SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
                              SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
 
     SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));

@@ -236,6 +236,7 @@ static void connection_read(struct connection *c)
         if (c->drained && !c->fin && !SSL_has_pending(c->ssl))
             c->readable = false;
         input_new(c, scratch, (size_t)n);
+        explicit_bzero(scratch, (size_t)n); /* P7 */
         if (connection_reads(c))
             input_old(c);
         return;

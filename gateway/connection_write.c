@@ -360,6 +360,7 @@ static ssize_t codec_body(void *stream, const uint8_t *data, size_t length,
     taken = record_build(c, &t, data, length, last);
     if (t.length > 0)
         connection_write(c, (const uint8_t *)t.data, t.length);
+    explicit_bzero(t.data, t.length); /* P7 */
     return (ssize_t)taken;
 }
 

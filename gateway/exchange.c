@@ -10,7 +10,6 @@
  */
 #include "gateway/exchange.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +51,7 @@ static void request_release(struct exchange *x)
 {
     exchange_json_give(x->worker, x->json);
     x->json = NULL;
-    exchange_wipe(&x->body);
+    buf_release(&x->body);
     charge_give(x);
 }
 
@@ -88,8 +87,8 @@ static void exchange_end(struct exchange *x, enum cause cause)
     if (x->admitted)
         settle(x, cause);
     request_release(x);
-    exchange_wipe(&x->forward);
-    exchange_wipe(&x->held);
+    buf_release(&x->forward);
+    buf_release(&x->held);
     x->span_length = 0;
     x->codec = NULL;
     x->state = EXCHANGE_ENDED;
@@ -141,7 +140,6 @@ static void sent(struct exchange *x, const uint8_t *data, size_t length)
         sse_scan(&x->out, data, length);
     x->whole = x->whole > length ? x->whole - length : 0;
     if (x->held.length > 0) {
-        sodium_memzero(x->held.data + x->held.start, length);
         buf_drain(&x->held, length);
         if (x->held.length == 0)
             buf_release(&x->held);
@@ -270,7 +268,7 @@ static const char *route_methods(enum route route)
 
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
-    exchange_wipe(&x->held);
+    buf_release(&x->held);
     x->span_length = 0;
     x->whole = 0;
     if (buf_append(&x->held, data, length) != 0)
@@ -588,8 +586,7 @@ static int status_refused(struct exchange *x, const struct upstream_head *head)
 int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
 {
     if (x->forward_sent == x->forward.length) {
-        exchange_wipe(
-            &x->forward); /* a long stream does not keep its question */
+        buf_release(&x->forward); /* a long stream keeps no question */
         x->forward_sent = 0;
         charge_give(x);
     }

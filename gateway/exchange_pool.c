@@ -18,14 +18,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Bodies do not outlive their use (P7). */
-void exchange_wipe(struct buf *b)
-{
-    if (b->data != NULL)
-        sodium_memzero(b->data, b->start + b->length);
-    buf_release(b);
-}
-
 struct json *exchange_json_take(struct worker *w)
 {
     if (w->nspare_json > 0)

@@ -9,9 +9,6 @@
 
 #include "gateway/exchange.h"
 
-/* Bodies do not outlive their use (P7). */
-void exchange_wipe(struct buf *b);
-
 struct json *exchange_json_take(struct worker *w); /* NULL: out of memory */
 void exchange_json_give(struct worker *w, struct json *j); /* NULL is fine */
 

@@ -291,12 +291,33 @@ static void first_bytes(struct upstream_connection *c)
     timer_set(c, TIMER_ANSWER_IDLE);
 }
 
+/* Bytes of an answer; false if there is nothing more to do now. */
+static bool connection_take(struct upstream_connection *c, const uint8_t *data,
+                            size_t length)
+{
+    struct exchange *x = c->exchange;
+
+    if (!c->answered)
+        first_bytes(c);
+    c->progress = true;
+    if (http1_client_feed(&c->http, data, length) != 0) {
+        call_failed(c, REASON_UPSTREAM_ERROR, false);
+        return false;
+    }
+    if (c->http.complete) {
+        call_complete(c);
+        return false;
+    }
+    exchange_upstream_pump(x, false);
+    return c->state == UPSTREAM_CALLING;
+}
+
 /* One read's worth; false if there is nothing more to do now. */
 static bool connection_read(struct upstream_connection *c)
 {
     uint8_t *scratch = c->upstreams->worker->scratch;
-    struct exchange *x = c->exchange;
     ssize_t n = connection_receive(c, scratch, WORKER_SCRATCH);
+    bool more;
 
     if (n == SP_EAGAIN) {
         c->readable = false;
@@ -309,19 +330,9 @@ static bool connection_read(struct upstream_connection *c)
             call_failed(c, REASON_UPSTREAM_ERROR, true);
         return false;
     }
-    if (!c->answered)
-        first_bytes(c);
-    c->progress = true;
-    if (http1_client_feed(&c->http, scratch, (size_t)n) != 0) {
-        call_failed(c, REASON_UPSTREAM_ERROR, false);
-        return false;
-    }
-    if (c->http.complete) {
-        call_complete(c);
-        return false;
-    }
-    exchange_upstream_pump(x, false);
-    return c->state == UPSTREAM_CALLING;
+    more = connection_take(c, scratch, (size_t)n);
+    explicit_bzero(scratch, (size_t)n); /* P7 */
+    return more;
 }
 
 /* ---- writing ---- */

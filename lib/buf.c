@@ -79,12 +79,19 @@ void buf_init(struct buf *b, size_t limit)
     *b = (struct buf){.limit = limit == 0 ? BUF_BLOCK : limit};
 }
 
+static void data_give(struct buf *b)
+{
+    if (b->data == NULL)
+        return;
+    explicit_bzero(b->data, b->used);
+    memory_give(b->data, b->capacity);
+}
+
 void buf_release(struct buf *b)
 {
-    if (b->data != NULL)
-        memory_give(b->data, b->capacity);
+    data_give(b);
     b->data = NULL;
-    b->start = b->length = b->capacity = 0;
+    b->start = b->length = b->capacity = b->used = 0;
 }
 
 /* The least of BUF_BLOCK, its doublings and the limit that holds `need`. */
@@ -106,11 +113,11 @@ static int buf_grow(struct buf *b, size_t need)
         return SP_ENOMEM;
     if (b->length > 0)
         memcpy(data, b->data + b->start, b->length);
-    if (b->data != NULL)
-        memory_give(b->data, b->capacity);
+    data_give(b);
     b->data = data;
     b->start = 0;
     b->capacity = capacity;
+    b->used = b->length;
     return 0;
 }
 
@@ -135,6 +142,8 @@ int buf_reserve(struct buf *b, size_t want, uint8_t **space)
 void buf_commit(struct buf *b, size_t length)
 {
     b->length += length;
+    if (b->start + b->length > b->used)
+        b->used = b->start + b->length;
 }
 
 int buf_append(struct buf *b, const void *data, size_t length)

@@ -5,7 +5,8 @@
  * buf_release(), so idle connections cost nothing for theirs.
  *
  * Blocks of BUF_BLOCK bytes come from and return to a per-thread free list
- * (bounded), larger ones from malloc.
+ * (bounded), larger ones from malloc. What was in them is wiped when they are
+ * given back or outgrown: prompts and answers pass through them (P7).
  */
 #ifndef SP_LIB_BUF_H
 #define SP_LIB_BUF_H
@@ -22,6 +23,7 @@ struct buf {
     size_t start;
     size_t length;
     size_t capacity;
+    size_t used;  /* bytes from `data` on that ever held something */
     size_t limit; /* length never exceeds this; 0 means BUF_BLOCK */
 };
 
@@ -42,7 +44,8 @@ void buf_commit(struct buf *b, size_t length);
 /* SP_ETOOBIG or SP_ENOMEM, and nothing appended. */
 int buf_append(struct buf *b, const void *data, size_t length) SP_MUST_USE;
 int buf_append_text(struct buf *b, const char *text) SP_MUST_USE;
-int buf_printf(struct buf *b, const char *format, ...) SP_PRINTF(2, 3) SP_MUST_USE;
+int buf_printf(struct buf *b, const char *format, ...)
+    SP_PRINTF(2, 3) SP_MUST_USE;
 
 /* Drops `length` bytes (at most all) from the front. When the buffer becomes
  * empty it keeps its block; call buf_release() when going idle. */

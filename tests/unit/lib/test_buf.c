@@ -153,9 +153,40 @@ static int teardown(void **state)
     return 0;
 }
 
+/* P7: what a buffer held is not found where its memory was: in the block that
+ * the next buffer gets, or in the smaller one that it outgrew. */
+static void P7_memory_is_wiped_when_given_back(void **state)
+{
+    /* The first bytes of a free block are the list's. */
+    static const char behind_the_list[] = "................secret";
+    struct buf b, other;
+    uint8_t *space;
+
+    (void)state;
+    buf_init(&b, 4 * BUF_BLOCK);
+    buf_init(&other, BUF_BLOCK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(buf_append_text(&b, behind_the_list), 0);
+        buf_drain(&b, i == 0 ? 3 : 22);
+        if (i == 0)
+            assert_int_equal(buf_reserve(&b, 2 * BUF_BLOCK, &space), 0);
+        else
+            buf_release(&b);
+        /* Poisoned under AddressSanitizer, where none is kept to be reused. */
+        assert_int_equal(buf_reserve(&other, 64, &space), 0);
+#ifndef SP_SANITIZED
+        assert_null(memmem(space, 64, "ret", 3));
+#endif
+        buf_release(&other);
+        buf_release(&b);
+    }
+    buf_pool_release();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(P7_memory_is_wiped_when_given_back),
         cmocka_unit_test(test_empty_owns_nothing),
         cmocka_unit_test(test_limit_holds_exactly),
         cmocka_unit_test(test_drain_more_than_there_is),
