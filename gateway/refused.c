@@ -33,6 +33,7 @@ struct refusals {
 static struct refused *refused_find(struct refusals *rs, const char *address,
                                     int64_t now)
 {
+    struct refused *unused = NULL;
     uint32_t hash = 2166136261u;
 
     for (const char *p = address; *p != '\0'; p++)
@@ -42,15 +43,15 @@ static struct refused *refused_find(struct refusals *rs, const char *address,
 
         if (strcmp(r->address, address) == 0)
             return r;
-        if (r->count == 0 && now - r->last >= REFUSED_MS) {
-            memset(r, 0, sizeof(*r));
-            snprintf(r->address, sizeof(r->address), "%s", address);
-            r->last = now - REFUSED_MS;
-            return r;
-        }
+        if (unused == NULL && r->count == 0 && now - r->last >= REFUSED_MS)
+            unused = r;
     }
-    /* More sources than places: they share one. */
-    return &rs->sources[hash % REFUSED_SOURCES];
+    if (unused == NULL) /* more sources than places: they share one */
+        return &rs->sources[hash % REFUSED_SOURCES];
+    memset(unused, 0, sizeof(*unused));
+    snprintf(unused->address, sizeof(unused->address), "%s", address);
+    unused->last = now - REFUSED_MS;
+    return unused;
 }
 
 static void refused_tell(struct refusals *rs, struct refused *r, int64_t now)
