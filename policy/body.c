@@ -44,12 +44,28 @@ static uint32_t field_find(const struct json *j, const char *name)
     return m != 0 && j->nodes[m].type == JSON_NULL ? 0 : m;
 }
 
-/* No API has a field whose name needs an escape; a reader behind us that
- * compares names before unescaping must see what we saw (P10). */
+static bool name_is_plain(const struct json *j, const struct json_node *name)
+{
+    if (name->escaped)
+        return false;
+    for (uint32_t i = name->start; i < name->end; i++) {
+        uint8_t c = (uint8_t)j->text[i];
+
+        if (c >= 0x80 || (c >= 'A' && c <= 'Z'))
+            return false;
+    }
+    return true;
+}
+
+/* No API has a field whose name needs an escape, a capital or more than ASCII.
+ * A reader behind us that compares names before unescaping, or without regard
+ * to case ("Model", or with a U+017F for the s of stream), must see what we saw
+ * (P10).
+ */
 static bool names_are_plain(const struct json *j)
 {
     for (uint32_t m = j->nodes[0].child; m != 0; m = j->nodes[m].next)
-        if (j->nodes[j->nodes[m].name].escaped)
+        if (!name_is_plain(j, &j->nodes[j->nodes[m].name]))
             return false;
     return true;
 }
