@@ -19,7 +19,9 @@
 
 /* No honest number is longer; a longer one could cost a reader much. */
 #define NUMBER_MAX 64
-/* Up to so many members each name is compared with each; past it, hashed. */
+/* Up to so many members each name is compared with each; past it, hashed. So
+ * are escaped ones: comparing them is slow, and 16 that differ only at their
+ * end would hold up a worker for a second. */
 #define FEW_MEMBERS 16
 
 struct parser {
@@ -418,6 +420,14 @@ out:
     return r;
 }
 
+static bool names_escaped(const struct json *j, uint32_t first)
+{
+    for (uint32_t m = first; m != 0; m = j->nodes[m].next)
+        if (j->nodes[j->nodes[m].name].escaped)
+            return true;
+    return false;
+}
+
 /* Behind the closing bracket of `index`: *index becomes the one around it. */
 static int container_close(struct parser *p, uint32_t *index)
 {
@@ -429,7 +439,7 @@ static int container_close(struct parser *p, uint32_t *index)
     n->end = (uint32_t)p->at;
     n->next = 0;
     if (n->type == JSON_OBJECT && n->count > 1) {
-        if (n->count <= FEW_MEMBERS)
+        if (n->count <= FEW_MEMBERS && !names_escaped(p->j, n->child))
             r = duplicates_among_few(p, n->child);
         else
             r = duplicates_among_many(p, n->child, n->count);

@@ -89,6 +89,7 @@ static const struct {
     {"{\"\\u00e9\":1,\"\xc3\xa9\":2}", JSON_DUPLICATE_NAME, 12},
     {"{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", JSON_DUPLICATE_NAME, 18},
     {"[{\"x\":{\"\":1,\"\":2}}]", JSON_DUPLICATE_NAME, 12},
+    {"{\"\\u0061b\":1,\"x\":2,\"ab\":3}", JSON_DUPLICATE_NAME, 19},
 };
 
 static void refuses(void **state)
