@@ -352,6 +352,16 @@ const struct identity *tls_identity(const SSL *ssl)
     return &peer->id;
 }
 
+/* OpenSSL keeps them with the session, some 4 KiB each, for whoever asks
+ * later. They were looked at when the chain was verified. */
+void tls_forget_chain(SSL *ssl)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+
+    while (sk_X509_num(chain) > 0)
+        X509_free(sk_X509_pop(chain));
+}
+
 const char *tls_failure_code(const SSL *ssl)
 {
     const struct tls_peer *peer = peer_of(ssl);

@@ -32,6 +32,10 @@ int tls_client_set_peer(SSL *ssl, const char *host) SP_MUST_USE;
 /* The identity that the handshake of `ssl` established; NULL before its end. */
 const struct identity *tls_identity(const SSL *ssl);
 
+/* Server side, after the handshake: lets go of the certificates that the
+ * client sent beside its own. SSL_get_peer_cert_chain() is empty then. */
+void tls_forget_chain(SSL *ssl);
+
 /* Why a handshake failed, for the ledger: "no_certificate", "untrusted",
  * "expired", "not_yet_valid", "protocol"; and OpenSSL's own text for the log (a
  * constant). Both read the thread's error queue: ask before it is cleared. */

@@ -294,6 +294,7 @@ static void connection_handshake(struct connection *c)
         c->identity = tls_identity(c->ssl);
         if (c->identity == NULL)
             c->identity = &nobody;
+        tls_forget_chain(c->ssl);
         c->state = CONNECTION_IDLE;
         connection_timer(c, TIMER_KEEPALIVE);
         return;

@@ -513,6 +513,26 @@ static void early_data_is_not_taken(void **state)
     SSL_CTX_free(client);
 }
 
+static void what_a_chain_held_is_let_go(void **state)
+{
+    SSL_CTX *client = client_context(&person);
+    struct wire w;
+
+    (void)state;
+    SSL_CTX_add1_chain_cert(client, root.cert);
+    SSL_CTX_add1_chain_cert(client, other_root.cert);
+    wire_open(&w, client, gate);
+    wire_shake(&w);
+    assert_int_equal(w.server_error, SSL_ERROR_NONE);
+    assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(w.server)), 2);
+    tls_forget_chain(w.server);
+    assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(w.server)), 0);
+    tls_forget_chain(w.server); /* nothing is left to let go of */
+    assert_int_equal(tls_identity(w.server)->person, 30);
+    wire_close(&w);
+    SSL_CTX_free(client);
+}
+
 static void certificate_lists_are_bounded(void **state)
 {
     SSL_CTX *client = client_context(&person);
@@ -684,6 +704,7 @@ int main(void)
         cmocka_unit_test(resuming_is_a_full_handshake),
         cmocka_unit_test(resuming_does_not_stand_in_for_a_certificate),
         cmocka_unit_test(early_data_is_not_taken),
+        cmocka_unit_test(what_a_chain_held_is_let_go),
         cmocka_unit_test(certificate_lists_are_bounded),
         cmocka_unit_test(weak_groups_are_refused),
         cmocka_unit_test(server_material_is_checked),
