@@ -318,6 +318,13 @@ int openings_check(const struct settings *s, struct report *report)
     return r;
 }
 
+int openings_listen_again(const struct openings *o, size_t index)
+{
+    return listen(o->listening[index], LISTEN_BACKLOG) == 0
+               ? 0
+               : sp_error_from_errno();
+}
+
 void openings_stop_listening(struct openings *o)
 {
     for (size_t i = 0; i < o->nlistening; i++)

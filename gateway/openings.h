@@ -25,6 +25,9 @@ int openings_open(struct openings *o, const struct settings *s,
                   unsigned workers, struct report *report) SP_MUST_USE;
 /* For `-n`: the same questions, nothing bound and nothing made. */
 int openings_check(const struct settings *s, struct report *report) SP_MUST_USE;
+/* A worker that was taken over may have shut its listening socket down, which
+ * we share with it and give to the next one. */
+int openings_listen_again(const struct openings *o, size_t index) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */

@@ -456,9 +456,9 @@ static int worker_fds(struct supervisor *s, struct process *p, int *fds,
                       size_t *nfds)
 {
     int ends[2];
-    int r = channel_pair(ends);
+    int r = openings_listen_again(&s->openings, p->index);
 
-    if (r != 0)
+    if (r != 0 || (r = channel_pair(ends)) != 0)
         return r;
     fds[(*nfds)++] = s->openings.listening[p->index];
     fds[(*nfds)++] = ends[0];
