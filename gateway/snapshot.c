@@ -108,6 +108,24 @@ static struct document *document_again(const char *name, const uint8_t *yaml,
     return d;
 }
 
+static bool everybody_writes(const struct stat *st)
+{
+    return (st->st_mode & S_IWOTH) != 0 && (st->st_mode & S_ISVTX) == 0;
+}
+
+/* What says who may reach a model must not be for everybody to say. */
+static int check_guarded(struct reading *r, const char *where, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || !everybody_writes(&st))
+        return 0;
+    complain(r, where,
+             "%s: everybody may write to it (mode %03o): run `chmod o-w %s`",
+             path, (unsigned)(st.st_mode & 0777), path);
+    return SP_EINVAL;
+}
+
 /* A file's bytes into the set under `name`; complains at the setting `where`
  * if it cannot be read. */
 static int add_file(struct reading *r, const char *name, const char *where,
@@ -125,7 +143,9 @@ static int add_file(struct reading *r, const char *name, const char *where,
     e = fileset_add(r->s->files, name, data, length);
     explicit_bzero(data, length);
     free(data);
-    return e == SP_EEXIST ? 0 : e;
+    if (e != 0 && e != SP_EEXIST)
+        return e;
+    return check_guarded(r, where, path);
 }
 
 /* A name that the policy may use for a file: below the deployment's folder,
@@ -152,6 +172,7 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
 {
     struct reading *r = arg;
     uint8_t *bytes = NULL;
+    struct stat st;
     size_t count = 0;
     int e;
 
@@ -161,7 +182,9 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
         return 0;
     if (!name_is_below(name))
         return strcmp(name, "@authority") == 0 ? SP_ENOENT : SP_EPERM;
-    e = file_read(r->folder, name, LIMIT_TRUST_BYTES, &bytes, &count);
+    e = fstatat(r->folder, name, &st, 0) == 0 && everybody_writes(&st)
+            ? SP_EPERM
+            : file_read(r->folder, name, LIMIT_TRUST_BYTES, &bytes, &count);
     if (e == 0)
         e = fileset_add(r->s->files, name, bytes, count);
     free(bytes);
@@ -490,6 +513,8 @@ static int read_all(struct reading *r, const char *config)
         open(r->s->settings->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r->policy_path == NULL || r->folder < 0)
         return r->folder < 0 ? SP_EIO : SP_ENOMEM;
+    if ((e = check_guarded(r, "", r->s->settings->folder)) != 0)
+        return e;
     worst = read_ledger_key(r);
     if ((e = read_credentials(r)) != 0)
         worst = e;
