@@ -51,8 +51,9 @@ struct connection {
     bool timer_writes; /* the timer watches that */
     uint8_t framing;   /* enum framing of the answer */
     bool looked;       /* after a cut: nothing was left unsent */
-    uint32_t window;   /* of the newest answer, VERDICT_NONE: none */
-    uint64_t received; /* of a body, since the timer was set */
+    uint32_t window;   /* of the newest answer of a model, VERDICT_NONE: none */
+    uint64_t answer_end; /* where in our TCP stream it ended */
+    uint64_t received;   /* of a body, since the timer was set */
     struct exchange *exchange;
     struct http1_server http;
     int64_t body_left; /* that was announced and not read; -1: unknown */

@@ -168,21 +168,6 @@ void connection_look(struct connection *c)
         connection_close(c);
 }
 
-void connections_cut(struct connections *cs, uint32_t window)
-{
-    struct connection *next;
-
-    for (struct connection *c = cs->first; c != NULL; c = next) {
-        next = c->next;
-        /* One with an exchange, or that was cut, is looked after already. */
-        if (c->exchange != NULL || c->cut || c->window == VERDICT_NONE ||
-            (window != VERDICT_NONE && c->window != window))
-            continue;
-        if (c->out.length > 0 || bytes_left(c).tcpi_notsent_bytes > 0)
-            connection_reset(c);
-    }
-}
-
 /* ---- writing ---- */
 
 /* What did not fit stays to be offered again, the same bytes first, as
@@ -239,6 +224,12 @@ void connection_write(struct connection *c, const uint8_t *data, size_t length)
     write_keep(c, data + n, length - (size_t)n);
 }
 
+/* How far our TCP stream has come, all of TLS included. */
+static uint64_t stream_position(const struct connection *c)
+{
+    return BIO_number_written(SSL_get_wbio(c->ssl));
+}
+
 /* True if nothing waits to be written. */
 bool connection_flush(struct connection *c)
 {
@@ -254,6 +245,8 @@ bool connection_flush(struct connection *c)
     if (c->out.length > 0)
         return false;
     buf_release(&c->out);
+    if (c->answer_end == UINT64_MAX)
+        c->answer_end = stream_position(c);
     return true;
 }
 
@@ -373,14 +366,24 @@ static void codec_hurry(void *stream)
     connection_timer(c, TIMER_CUT);
 }
 
+/* Remembers what must not reach the client once its window has ended. */
+static void answer_note(struct connection *c)
+{
+    const struct exchange *x = c->exchange;
+
+    if (x == NULL || !x->admitted || x->own)
+        return;
+    c->window = x->window;
+    c->answer_end = c->out.length > 0 ? UINT64_MAX : stream_position(c);
+}
+
 static void codec_finish(void *stream, enum codec_end end)
 {
     struct connection *c = stream;
 
     if (c->state == CONNECTION_CLOSED)
         return;
-    if (c->exchange != NULL)
-        c->window = c->exchange->admitted ? c->exchange->window : VERDICT_NONE;
+    answer_note(c);
     c->exchange = NULL;
     buf_release(&c->head);
     if (end == CODEC_BROKEN) {
@@ -405,6 +408,36 @@ static void codec_finish(void *stream, enum codec_end end)
                                                         : TIMER_BODY);
     }
     connection_resume(c);
+}
+
+/* The newest answer that was whole for us may still be unsent, or sent and not
+ * acknowledged: dropped by a client's kernel that has no room, to be sent
+ * again when it has. */
+static void connection_cut(struct connection *c)
+{
+    struct tcp_info left = bytes_left(c);
+
+    if (left.tcpi_bytes_acked >= c->answer_end)
+        return;
+    if (c->out.length > 0 || left.tcpi_notsent_bytes > 0) {
+        connection_reset(c);
+    } else if (c->exchange == NULL && c->state < CONNECTION_CLOSING) {
+        /* It may be on its way: it has as long as the end of a stream. */
+        codec_hurry(c);
+        connection_end(c);
+    }
+}
+
+void connections_cut(struct connections *cs, uint32_t window)
+{
+    struct connection *next;
+
+    for (struct connection *c = cs->first; c != NULL; c = next) {
+        next = c->next;
+        if (!c->cut && c->window != VERDICT_NONE &&
+            (window == VERDICT_NONE || c->window == window))
+            connection_cut(c);
+    }
 }
 
 const struct codec http1_codec = {codec_start, codec_body, codec_hurry,

@@ -102,14 +102,17 @@ static void window_note(struct deadlines *d, const struct exchange *x)
         d->next_end = e->boot;
 }
 
-/* What the kernel still holds of answers that were whole before their window
- * ended. The keeper says so as well, unless it is not there. */
+/* Ends what is under way in a window, first of all (deadlines that were
+ * reckoned at different moments may be a millisecond apart), then what the
+ * kernel still holds of answers that were whole before. The keeper says so as
+ * well, unless it is not there. */
 static void windows_end(struct deadlines *d, int64_t now)
 {
     d->next_end = INT64_MAX;
     for (uint32_t i = 0; i < d->worker->policy->nwindows; i++) {
         if (d->ends[i].boot <= now) {
             d->ends[i].boot = INT64_MAX;
+            deadlines_cut(d, i, REASON_WINDOW_EXPIRED);
             connections_cut(d->worker->connections, i);
         }
         if (d->ends[i].boot < d->next_end)

@@ -172,6 +172,7 @@ int fileset_seal(const struct fileset *s, int *memfd)
 out:
     if (fd >= 0)
         (void)close(fd);
+    explicit_bzero(memory, s->bytes);
     free(memory);
     return error;
 }
@@ -234,6 +235,8 @@ int fileset_from_fd(int memfd, struct fileset **s)
     set = NULL;
 out:
     fileset_free(set);
+    if (data != NULL)
+        explicit_bzero(data, length);
     free(data);
     return error;
 }
