@@ -82,6 +82,34 @@ static const struct reason_info infos[REASON_COUNT] = {
          "The fields model, stream or the token limit are missing, of the "
          "wrong type or out of range."},
 
+    [REASON_PURPOSE_REQUIRED] =
+        {"purpose_required", 403, false, 0, DENIED,
+         "The terms of access want a purpose or case that the request does "
+         "not say: send the headers x-sallyport-purpose and x-sallyport-case."},
+    [REASON_VERSION_DENIED] =
+        {"version_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow this anthropic-version."},
+    [REASON_BETA_DENIED] =
+        {"beta_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow a token of anthropic-beta."},
+    [REASON_UNKNOWN_FIELD] =
+        {"unknown_field", 400, false, 0, INVALID,
+         "The request has a field that the gateway does not know."},
+    [REASON_PARAMETER_DENIED] =
+        {"parameter_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow this field, or so large a value."},
+    [REASON_TOOL_DENIED] =
+        {"tool_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow a tool of this type, or so many "
+         "tools."},
+    [REASON_MEDIA_DENIED] =
+        {"media_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow files in requests."},
+    [REASON_REMOTE_URL_DENIED] =
+        {"remote_url_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow URLs that the endpoint would "
+         "fetch: send the file itself."},
+
     [REASON_RATE_LIMITED] = {"rate_limited", 429, true, LATER, LIMITED,
                              "Too many requests within a minute."},
     [REASON_CONCURRENCY_LIMITED] = {"concurrency_limited", 429, true, SOON,
