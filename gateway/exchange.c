@@ -748,7 +748,7 @@ static enum cause cut_cause(enum reason reason)
         return CAUSE_BUDGET;
     return reason == REASON_WINDOW_EXPIRED ||
                    reason == REASON_CERTIFICATE_EXPIRED ||
-                   reason == REASON_TIME_LIMIT
+                   reason == REASON_HOURS_DENIED || reason == REASON_TIME_LIMIT
                ? CAUSE_EXPIRED
                : CAUSE_ORDERED;
 }

@@ -227,6 +227,10 @@ static enum reason step_rate(struct question *q)
         q->v->retry_after = standing_minute_wait(q->s, person, q->now, limit);
         return REASON_RATE_LIMITED;
     }
+    if (t->person_addresses >= 0 &&
+        standing_person_addresses(q->s, person, q->f->address) >
+            t->person_addresses)
+        return REASON_ADDRESSES_LIMITED;
     if (t->person_concurrent >= 0 &&
         standing_person_open(q->s, person) >= t->person_concurrent)
         return REASON_CONCURRENCY_LIMITED;
@@ -256,6 +260,7 @@ static const struct {
     [STEP_CLOCK] = {"clock", step_clock},
     [STEP_IDENTITY] = {"identity", step_identity},
     [STEP_CERTIFICATE] = {"certificate", step_certificate},
+    [STEP_SOURCE] = {"source", step_source},
     [STEP_MODEL] = {"model", step_model},
     [STEP_WINDOW] = {"window", step_window},
     [STEP_ROUTE] = {"route", step_route},
@@ -274,7 +279,7 @@ const char *decide_step_text(enum decide_step step)
     return steps[(unsigned)step <= STEP_ALLOWED ? step : STEP_CLOCK].text;
 }
 
-/* The earliest of three ends; of equal ones, the window's. */
+/* The earliest of the ends; of equal ones, the window's. */
 static void deadline_set(struct question *q)
 {
     int64_t request_ms = q->p->terms[q->v->terms].request_ms;
@@ -285,6 +290,10 @@ static void deadline_set(struct question *q)
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
         v->deadline_reason = REASON_CERTIFICATE_EXPIRED;
+    }
+    if (q->hours_end < v->deadline) {
+        v->deadline = q->hours_end;
+        v->deadline_reason = REASON_HOURS_DENIED;
     }
     if (request_ms < v->deadline - q->now) {
         v->deadline = q->now + request_ms;

@@ -16,8 +16,12 @@ struct question {
     bool local;
     size_t terms; /* index in the window's own list */
     int64_t window_end;
+    int64_t hours_end; /* of the party's hours; INT64_MAX: none */
     struct verdict *v;
 };
+
+/* decide_source.c: where a request comes from, and when. */
+enum reason step_source(struct question *q);
 
 /* decide_use.c: what a request says that it is for, and what it asks with.
  * They come after the route's step: q->v->terms is set, or the request has a

@@ -34,6 +34,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].name);
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
+        free(p->parties[i].networks);
     }
     free(p->parties);
     for (size_t i = 0; i < p->npeople; i++) {

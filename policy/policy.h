@@ -19,6 +19,8 @@
 #include "lib/limits.h"
 #include "lib/report.h"
 #include "policy/field.h"
+#include "policy/hours.h"
+#include "policy/network.h"
 #include "policy/route.h"
 
 enum party_kind {
@@ -62,8 +64,11 @@ struct policy_model {
 struct policy_party {
     char *name;
     enum party_kind kind;
-    char *anchors;       /* "ca" (the deployment's own) or a file's name */
-    char *intermediates; /* a file's name or NULL */
+    char *anchors;            /* "ca" (the deployment's own) or a file's name */
+    char *intermediates;      /* a file's name or NULL */
+    struct network *networks; /* where its people come from; none: anywhere */
+    size_t nnetworks;
+    struct hours hours; /* when they may come */
 };
 
 /* Exactly one of the match fields is set. */
@@ -133,6 +138,7 @@ struct policy_terms {
     int64_t person_requests;   /* the same, of one person */
     int64_t person_concurrent; /* of one person, whatever the window */
     int64_t person_requests_per_minute; /* the same */
+    int64_t person_addresses; /* that one person's open requests come from */
 };
 
 struct policy_window {

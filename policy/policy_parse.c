@@ -202,6 +202,52 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     file_check(b, n, "intermediates");
 }
 
+static void networks_build(struct policy_build *b, struct policy_party *party,
+                           const struct node *list)
+{
+    size_t n = node_members(list);
+
+    party->networks = build_array(b, n, sizeof *party->networks);
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        const struct node *item = list->items[i];
+        const char *expected;
+
+        if (!node_is_good(item))
+            continue;
+        if (network_parse(item->text, &party->networks[party->nnetworks],
+                          &expected) == 0)
+            party->nnetworks++;
+        else
+            document_error(b->d, b->report, item,
+                           "bad network \"%.64s\": expected %s", item->text,
+                           expected);
+    }
+}
+
+static void hour_read(struct policy_build *b, const struct node *n, int64_t *ms)
+{
+    if (node_is_good(n) && hours_parse_time(n->text, ms) != 0)
+        document_error(b->d, b->report, n,
+                       "bad time of day \"%.16s\": expected 00:00 to 24:00",
+                       n->text);
+}
+
+static void hours_build(struct policy_build *b, struct hours *h,
+                        const struct node *n)
+{
+    const struct node *days = node_member(n, "days");
+
+    if (!node_is_good(n) || n->kind != NODE_MAP)
+        return;
+    for (size_t i = 0; i < node_members(days); i++)
+        if (node_is_good(days->items[i]))
+            h->days |= (uint8_t)(1u << days->items[i]->number);
+    if (days == NULL)
+        h->days = 0x7f;
+    hour_read(b, node_member(n, "from"), &h->from);
+    hour_read(b, node_member(n, "until"), &h->until);
+}
+
 static void parties_build(struct policy_build *b)
 {
     size_t n = node_members(b->parties), people = 0;
@@ -220,6 +266,8 @@ static void parties_build(struct policy_build *b)
 
         b->p->nparties = i + 1;
         party_build(b, &b->p->parties[i], party);
+        networks_build(b, &b->p->parties[i], node_member(party, "networks"));
+        hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }
 }

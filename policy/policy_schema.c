@@ -134,6 +134,41 @@ static const struct schema_field person[] = {
     END,
 };
 
+static const char *const weekdays[] = {"mon", "tue", "wed", "thu",
+                                       "fri", "sat", "sun", NULL};
+
+static const struct schema_field network[] = {
+    {.name = "network", .type = SCHEMA_TEXT, .min = 2, .max = 64},
+    END,
+};
+
+static const struct schema_field weekday[] = {
+    {.name = "day", .type = SCHEMA_CHOICE, .words = weekdays},
+    END,
+};
+
+static const struct schema_field hours[] = {
+    {.name = "days",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 7,
+     .fields = weekday,
+     .help = "The days on which the hours begin. Without it: every day."},
+    {.name = "from",
+     .type = SCHEMA_TEXT,
+     .min = 5,
+     .max = 5,
+     .fallback = "00:00",
+     .help = "When they begin, such as `08:00`."},
+    {.name = "until",
+     .type = SCHEMA_TEXT,
+     .min = 5,
+     .max = 5,
+     .fallback = "24:00",
+     .help = "When they end; at or before `from`: on the next day."},
+    END,
+};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -157,7 +192,18 @@ static const struct schema_field party_fields[] = {
      .help = "Who of the party may come; each with exactly one match."},
     LATER_FIELD("certificate_policies", "Certificate policies to require."),
     LATER_FIELD("revocation", "Revocation lists of the party's anchors."),
-    LATER_FIELD("networks", "Networks that the party comes from."),
+    {.name = "networks",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 64,
+     .fields = network,
+     .help = "Where its people come from: `198.51.100.0/24`, `2001:db8::/32`. "
+             "Without it: anywhere."},
+    {.name = "hours",
+     .type = SCHEMA_RECORD,
+     .fields = hours,
+     .help = "When its people may use models, in UTC; open requests are cut "
+             "when the hours end. Without it: always."},
     LATER_FIELD("sealing_key", "The key that transcripts are sealed to."),
     LATER_FIELD("selection", "How the party was selected."),
     LATER_FIELD("retention", "How long records are kept."),
@@ -203,6 +249,12 @@ static const struct schema_field person_budget[] = {
      .fallback = "600",
      .help = "Requests of one person within any 60 seconds, whatever the "
              "window."},
+    {.name = "addresses",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 16,
+     .help = "Addresses that one person's open requests may come from. "
+             "Without it: no limit."},
     LATER_FIELD("tokens", "Tokens of one person."),
     LATER_FIELD("bytes", "Bytes of one person."),
     LATER_FIELD("tokens_per_minute", "Tokens of one person within a minute."),

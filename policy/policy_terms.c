@@ -221,6 +221,7 @@ static void budget_build(struct policy_terms *t, struct pair terms)
     t->person_requests = pair_number(person, "requests");
     t->person_concurrent = pair_number(person, "concurrent");
     t->person_requests_per_minute = pair_number(person, "requests_per_minute");
+    t->person_addresses = pair_number(person, "addresses");
 }
 
 /* The terms that these extend; NULL if they do not or may not. */

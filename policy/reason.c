@@ -31,6 +31,12 @@ static const struct reason_info infos[REASON_COUNT] = {
         {"certificate_expired", 403, false, 0, DENIED,
          "The client certificate is outside its validity period."},
 
+    [REASON_SOURCE_DENIED] =
+        {"source_denied", 403, false, 0, DENIED,
+         "The request does not come from one of this party's networks."},
+    [REASON_HOURS_DENIED] = {"hours_denied", 403, false, 0, DENIED,
+                             "It is outside of this party's hours of use."},
+
     [REASON_MODEL_NOT_FOUND] = {"model_not_found", 404, false, 0, MISSING,
                                 "There is no such model for this party."},
     [REASON_WINDOW_NOT_OPEN] =
@@ -112,6 +118,9 @@ static const struct reason_info infos[REASON_COUNT] = {
 
     [REASON_RATE_LIMITED] = {"rate_limited", 429, true, LATER, LIMITED,
                              "Too many requests within a minute."},
+    [REASON_ADDRESSES_LIMITED] =
+        {"addresses_limited", 429, true, LATER, LIMITED,
+         "Requests of this person from other addresses are still open."},
     [REASON_CONCURRENCY_LIMITED] = {"concurrency_limited", 429, true, SOON,
                                     LIMITED,
                                     "Too many requests at the same time."},

@@ -16,6 +16,8 @@ enum reason {
     /* who */
     REASON_IDENTITY_UNMAPPED,   /* 401 valid chain, nobody we know */
     REASON_CERTIFICATE_EXPIRED, /* 403 since the handshake */
+    REASON_SOURCE_DENIED,       /* 403 not from one of the party's networks */
+    REASON_HOURS_DENIED,        /* 403 outside of the party's hours; a cut */
     /* what and when */
     REASON_MODEL_NOT_FOUND,    /* 404 unknown and ungranted look the same */
     REASON_WINDOW_NOT_OPEN,    /* 403 */
@@ -47,6 +49,7 @@ enum reason {
     REASON_REMOTE_URL_DENIED, /* 403 */
     /* how much */
     REASON_RATE_LIMITED,        /* 429 */
+    REASON_ADDRESSES_LIMITED,   /* 429 */
     REASON_CONCURRENCY_LIMITED, /* 429 */
     REASON_BUDGET_EXHAUSTED,    /* 403, not 429: it does not clear */
     REASON_TIME_LIMIT, /* 403 one request's seconds are used up (cut) */
