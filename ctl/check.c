@@ -63,10 +63,10 @@ static void terms_print(const struct policy_terms *t)
             printf("%s%s", comma, route_info((enum route)r)->name);
             comma = ", ";
         }
-    limit_print("; ", t->window_requests, " requests in all");
-    limit_print("; ", t->person_requests, " requests a person");
-    limit_print("; ", t->person_concurrent, " at a time");
-    limit_print("; ", t->person_requests_per_minute, " a minute");
+    limit_print("; ", t->window.total[UNIT_REQUESTS], " requests in all");
+    limit_print("; ", t->person.total[UNIT_REQUESTS], " requests a person");
+    limit_print("; ", t->person.concurrent, " at a time");
+    limit_print("; ", t->person.requests_per_minute, " a minute");
     printf("; bodies up to %" PRId64 " bytes; %" PRId64 " s a request\n",
            t->request_bytes, t->request_ms / 1000);
 }

@@ -51,7 +51,7 @@ static void row_fill(const struct overview *d, uint32_t i, int64_t now,
     clock_format_utc(w->opens, row->opens);
     clock_format_utc(s.closes, row->closes);
     for (size_t k = 0; k < w->nterms; k++) {
-        int64_t limit = p->terms[w->terms[k]].window_requests;
+        int64_t limit = p->terms[w->terms[k]].window.total[UNIT_REQUESTS];
 
         row->limit = limit < 0 || row->limit < 0 ? -1 : row->limit + limit;
     }

@@ -263,6 +263,13 @@ static void answer_common(struct exchange *x)
         x->answer.build = p->models[x->model].build;
     if (x->terms < p->nterms)
         x->answer.marking = p->terms[x->terms].marking;
+    x->answer.dialect = x->facts.dialect;
+    x->answer.requests =
+        (struct answer_rate){x->rate_requests.limit, x->rate_requests.remaining,
+                             x->rate_requests.reset_ms};
+    x->answer.tokens =
+        (struct answer_rate){x->rate_tokens.limit, x->rate_tokens.remaining,
+                             x->rate_tokens.reset_ms};
     if (!x->admitted || x->window >= p->nwindows)
         return;
     x->answer.closes = x->deadline_reason == REASON_WINDOW_EXPIRED
@@ -580,6 +587,11 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
     x->window = a->window;
     x->terms = a->terms;
     x->model = a->model;
+    x->tokens_left = a->tokens_left;
+    x->bytes_left = a->bytes_left;
+    x->bytes_reason = a->bytes_reason;
+    x->rate_requests = a->requests;
+    x->rate_tokens = a->tokens;
     if (a->reason == REASON_NONE) {
         admitted(x, a);
         return;

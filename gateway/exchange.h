@@ -71,6 +71,9 @@ struct exchange {
     uint64_t link; /* which keeper's life it belongs to */
     uint32_t window, terms, model;
     int64_t deadline, deadline_wall;
+    uint64_t tokens_left, bytes_left; /* what it may use; then it is cut */
+    enum reason bytes_reason;
+    struct rate_told rate_requests, rate_tokens;
     enum reason deadline_reason;
     size_t heap; /* place in the deadlines, 0: none */
     struct exchange *wait_next, *wait_previous; /* for durability */

@@ -93,6 +93,58 @@ static void answer_retry(struct text *t, const struct answer *a)
     }
 }
 
+/* "1s", "250ms", "1m0s": as one client family reads it. */
+static void reset_short(struct text *t, uint32_t ms)
+{
+    if (ms >= 60000) {
+        text_number(t, ms / 60000);
+        text_put(t, "m");
+        ms %= 60000;
+    }
+    text_number(t, ms % 1000 == 0 ? ms / 1000 : ms);
+    text_put(t, ms % 1000 == 0 ? "s" : "ms");
+}
+
+static void rate_field(struct text *t, const struct answer *a, const char *what,
+                       const char *of)
+{
+    if (a->dialect == DIALECT_ANTHROPIC) {
+        text_put(t, "anthropic-ratelimit-");
+        text_put(t, of);
+        text_put(t, "-");
+        text_put(t, what);
+    } else {
+        text_put(t, "x-ratelimit-");
+        text_put(t, what);
+        text_put(t, "-");
+        text_put(t, of);
+    }
+    text_put(t, ": ");
+}
+
+static void answer_rate(struct text *t, const struct answer *a, const char *of,
+                        const struct answer_rate *r)
+{
+    if (r->limit <= 0)
+        return;
+    rate_field(t, a, "limit", of);
+    text_number(t, (uint64_t)r->limit);
+    text_put(t, "\r\n");
+    rate_field(t, a, "remaining", of);
+    text_number(t, (uint64_t)r->remaining);
+    text_put(t, "\r\n");
+    rate_field(t, a, "reset", of);
+    if (a->dialect == DIALECT_ANTHROPIC) {
+        char utc[CLOCK_UTC_SIZE];
+
+        clock_format_utc(clock_wall_ms() + r->reset_ms, utc);
+        text_put(t, utc);
+    } else {
+        reset_short(t, r->reset_ms);
+    }
+    text_put(t, "\r\n");
+}
+
 void headers_answer(struct text *t, const struct answer *a,
                     enum framing framing, bool closes, const char *date)
 {
@@ -114,6 +166,8 @@ void headers_answer(struct text *t, const struct answer *a,
         field(t, "allow: ", a->allow);
     answer_identity(t, a);
     answer_retry(t, a);
+    answer_rate(t, a, "requests", &a->requests);
+    answer_rate(t, a, "tokens", &a->tokens);
     if (closes)
         text_put(t, "connection: close\r\n");
     text_put(t, "\r\n");

@@ -11,7 +11,7 @@
 #include "gateway/text.h"
 
 /* Room for any head of ours. */
-#define HEADERS_BYTES 2048
+#define HEADERS_BYTES 3072
 
 /* How HTTP/1 frames an answer's body. */
 enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };

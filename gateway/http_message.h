@@ -43,6 +43,12 @@ enum answer_retry { RETRY_UNSAID, RETRY_NEVER, RETRY_LATER };
 #define REQUEST_ID_LENGTH 32
 #define SALT_BYTES        16
 
+/* A limit and what is left of it; limit -1 or 0: there is none to tell. */
+struct answer_rate {
+    int64_t limit, remaining;
+    uint32_t reset_ms;
+};
+
 struct answer {
     uint16_t status;
     enum answer_type type;
@@ -58,6 +64,8 @@ struct answer {
     uint32_t policy;     /* serial */
     const char *build;   /* the model's, or NULL */
     const char *marking; /* of the terms, or NULL */
+    enum dialect dialect; /* the form of the two below */
+    struct answer_rate requests, tokens; /* of the person's minute */
 };
 
 #endif

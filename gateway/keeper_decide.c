@@ -43,6 +43,41 @@ static uint64_t models_visible(const struct keeper *k, uint32_t party)
     return models;
 }
 
+static int64_t remaining(int64_t limit, uint64_t spent)
+{
+    return spent >= (uint64_t)limit ? 0 : limit - (int64_t)spent;
+}
+
+/* What the person's minute holds before this request is in it; the official
+ * clients slow down by it. */
+static void rates_fill(const struct keeper *k, const struct facts *f,
+                       const struct verdict *v, struct answer_admit *a)
+{
+    const struct standing_place at = {.person = f->person};
+    const struct spent *s = standing_spent(k->standing, SCOPE_PERSON, &at);
+    const struct budget *b;
+
+    a->requests.limit = a->tokens.limit = -1;
+    if (v->terms >= k->policy->nterms || f->person >= k->policy->npeople)
+        return;
+    b = &k->policy->terms[v->terms].person;
+    a->requests.reset_ms = a->tokens.reset_ms = 60000;
+    a->requests.limit = b->requests_per_minute;
+    a->tokens.limit = b->tokens_per_minute;
+    if (a->requests.limit >= 0)
+        a->requests.remaining =
+            remaining(a->requests.limit, spent_minute_requests(s, k->now));
+    if (a->tokens.limit >= 0)
+        a->tokens.remaining =
+            remaining(a->tokens.limit, spent_minute_tokens(s, k->now));
+    if (a->requests.remaining == 0 && a->requests.limit >= 0)
+        a->requests.reset_ms =
+            1000u * (uint32_t)spent_wait_requests(s, k->now, a->requests.limit);
+    if (a->tokens.remaining == 0 && a->tokens.limit >= 0)
+        a->tokens.reset_ms =
+            1000u * (uint32_t)spent_wait_tokens(s, k->now, a->tokens.limit);
+}
+
 static void answer_fill(const struct keeper *k, const struct facts *f,
                         const struct verdict *v, struct answer_admit *a)
 {
@@ -57,6 +92,10 @@ static void answer_fill(const struct keeper *k, const struct facts *f,
     a->deadline_reason = allowed ? v->deadline_reason : REASON_NONE;
     a->retry_after = v->retry_after;
     a->field = v->field;
+    a->tokens_left = v->tokens_left;
+    a->bytes_left = v->bytes_left;
+    a->bytes_reason = v->bytes_reason;
+    rates_fill(k, f, v, a);
     a->models = allowed && route_info(f->route)->local
                     ? models_visible(k, f->party)
                     : 0;
@@ -69,7 +108,7 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     struct answer_admit answer = {0};
     struct verdict verdict;
     struct entry e = {0};
-    uint8_t out[256];
+    uint8_t out[512];
     size_t out_length;
 
     *what = "malformed question";
@@ -117,6 +156,13 @@ static int take_settle(struct keeper *k, struct keeper_link *l,
         .status = s.status,
         .asked_bytes = s.asked_bytes,
         .answered_bytes = s.answered_bytes,
+        .content_bytes = s.content_bytes,
+        .input_tokens = s.input_tokens,
+        .output_tokens = s.output_tokens,
+        .cached_tokens = s.cached_tokens,
+        .reasoning_tokens = s.reasoning_tokens,
+        .source = s.source,
+        .finish = s.finish[0] != '\0' ? s.finish : NULL,
         .has_commitments = s.has_commitments,
     };
     if (s.has_commitments) {

@@ -211,6 +211,22 @@ int ask_admit_get(struct ask_admit *v, const void *data, size_t length)
     return msg_get_end(&m);
 }
 
+static void rate_write(struct msg_out *m, const struct rate_told *r)
+{
+    msg_put_i64(m, r->limit);
+    msg_put_i64(m, r->remaining);
+    msg_put_u32(m, r->reset_ms);
+}
+
+static void rate_read(struct msg_in *m, struct rate_told *r)
+{
+    r->limit = msg_get_i64(m);
+    r->remaining = msg_get_i64(m);
+    r->reset_ms = msg_get_u32(m);
+    if (r->limit < -1 || r->remaining < 0 || r->reset_ms > 60000)
+        m->failed = true;
+}
+
 int answer_admit_put(const struct answer_admit *v, void *memory,
                      size_t capacity, size_t *length)
 {
@@ -229,6 +245,11 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_u32(&m, (uint32_t)v->retry_after);
     msg_put_u64(&m, v->models);
     msg_put_u16(&m, v->field);
+    msg_put_u64(&m, v->tokens_left);
+    msg_put_u64(&m, v->bytes_left);
+    msg_put_u8(&m, (uint8_t)v->bytes_reason);
+    rate_write(&m, &v->requests);
+    rate_write(&m, &v->tokens);
     return put_done(&m, length);
 }
 
@@ -256,7 +277,21 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
     v->field = msg_get_u16(&m);
     if (v->field != FIELD_NONE && v->field >= field_count())
         return SP_EPROTO;
+    v->tokens_left = msg_get_u64(&m);
+    v->bytes_left = msg_get_u64(&m);
+    v->bytes_reason = (enum reason)get_enum(&m, REASON_COUNT);
+    rate_read(&m, &v->requests);
+    rate_read(&m, &v->tokens);
     return msg_get_end(&m);
+}
+
+static uint64_t get_tokens(struct msg_in *m)
+{
+    uint64_t tokens = msg_get_u64(m);
+
+    if (tokens > SETTLE_TOKENS_MAX)
+        m->failed = true;
+    return tokens;
 }
 
 int settle_put(const struct settle *v, void *memory, size_t capacity,
@@ -270,6 +305,13 @@ int settle_put(const struct settle *v, void *memory, size_t capacity,
     msg_put_u16(&m, v->status);
     msg_put_u64(&m, v->asked_bytes);
     msg_put_u64(&m, v->answered_bytes);
+    msg_put_u64(&m, v->content_bytes);
+    msg_put_u64(&m, v->input_tokens);
+    msg_put_u64(&m, v->output_tokens);
+    msg_put_u64(&m, v->cached_tokens);
+    msg_put_u64(&m, v->reasoning_tokens);
+    msg_put_u8(&m, (uint8_t)v->source);
+    msg_put_text(&m, v->finish);
     msg_put_u8(&m, v->has_commitments);
     if (v->has_commitments) {
         msg_put_fixed(&m, v->asked, sizeof(v->asked));
@@ -290,13 +332,20 @@ int settle_get(struct settle *v, const void *data, size_t length)
     v->status = msg_get_u16(&m);
     v->asked_bytes = msg_get_u64(&m);
     v->answered_bytes = msg_get_u64(&m);
+    v->content_bytes = msg_get_u64(&m);
+    v->input_tokens = get_tokens(&m);
+    v->output_tokens = get_tokens(&m);
+    v->cached_tokens = get_tokens(&m);
+    v->reasoning_tokens = get_tokens(&m);
+    v->source = (enum usage_source)get_enum(&m, USAGE_COUNT);
+    get_list(&m, v->finish, sizeof(v->finish), WORD_CHARACTERS);
     v->has_commitments = msg_get_bool(&m);
     if (v->has_commitments) {
         msg_get_fixed(&m, v->asked, sizeof(v->asked));
         msg_get_fixed(&m, v->answered, sizeof(v->answered));
     }
     if (v->cause == CAUSE_LOST || v->asked_bytes > INT64_MAX ||
-        v->answered_bytes > INT64_MAX ||
+        v->answered_bytes > INT64_MAX || v->content_bytes > INT64_MAX ||
         (v->status != 0 && (v->status < 100 || v->status > 599)))
         return SP_EPROTO;
     return msg_get_end(&m);

@@ -55,6 +55,12 @@ struct ask_admit {
     struct facts facts;
 };
 
+/* What a client is told of a rate; limit -1: there is none. */
+struct rate_told {
+    int64_t limit, remaining;
+    uint32_t reset_ms; /* until the minute has passed: at most 60 s */
+};
+
 struct answer_admit {
     uint64_t ticket;
     uint64_t n;         /* the entry; the answer waits until it is durable:
@@ -67,13 +73,23 @@ struct answer_admit {
     int32_t retry_after; /* seconds 0–60, 0: none */
     uint64_t models;     /* a list's: bit per model that may be seen now */
     uint16_t field;      /* the one that was refused, or FIELD_NONE */
+    uint64_t tokens_left, bytes_left; /* UINT64_MAX: no limit */
+    enum reason bytes_reason;
+    struct rate_told requests, tokens; /* of the person's minute */
 };
+
+/* More than any model ever said; sums of it cannot overflow. */
+#define SETTLE_TOKENS_MAX (UINT64_C(1) << 53)
 
 struct settle {
     uint64_t n;       /* the admitted entry */
     enum cause cause; /* never CAUSE_LOST: that is the keeper's to say */
     uint16_t status;  /* 0 or 100–599 */
-    uint64_t asked_bytes, answered_bytes;
+    uint64_t asked_bytes, answered_bytes, content_bytes;
+    /* Each at most SETTLE_TOKENS_MAX. */
+    uint64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+    enum usage_source source;
+    char finish[33]; /* [a-z_]*, "": not said */
     bool has_commitments;
     uint8_t asked[32], answered[32];
 };

@@ -216,43 +216,6 @@ static enum reason step_body(struct question *q)
     return REASON_NONE;
 }
 
-static enum reason step_rate(struct question *q)
-{
-    const struct policy_terms *t = &q->p->terms[q->v->terms];
-    int64_t limit = t->person_requests_per_minute;
-    uint32_t person = q->f->person;
-
-    if (limit >= 0 &&
-        standing_person_minute(q->s, person, q->now) >= (uint64_t)limit) {
-        q->v->retry_after = standing_minute_wait(q->s, person, q->now, limit);
-        return REASON_RATE_LIMITED;
-    }
-    if (t->person_addresses >= 0 &&
-        standing_person_addresses(q->s, person, q->f->address) >
-            t->person_addresses)
-        return REASON_ADDRESSES_LIMITED;
-    if (t->person_concurrent >= 0 &&
-        standing_person_open(q->s, person) >= t->person_concurrent)
-        return REASON_CONCURRENCY_LIMITED;
-    return REASON_NONE;
-}
-
-static enum reason step_budget(struct question *q)
-{
-    const struct policy_terms *t = &q->p->terms[q->v->terms];
-
-    if (q->local)
-        return REASON_NONE;
-    if ((t->window_requests >= 0 &&
-         standing_terms_requests(q->s, q->v->window, q->terms) >=
-             (uint64_t)t->window_requests) ||
-        (t->person_requests >= 0 &&
-         standing_person_requests(q->s, q->v->window, q->terms, q->f->person) >=
-             (uint64_t)t->person_requests))
-        return REASON_BUDGET_EXHAUSTED;
-    return REASON_NONE;
-}
-
 static const struct {
     const char *text;
     enum reason (*take)(struct question *q);
@@ -394,6 +357,10 @@ void decide_entry(const struct policy *p, const struct facts *f,
     q->cert_not_after = f->cert_not_after < 0 ? 0 : f->cert_not_after;
     q->policy = p->serial;
     q->deadline = v->deadline;
+    q->reserve_tokens = v->reserve.units[UNIT_TOKENS];
+    q->reserve_input = v->reserve.units[UNIT_INPUT_TOKENS];
+    q->reserve_output = v->reserve.units[UNIT_OUTPUT_TOKENS];
+    q->reserve_bytes = v->reserve.units[UNIT_BYTES];
     q->reason = v->reason;
 }
 

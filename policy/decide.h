@@ -42,6 +42,12 @@ struct verdict {
                          request's seconds */
     enum reason deadline_reason; /* what to tell when it is cut there */
     int retry_after;             /* seconds 1–60 if retryable, else 0 */
+    struct cost reserve;   /* allowed: what is set aside until it ends. 0 of a
+                              unit that no budget limits */
+    uint64_t tokens_left;  /* …and what it may use at most before it is cut;
+                              UINT64_MAX: no limit */
+    uint64_t bytes_left;   /* of its answer; never more than answer_bytes */
+    enum reason bytes_reason; /* to tell when it is cut for bytes */
     uint16_t field;              /* the one that was refused, or FIELD_NONE */
 };
 

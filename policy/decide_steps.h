@@ -23,6 +23,10 @@ struct question {
 /* decide_source.c: where a request comes from, and when. */
 enum reason step_source(struct question *q);
 
+/* decide_budget.c: how much, within a minute and in all; what to reserve. */
+enum reason step_rate(struct question *q);
+enum reason step_budget(struct question *q);
+
 /* decide_use.c: what a request says that it is for, and what it asks with.
  * They come after the route's step: q->v->terms is set, or the request has a
  * fault that is all there is to say. */

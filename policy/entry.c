@@ -29,6 +29,7 @@ enum value_type {
     VALUE_CAUSE,
     VALUE_FIELDS, /* const struct field_set *, as its text; may be NULL */
     VALUE_MEDIA,  /* uint8_t: bits of enum facts_media, as words */
+    VALUE_SOURCE, /* enum usage_source */
 };
 
 /* When a key may be missing. */
@@ -115,6 +116,10 @@ static const struct field window_closed[] = {
 static const struct field request_admitted[] = {
     REQUEST_FIELDS,
     FIELD("deadline", I64, ALWAYS, request.deadline),
+    FIELD("reserve_tokens", U64, IF_ANY, request.reserve_tokens),
+    FIELD("reserve_input", U64, IF_ANY, request.reserve_input),
+    FIELD("reserve_output", U64, IF_ANY, request.reserve_output),
+    FIELD("reserve_bytes", U64, IF_ANY, request.reserve_bytes),
     {0},
 };
 static const struct field request_refused[] = {
@@ -129,6 +134,13 @@ static const struct field request_closed[] = {
     FIELD("status", U16, ALWAYS, request_closed.status),
     FIELD("asked_bytes", U64, ALWAYS, request_closed.asked_bytes),
     FIELD("answered_bytes", U64, ALWAYS, request_closed.answered_bytes),
+    FIELD("content_bytes", U64, IF_ANY, request_closed.content_bytes),
+    FIELD("usage", SOURCE, IF_SET, request_closed.source),
+    FIELD("input_tokens", U64, IF_ANY, request_closed.input_tokens),
+    FIELD("output_tokens", U64, IF_ANY, request_closed.output_tokens),
+    FIELD("cached_tokens", U64, IF_ANY, request_closed.cached_tokens),
+    FIELD("reasoning_tokens", U64, IF_ANY, request_closed.reasoning_tokens),
+    FIELD("finish", TEXT, IF_SET, request_closed.finish),
     FIELD("asked", HASH, IF_COMMITMENTS, request_closed.asked),
     FIELD("answered", HASH, IF_COMMITMENTS, request_closed.answered),
     {0},
@@ -189,6 +201,8 @@ const char *entry_kind_text(enum entry_kind kind)
 typedef const char *text_pointer;
 typedef const struct field_set *fields_pointer;
 
+static const char *const source_words[USAGE_COUNT] = {"none", "reported",
+                                                      "estimated"};
 /* By the bits of enum facts_media. */
 static const char *const media_words[] = {"none", "data", "remote",
                                           "data remote"};
@@ -281,12 +295,16 @@ static bool field_is_set(const struct entry *e, const struct field *f)
             return GET(text_pointer, e, f) != NULL;
         if (f->type == VALUE_REASON)
             return GET(enum reason, e, f) != REASON_NONE;
+        if (f->type == VALUE_SOURCE)
+            return GET(enum usage_source, e, f) != USAGE_NONE;
         if (f->type == VALUE_FIELDS)
             return GET(fields_pointer, e, f) != NULL;
         return GET(int64_t, e, f) >= 0;
     case IF_ANY:
-        return f->type == VALUE_MEDIA ? GET(uint8_t, e, f) != 0
-                                      : GET(uint32_t, e, f) > 0;
+        if (f->type == VALUE_MEDIA)
+            return GET(uint8_t, e, f) != 0;
+        return f->type == VALUE_U64 ? GET(uint64_t, e, f) > 0
+                                    : GET(uint32_t, e, f) > 0;
     case IF_MANY:
         return GET(uint32_t, e, f) > 1;
     case IF_REPLACES:
@@ -342,6 +360,9 @@ static void field_encode(struct line *l, const struct entry *e,
         break;
     case VALUE_FIELDS:
         line_put_fields(l, GET(fields_pointer, e, f));
+        break;
+    case VALUE_SOURCE:
+        line_put_quoted(l, source_words[GET(enum usage_source, e, f) % 3]);
         break;
     case VALUE_MEDIA:
         line_put_quoted(l, media_words[GET(uint8_t, e, f) & 3]);
@@ -554,6 +575,13 @@ static int field_decode(struct entry_reader *r, uint32_t node,
         return hash_decode(r, node, &AT(uint8_t, e, f));
     case VALUE_FIELDS:
         return fields_text_decode(r, node, f, e);
+    case VALUE_SOURCE: {
+        int source = word_decode(r, node, source_words, USAGE_COUNT);
+
+        AT(enum usage_source, e, f) =
+            source > 0 ? (enum usage_source)source : USAGE_NONE;
+        return source > 0 ? 0 : SP_EINVAL;
+    }
     case VALUE_MEDIA: {
         int bits = word_decode(r, node, media_words, 4);
 

@@ -82,9 +82,18 @@ struct entry_request {
     uint8_t cert_sha256[32];
     int64_t cert_not_before, cert_not_after;
     uint32_t policy;    /* serial */
-    int64_t deadline;   /* admitted only */
+    int64_t deadline;   /* admitted only, as those below */
+    uint64_t reserve_tokens, reserve_input, reserve_output, reserve_bytes;
     enum reason reason; /* refused only */
     const char *field;  /* refused only: which one, or NULL */
+};
+
+/* Where counts of tokens come from. */
+enum usage_source {
+    USAGE_NONE,      /* the model was not reached: there are none */
+    USAGE_REPORTED,  /* the endpoint said them */
+    USAGE_ESTIMATED, /* it did not, or not all: a quarter of the bytes */
+    USAGE_COUNT
 };
 
 struct entry_request_closed {
@@ -92,6 +101,10 @@ struct entry_request_closed {
     enum cause cause;
     uint16_t status; /* what the client was told; 0 if nothing */
     uint64_t asked_bytes, answered_bytes;
+    uint64_t content_bytes; /* of the answer, what the model said */
+    uint64_t input_tokens, output_tokens, cached_tokens, reasoning_tokens;
+    enum usage_source source;
+    const char *finish; /* why the model stopped, in its API's word, or NULL */
     bool has_commitments;
     uint8_t asked[32], answered[32]; /* BLAKE2b-256(salt ‖ body) */
 };

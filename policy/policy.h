@@ -22,6 +22,7 @@
 #include "policy/hours.h"
 #include "policy/network.h"
 #include "policy/route.h"
+#include "policy/spent.h"
 
 enum party_kind {
     PARTY_GOVERNMENT,
@@ -56,6 +57,7 @@ struct policy_model {
     char *credential; /* name in sallyport.yaml, or NULL */
     uint32_t apis;    /* bit per enum route that its `apis` allow */
     char *build;      /* or NULL */
+    struct budget budget; /* of all parties and windows together */
     int64_t release;  /* ms UTC; windows of the model end there at the
                          latest (`closes` has it applied). INT64_MAX:
                          none set */
@@ -133,11 +135,13 @@ struct policy_terms {
 
     int64_t request_bytes;     /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
     int64_t request_ms;        /* longest duration of one request */
-    int64_t window_requests;   /* under these terms in one window, all people
+    int64_t request_tokens;    /* reserved for one that names no ceiling */
+    int64_t answer_bytes;      /* the largest answer */
+    struct budget window;      /* under these terms in one window, all people
                                   together */
-    int64_t person_requests;   /* the same, of one person */
-    int64_t person_concurrent; /* of one person, whatever the window */
-    int64_t person_requests_per_minute; /* the same */
+    struct budget person;      /* of one person: totals under these terms in one
+                                  window; what is per minute and concurrent
+                                  whatever the window */
     int64_t person_addresses; /* that one person's open requests come from */
 };
 

@@ -46,6 +46,8 @@ void *build_array(struct policy_build *b, size_t count, size_t size);
 /* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
  * of one. `base` is what the terms extend, or NULL. */
 void terms_build(struct policy_build *b);
+/* The budget of a mapping, or none if `n` is NULL. */
+void budget_build(struct budget *b, const struct node *n);
 void fields_build(struct policy_build *b, struct policy_terms *t,
                   const struct node *own, const struct node *base);
 

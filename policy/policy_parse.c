@@ -129,6 +129,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
     m->credential = take_text(b, upstream, "credential");
     m->build = take_text(b, n, "build");
     m->release = take_number(n, "release", INT64_MAX);
+    budget_build(&m->budget, node_member(n, "budget"));
     for (size_t i = 0; i < node_members(apis); i++)
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);

@@ -72,6 +72,92 @@ static const struct schema_field api[] = {
     END,
 };
 
+#define TRILLION (1000 * BILLION)
+/* Totals that every scope can limit. */
+#define TOTALS(of)                                                             \
+    {.name = "requests",                                                       \
+     .type = SCHEMA_COUNT,                                                     \
+     .min = 1,                                                                 \
+     .max = TRILLION,                                                          \
+     .help = "Requests " of ". Without it, as for all of these: no limit."},   \
+        {.name = "tokens",                                                     \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens of questions and answers."},                          \
+        {.name = "input_tokens",                                               \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens of questions, cached ones too."},                     \
+        {.name = "output_tokens",                                              \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens of answers, reasoning too."},                         \
+        {.name = "cached_tokens",                                              \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens of questions that the endpoint had cached."},         \
+        {.name = "reasoning_tokens",                                           \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens of reasoning."},                                      \
+        {.name = "bytes",                                                      \
+         .type = SCHEMA_SIZE,                                                  \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Bytes of answers as they are sent."},                        \
+    {                                                                          \
+        .name = "content_bytes", .type = SCHEMA_SIZE, .min = 1,                \
+        .max = TRILLION, .help = "Bytes of answers that the model said."       \
+    }
+
+#define RATES(requests, open)                                                  \
+    {.name = "requests_per_minute",                                            \
+     .type = SCHEMA_COUNT,                                                     \
+     .min = 1,                                                                 \
+     .max = 10000000,                                                          \
+     .fallback = requests,                                                     \
+     .help = "Requests within any 60 seconds."},                               \
+        {.name = "tokens_per_minute",                                          \
+         .type = SCHEMA_COUNT,                                                 \
+         .min = 1,                                                             \
+         .max = TRILLION,                                                      \
+         .help = "Tokens within any 60 seconds."},                             \
+    {                                                                          \
+        .name = "concurrent", .type = SCHEMA_COUNT, .min = 1, .max = 1000000,  \
+        .fallback = open,                                                      \
+        .help = "Requests that may be open at the same time."                  \
+    }
+
+static const struct schema_field window_budget[] = {
+    TOTALS("under these terms in one window, all people together"),
+    RATES(NULL, NULL),
+    END,
+};
+
+static const struct schema_field person_budget[] = {
+    TOTALS("of one person under these terms in one window"),
+    RATES("600", "64"),
+    {.name = "addresses",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 16,
+     .help = "Addresses that one person's open requests may come from. "
+             "Without it: no limit."},
+    END,
+};
+
+static const struct schema_field model_budget[] = {
+    TOTALS("to the model, of all parties together, as long as the ledger "
+           "lasts"),
+    RATES(NULL, NULL),
+    END,
+};
+
 static const struct schema_field model_fields[] = {
     {.name = "upstream",
      .type = SCHEMA_RECORD,
@@ -94,6 +180,10 @@ static const struct schema_field model_fields[] = {
      .type = SCHEMA_TIME,
      .help = "Every window of the model ends here at the latest. Set by the "
              "developer and nobody else."},
+    {.name = "budget",
+     .type = SCHEMA_RECORD,
+     .fields = model_budget,
+     .help = "How much all parties together may use of the model."},
     LATER_FIELD("designation", "The recorded designation of the model."),
     END,
 };
@@ -216,51 +306,6 @@ static const struct schema_field party[] = {
     END,
 };
 
-static const struct schema_field window_budget[] = {
-    {.name = "requests",
-     .type = SCHEMA_COUNT,
-     .min = 1,
-     .max = 1000 * BILLION,
-     .help = "Requests under these terms in one window, all people together. "
-             "Without it: no limit."},
-    LATER_FIELD("tokens", "Tokens in one window."),
-    LATER_FIELD("bytes", "Bytes in one window."),
-    END,
-};
-
-static const struct schema_field person_budget[] = {
-    {.name = "requests",
-     .type = SCHEMA_COUNT,
-     .min = 1,
-     .max = 1000 * BILLION,
-     .help = "Requests of one person under these terms in one window. Without "
-             "it: no limit."},
-    {.name = "concurrent",
-     .type = SCHEMA_COUNT,
-     .min = 1,
-     .max = 16384,
-     .fallback = "64",
-     .help = "Requests of one person that may be open at the same time, "
-             "whatever the window."},
-    {.name = "requests_per_minute",
-     .type = SCHEMA_COUNT,
-     .min = 1,
-     .max = 10000000,
-     .fallback = "600",
-     .help = "Requests of one person within any 60 seconds, whatever the "
-             "window."},
-    {.name = "addresses",
-     .type = SCHEMA_COUNT,
-     .min = 1,
-     .max = 16,
-     .help = "Addresses that one person's open requests may come from. "
-             "Without it: no limit."},
-    LATER_FIELD("tokens", "Tokens of one person."),
-    LATER_FIELD("bytes", "Bytes of one person."),
-    LATER_FIELD("tokens_per_minute", "Tokens of one person within a minute."),
-    END,
-};
-
 static const struct schema_field request_budget[] = {
     {.name = "bytes",
      .type = SCHEMA_SIZE,
@@ -274,6 +319,20 @@ static const struct schema_field request_budget[] = {
      .max = DAY_MS,
      .fallback = "1h",
      .help = "How long one request may take before it is cut."},
+    {.name = "tokens",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = BILLION,
+     .fallback = "131072",
+     .help = "Tokens of answers that are reserved for a request that names no "
+             "ceiling itself, where a budget of tokens is to be kept."},
+    {.name = "answer_bytes",
+     .type = SCHEMA_SIZE,
+     .min = 1024,
+     .max = 1000 * BILLION,
+     .fallback = "64MiB",
+     .help = "Size of one answer as it is sent; a longer one is cut "
+             "(`egress_ceiling`)."},
     END,
 };
 

@@ -208,20 +208,32 @@ static void marking_build(struct policy_build *b, struct policy_terms *t,
 
 /* ---- the whole ---- */
 
-static void budget_build(struct policy_terms *t, struct pair terms)
+static void scope_build(struct budget *b, struct pair scope)
+{
+    for (int u = 0; u < UNIT_COUNT; u++)
+        b->total[u] = pair_number(scope, unit_text((enum unit)u));
+    b->requests_per_minute = pair_number(scope, "requests_per_minute");
+    b->tokens_per_minute = pair_number(scope, "tokens_per_minute");
+    b->concurrent = pair_number(scope, "concurrent");
+}
+
+void budget_build(struct budget *b, const struct node *n)
+{
+    scope_build(b, (struct pair){n, NULL});
+}
+
+static void budgets_build(struct policy_terms *t, struct pair terms)
 {
     struct pair budget = pair_in(terms, "budget");
     struct pair request = pair_in(budget, "request");
-    struct pair window = pair_in(budget, "window");
-    struct pair person = pair_in(budget, "person");
 
     t->request_bytes = pair_number(request, "bytes");
     t->request_ms = pair_number(request, "seconds");
-    t->window_requests = pair_number(window, "requests");
-    t->person_requests = pair_number(person, "requests");
-    t->person_concurrent = pair_number(person, "concurrent");
-    t->person_requests_per_minute = pair_number(person, "requests_per_minute");
-    t->person_addresses = pair_number(person, "addresses");
+    t->request_tokens = pair_number(request, "tokens");
+    t->answer_bytes = pair_number(request, "answer_bytes");
+    scope_build(&t->window, pair_in(budget, "window"));
+    scope_build(&t->person, pair_in(budget, "person"));
+    t->person_addresses = pair_number(pair_in(budget, "person"), "addresses");
 }
 
 /* The terms that these extend; NULL if they do not or may not. */
@@ -256,7 +268,7 @@ static void terms_build_one(struct policy_build *b, struct policy_terms *t,
     t->uses = uses_read(pair_member(terms, "uses"));
     if (t->uses == 0)
         t->uses = 1u << ROUTE_CHAT_COMPLETIONS;
-    budget_build(t, terms);
+    budgets_build(t, terms);
     fields_build(b, t, node_member(terms.own, "fields"),
                  node_member(terms.base, "fields"));
     tools_build(b, t, terms);

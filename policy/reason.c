@@ -124,9 +124,16 @@ static const struct reason_info infos[REASON_COUNT] = {
     [REASON_CONCURRENCY_LIMITED] = {"concurrency_limited", 429, true, SOON,
                                     LIMITED,
                                     "Too many requests at the same time."},
+    [REASON_BUDGET_RESERVED] =
+        {"budget_reserved", 429, true, SOON, LIMITED,
+         "What is left of the budget is reserved by requests that are still "
+         "open."},
+    [REASON_EGRESS_CEILING] =
+        {"egress_ceiling", 403, false, 0, DENIED,
+         "The answer is larger than the terms of access allow."},
     [REASON_BUDGET_EXHAUSTED] =
         {"budget_exhausted", 403, false, 0, DENIED,
-         "The request budget of this access window is used up."},
+         "A budget of these terms of access is used up."},
     [REASON_TIME_LIMIT] =
         {"time_limit", 403, false, 0, DENIED,
          "The request took longer than the terms of access allow."},

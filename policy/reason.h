@@ -51,6 +51,8 @@ enum reason {
     REASON_RATE_LIMITED,        /* 429 */
     REASON_ADDRESSES_LIMITED,   /* 429 */
     REASON_CONCURRENCY_LIMITED, /* 429 */
+    REASON_BUDGET_RESERVED,       /* 429 what is left is set aside for others */
+    REASON_EGRESS_CEILING,        /* 403 an answer is too large (cut) */
     REASON_BUDGET_EXHAUSTED,    /* 403, not 429: it does not clear */
     REASON_TIME_LIMIT, /* 403 one request's seconds are used up (cut) */
     /* us */

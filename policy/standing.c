@@ -37,10 +37,9 @@ void standing_free(struct standing *s)
     for (size_t i = 0; i < s->npeople; i++)
         watch_free(s->people[i].watch);
     free(s->people);
-    free(s->counts);
+    standing_spend_free(s);
     free(s->requests);
     table_release(&s->names);
-    table_release(&s->spent);
     free(s);
 }
 
@@ -143,42 +142,16 @@ int standing_slot_person(struct standing *s, const char *party,
     return 0;
 }
 
-int standing_slot_terms(struct standing *s, const char *terms, uint32_t *slot)
+int standing_slot_word(struct standing *s, char kind, const char *word,
+                       uint32_t *slot)
 {
     int r;
 
-    if ((*slot = standing_slot(s, 't', terms, "")) != SLOT_NONE)
+    if ((*slot = standing_slot(s, kind, word, "")) != SLOT_NONE)
         return 0;
-    if ((r = slot_put(s, 't', terms, "", s->nterms)) != 0)
+    if ((r = slot_put(s, kind, word, "", s->nwords)) != 0)
         return r;
-    *slot = s->nterms++;
-    return 0;
-}
-
-uint32_t standing_spent_find(const struct standing *s, uint32_t window,
-                             uint32_t terms, uint32_t person)
-{
-    const uint32_t key[3] = {window, terms, person};
-
-    return table_get(&s->spent, key, sizeof key);
-}
-
-int standing_spent_add(struct standing *s, uint32_t window, uint32_t terms,
-                       uint32_t person, uint32_t *index)
-{
-    const uint32_t key[3] = {window, terms, person};
-    void *array = s->counts;
-    int r;
-
-    if ((*index = table_get(&s->spent, key, sizeof key)) != TABLE_NONE)
-        return 0;
-    r = array_grow(&array, s->ncounts, sizeof *s->counts);
-    s->counts = array;
-    if (r != 0 ||
-        (r = table_put(&s->spent, key, sizeof key, (uint32_t)s->ncounts)) != 0)
-        return r;
-    *index = (uint32_t)s->ncounts;
-    s->counts[s->ncounts++] = 0;
+    *slot = s->nwords++;
     return 0;
 }
 
@@ -292,20 +265,6 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
     return 0;
 }
 
-static void person_count(struct person_state *p, int64_t t)
-{
-    int64_t second = t / 1000;
-
-    if (second - p->second >= RATE_SECONDS)
-        memset(p->admitted, 0, sizeof p->admitted);
-    else
-        for (int64_t i = p->second + 1; i <= second; i++)
-            p->admitted[i % RATE_SECONDS] = 0;
-    p->second = second;
-    p->admitted[second % RATE_SECONDS]++;
-    p->open_requests++;
-}
-
 /* Keeps what is open, when most is not: each request moves once on average. */
 static void requests_compact(struct standing *s)
 {
@@ -335,26 +294,9 @@ static int request_add(struct standing *s, uint64_t n, uint32_t person,
     }
     s->requests[s->nrequests++] =
         (struct open_request){.n = n, .person = person, .window = window};
+    for (int i = 0; i < SCOPE_COUNT; i++)
+        s->requests[s->nrequests - 1].spent[i] = SLOT_NONE;
     s->requests_open++;
-    return 0;
-}
-
-/* What a request spends: one of its terms in its window, for all and for its
- * person. Spent whatever happens to it. */
-static int request_spend(struct standing *s, uint32_t window, const char *terms,
-                         uint32_t person)
-{
-    uint32_t slot, all, own;
-    int r;
-
-    if ((r = standing_slot_terms(s, terms, &slot)) != 0 ||
-        (r = standing_spent_add(s, window, slot, SLOT_NONE, &all)) != 0 ||
-        (r = standing_spent_add(s, window, slot, person, &own)) != 0)
-        return r;
-    s->counts[all]++;
-    s->counts[own]++;
-    s->windows[window].requests++;
-    s->windows[window].open_requests++;
     return 0;
 }
 
@@ -401,20 +343,23 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
 {
     const struct entry_request *q = &e->u.request;
     uint32_t window = SLOT_NONE, person;
+    struct open_request *o;
     int r;
 
     if ((r = admission_check(s, e, &window)) != 0 ||
         (r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
-        (r = request_add(s, e->n, person, window)) != 0 ||
-        (window != SLOT_NONE &&
-         (r = request_spend(s, window, q->terms, person)) != 0))
+        (r = watch_need(&s->people[person])) != 0 ||
+        (r = request_add(s, e->n, person, window)) != 0)
         return r;
-    if ((r = watch_need(&s->people[person])) != 0)
+    o = &s->requests[s->nrequests - 1];
+    if ((r = standing_spend_admit(s, o, e)) != 0)
         return r;
-    s->requests[s->nrequests - 1].place =
-        watch_admitted(s->people[person].watch, q->address, q->route, q->fields,
-                       e->t);
-    person_count(&s->people[person], e->t);
+    o->place = watch_admitted(s->people[person].watch, q->address, q->route,
+                              q->fields, e->t);
+    if (window != SLOT_NONE) {
+        s->windows[window].requests++;
+        s->windows[window].open_requests++;
+    }
     return 0;
 }
 
@@ -464,9 +409,7 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     q = &s->requests[i];
     q->closed = true;
     s->requests_open--;
-    s->people[q->person].open_requests--;
-    watch_closed(s->people[q->person].watch, q->place, e->t, 0,
-                 e->u.request_closed.answered_bytes, 0);
+    standing_spend_settle(s, q, e);
     if (q->window != SLOT_NONE)
         s->windows[q->window].open_requests--;
     return 0;

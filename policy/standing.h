@@ -71,24 +71,27 @@ struct standing_window {
 void standing_window(const struct standing *s, uint32_t window,
                      struct standing_window *w);
 
-/* What is spent, by indices of the bound policy; `terms` counts within the
- * window's own list. Requests count when they are admitted, and stay spent. */
-uint64_t standing_terms_requests(const struct standing *s, uint32_t window,
-                                 size_t terms);
-uint64_t standing_person_requests(const struct standing *s, uint32_t window,
-                                  size_t terms, uint32_t person);
+/* What is spent, by indices of the bound policy. */
+enum standing_scope {
+    SCOPE_WINDOW,        /* terms of a window, all people together */
+    SCOPE_WINDOW_PERSON, /* one person under them; no minute is kept */
+    SCOPE_PERSON,        /* one person, whatever the window */
+    SCOPE_MODEL,         /* all parties and windows of a model */
+    SCOPE_COUNT
+};
+
+struct standing_place {
+    uint32_t window, model, person;
+    size_t terms; /* within the window's own list */
+};
+
+/* NULL: nothing was ever spent there. Lives until the next entry. */
+const struct spent *standing_spent(const struct standing *s,
+                                   enum standing_scope scope,
+                                   const struct standing_place *at);
 /* Addresses that open requests of one person come from, `address` with them. */
 uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
                                    const char *address);
-/* Requests of one person that are open now. */
-uint32_t standing_person_open(const struct standing *s, uint32_t person);
-/* Requests of one person admitted in the second of `now` and the 60 before it:
- * never fewer than within the last 60 s. Computed from entries' times alone. */
-uint64_t standing_person_minute(const struct standing *s, uint32_t person,
-                                int64_t now);
-/* Seconds (1–60) until that is below `limit`, if nothing else is admitted. */
-int standing_minute_wait(const struct standing *s, uint32_t person, int64_t now,
-                         int64_t limit);
 
 /* The bound policy, NULL if none is. */
 const struct policy *standing_policy(const struct standing *s);

@@ -10,32 +10,16 @@
 
 void standing_unbind(struct standing *s)
 {
-    if (s->policy != NULL && s->bound_windows != NULL)
-        for (size_t i = 0; i < s->policy->nwindows; i++)
-            free(s->bound_windows[i].spent);
     free(s->bound_windows);
     free(s->bound_people);
     free(s->bound_terms);
+    free(s->bound_models);
     s->bound_windows = NULL;
-    s->bound_people = s->bound_terms = NULL;
+    s->bound_people = s->bound_terms = s->bound_models = NULL;
     s->policy = NULL;
     for (size_t i = 0; i < s->nwindows; i++)
         s->windows[i].bound = SLOT_NONE;
     s->next_close = s->next_open = INT64_MAX;
-}
-
-/* Once a window has a state, what is spent in it has places. */
-static int spent_bind(struct standing *s, uint32_t window)
-{
-    const struct policy_window *w = &s->policy->windows[window];
-    struct bound_window *b = &s->bound_windows[window];
-    int r;
-
-    for (size_t i = 0; i < w->nterms; i++)
-        if ((r = standing_spent_add(s, b->state, s->bound_terms[w->terms[i]],
-                                    SLOT_NONE, &b->spent[i])) != 0)
-            return r;
-    return 0;
 }
 
 static int window_bind(struct standing *s, uint32_t window)
@@ -45,9 +29,6 @@ static int window_bind(struct standing *s, uint32_t window)
     struct bound_window *b = &s->bound_windows[window];
     int r;
 
-    b->spent = calloc(w->nterms + 1, sizeof *b->spent);
-    if (b->spent == NULL)
-        return SP_ENOMEM;
     if ((r = standing_slot_pair(s, p->parties[w->party].name,
                                 p->models[w->model].name, &b->pair)) != 0)
         return r;
@@ -55,7 +36,7 @@ static int window_bind(struct standing *s, uint32_t window)
     if (b->state == SLOT_NONE)
         return 0;
     s->windows[b->state].bound = window;
-    return spent_bind(s, window);
+    return 0;
 }
 
 static int names_bind(struct standing *s)
@@ -66,8 +47,9 @@ static int names_bind(struct standing *s)
     s->bound_windows = calloc(p->nwindows + 1, sizeof *s->bound_windows);
     s->bound_people = calloc(p->npeople + 1, sizeof *s->bound_people);
     s->bound_terms = calloc(p->nterms + 1, sizeof *s->bound_terms);
+    s->bound_models = calloc(p->nmodels + 1, sizeof *s->bound_models);
     if (s->bound_windows == NULL || s->bound_people == NULL ||
-        s->bound_terms == NULL)
+        s->bound_terms == NULL || s->bound_models == NULL)
         return SP_ENOMEM;
     for (size_t i = 0; i < p->npeople; i++)
         if ((r = standing_slot_person(s, p->parties[p->people[i].party].name,
@@ -75,8 +57,12 @@ static int names_bind(struct standing *s)
                                       &s->bound_people[i])) != 0)
             return r;
     for (size_t i = 0; i < p->nterms; i++)
-        if ((r = standing_slot_terms(s, p->terms[i].name,
-                                     &s->bound_terms[i])) != 0)
+        if ((r = standing_slot_word(s, 't', p->terms[i].name,
+                                    &s->bound_terms[i])) != 0)
+            return r;
+    for (size_t i = 0; i < p->nmodels; i++)
+        if ((r = standing_slot_word(s, 'm', p->models[i].name,
+                                    &s->bound_models[i])) != 0)
             return r;
     for (size_t i = 0; i < p->nwindows; i++)
         if ((r = window_bind(s, (uint32_t)i)) != 0)
@@ -102,18 +88,15 @@ int standing_bind(struct standing *s, const struct policy *p)
 
 int standing_bind_opened(struct standing *s, uint32_t state)
 {
-    int r = 0;
-
     if (s->policy == NULL)
         return 0;
-    for (size_t i = 0; i < s->policy->nwindows && r == 0; i++)
+    for (size_t i = 0; i < s->policy->nwindows; i++)
         if (strcmp(s->policy->windows[i].id, s->windows[state].id) == 0) {
             s->bound_windows[i].state = state;
             s->windows[state].bound = (uint32_t)i;
-            r = spent_bind(s, (uint32_t)i);
         }
     standing_schedule(s);
-    return r;
+    return 0;
 }
 
 const struct policy *standing_policy(const struct standing *s)
@@ -261,32 +244,6 @@ void standing_window(const struct standing *s, uint32_t window,
     w->open_requests = s->windows[b->state].open_requests;
 }
 
-uint64_t standing_terms_requests(const struct standing *s, uint32_t window,
-                                 size_t terms)
-{
-    if (s->policy == NULL || window >= s->policy->nwindows ||
-        terms >= s->policy->windows[window].nterms ||
-        s->bound_windows[window].state == SLOT_NONE)
-        return 0;
-    return s->counts[s->bound_windows[window].spent[terms]];
-}
-
-uint64_t standing_person_requests(const struct standing *s, uint32_t window,
-                                  size_t terms, uint32_t person)
-{
-    const struct policy *p = s->policy;
-    uint32_t index;
-
-    if (p == NULL || window >= p->nwindows || person >= p->npeople ||
-        terms >= p->windows[window].nterms ||
-        s->bound_windows[window].state == SLOT_NONE)
-        return 0;
-    index = standing_spent_find(s, s->bound_windows[window].state,
-                                s->bound_terms[p->windows[window].terms[terms]],
-                                s->bound_people[person]);
-    return index == TABLE_NONE ? 0 : s->counts[index];
-}
-
 static const struct person_state *person_find(const struct standing *s,
                                               uint32_t person)
 {
@@ -303,43 +260,4 @@ uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
     return p == NULL || p->watch == NULL
                ? 1
                : watch_addresses_open(p->watch, address);
-}
-
-uint32_t standing_person_open(const struct standing *s, uint32_t person)
-{
-    const struct person_state *p = person_find(s, person);
-
-    return p == NULL ? 0 : p->open_requests;
-}
-
-/* Admitted in the seconds from `from` on that are still remembered. */
-static uint64_t admitted_since(const struct person_state *p, int64_t from)
-{
-    uint64_t sum = 0;
-
-    if (from <= p->second - RATE_SECONDS)
-        from = p->second - RATE_SECONDS + 1;
-    for (int64_t i = from < 0 ? 0 : from; i <= p->second; i++)
-        sum += p->admitted[i % RATE_SECONDS];
-    return sum;
-}
-
-uint64_t standing_person_minute(const struct standing *s, uint32_t person,
-                                int64_t now)
-{
-    const struct person_state *p = person_find(s, person);
-
-    return p == NULL ? 0 : admitted_since(p, now / 1000 - (RATE_SECONDS - 1));
-}
-
-int standing_minute_wait(const struct standing *s, uint32_t person, int64_t now,
-                         int64_t limit)
-{
-    const struct person_state *p = person_find(s, person);
-    int64_t from = now / 1000 - (RATE_SECONDS - 1);
-
-    for (int wait = 1; p != NULL && wait < 60; wait++)
-        if ((int64_t)admitted_since(p, from + wait) < limit)
-            return wait;
-    return 60;
 }

@@ -8,8 +8,6 @@
 #include "policy/watch.h"
 
 #define SLOT_NONE UINT32_MAX
-/* Seconds that a person's rate looks back on, and the one that runs. */
-#define RATE_SECONDS 61
 
 /* A window that was opened, in the order of the ledger. */
 struct window_state {
@@ -22,9 +20,6 @@ struct window_state {
 };
 
 struct person_state {
-    uint32_t open_requests;
-    int64_t second; /* the newest one that `admitted` holds */
-    uint32_t admitted[RATE_SECONDS];
     struct watch *watch; /* NULL: nothing was asked yet */
 };
 
@@ -34,13 +29,14 @@ struct open_request {
     uint32_t window; /* SLOT_NONE: a local route */
     bool closed;
     uint8_t place; /* of its address in the person's watch */
+    struct cost reserve;
+    uint32_t spent[SCOPE_COUNT]; /* places in spent[], or SLOT_NONE */
 };
 
 /* A window of the bound policy. */
 struct bound_window {
     uint32_t state; /* in windows[], SLOT_NONE: never opened */
     uint32_t pair;
-    uint32_t *spent; /* per terms of the window: index in counts[] */
 };
 
 struct standing {
@@ -58,11 +54,11 @@ struct standing {
     size_t npairs;
     struct person_state *people;
     size_t npeople;
-    uint32_t nterms;
+    uint32_t nwords;
 
-    struct table spent; /* (window, terms, person) to index in counts[] */
-    uint64_t *counts;
-    size_t ncounts;
+    struct table places; /* (window, terms, person) to place in spent[] */
+    struct spent *spent;
+    size_t nspent;
 
     struct open_request *requests; /* by n; closed ones until compacted */
     size_t nrequests, requests_room, requests_open;
@@ -71,24 +67,28 @@ struct standing {
     struct bound_window *bound_windows;
     uint32_t *bound_people;
     uint32_t *bound_terms;
+    uint32_t *bound_models;
     int64_t next_close, next_open;
 };
 
-/* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms), or
- * SLOT_NONE. `b` may be "". */
+/* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms,
+ * 'm'odel), or SLOT_NONE. `b` may be "". */
 uint32_t standing_slot(const struct standing *s, char kind, const char *a,
                        const char *b);
 int standing_slot_pair(struct standing *s, const char *party, const char *model,
                        uint32_t *slot) SP_MUST_USE;
 int standing_slot_person(struct standing *s, const char *party,
                          const char *person, uint32_t *slot) SP_MUST_USE;
-int standing_slot_terms(struct standing *s, const char *terms,
-                        uint32_t *slot) SP_MUST_USE;
-/* The index in counts[] of what is spent; `person` SLOT_NONE: of all. */
-int standing_spent_add(struct standing *s, uint32_t window, uint32_t terms,
-                       uint32_t person, uint32_t *index) SP_MUST_USE;
-uint32_t standing_spent_find(const struct standing *s, uint32_t window,
-                             uint32_t terms, uint32_t person);
+/* Terms ('t') and models ('m') have no state of their own. */
+int standing_slot_word(struct standing *s, char kind, const char *word,
+                       uint32_t *slot) SP_MUST_USE;
+
+/* standing_spend.c: what a request spends and reserves, by slots. */
+int standing_spend_admit(struct standing *s, struct open_request *q,
+                         const struct entry *e) SP_MUST_USE;
+void standing_spend_settle(struct standing *s, const struct open_request *q,
+                           const struct entry *e);
+void standing_spend_free(struct standing *s);
 
 /* A window of the bound policy was opened. SP_ENOMEM. */
 int standing_bind_opened(struct standing *s, uint32_t state) SP_MUST_USE;

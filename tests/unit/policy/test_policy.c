@@ -119,23 +119,23 @@ static void right_policy_is_read(void **state)
     assert_int_equal(t->uses, 1u << ROUTE_CHAT_COMPLETIONS |
                                   1u << ROUTE_MESSAGES | 1u << ROUTE_MODELS |
                                   1u << ROUTE_MODEL);
-    assert_int_equal(t->window_requests, 5000000);
-    assert_int_equal(t->person_requests, 500000);
-    assert_int_equal(t->person_concurrent, 3);
-    assert_int_equal(t->person_requests_per_minute, 60);
+    assert_int_equal(t->window.total[UNIT_REQUESTS], 5000000);
+    assert_int_equal(t->person.total[UNIT_REQUESTS], 500000);
+    assert_int_equal(t->person.concurrent, 3);
+    assert_int_equal(t->person.requests_per_minute, 60);
     assert_int_equal(t->request_bytes, 1 << 20);
     assert_int_equal(t->request_ms, 90000);
     t = &p->terms[1]; /* extends the first */
     assert_int_equal(t->uses, 1u << ROUTE_COMPLETIONS);
-    assert_int_equal(t->window_requests, 9);
-    assert_int_equal(t->person_concurrent, 3);
+    assert_int_equal(t->window.total[UNIT_REQUESTS], 9);
+    assert_int_equal(t->person.concurrent, 3);
     assert_int_equal(t->request_bytes, 1 << 20);
     t = &p->terms[2]; /* empty: what is safe */
     assert_int_equal(t->uses, 1u << ROUTE_CHAT_COMPLETIONS);
-    assert_int_equal(t->window_requests, -1);
-    assert_int_equal(t->person_requests, -1);
-    assert_int_equal(t->person_concurrent, 64);
-    assert_int_equal(t->person_requests_per_minute, 600);
+    assert_int_equal(t->window.total[UNIT_REQUESTS], -1);
+    assert_int_equal(t->person.total[UNIT_REQUESTS], -1);
+    assert_int_equal(t->person.concurrent, 64);
+    assert_int_equal(t->person.requests_per_minute, 600);
     assert_int_equal(t->request_bytes, LIMIT_BODY_DEFAULT_BYTES);
     assert_int_equal(t->request_ms, 3600000);
     assert_int_equal(p->nwindows, 2);

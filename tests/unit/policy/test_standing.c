@@ -65,6 +65,14 @@ static struct policy *policy_of(unsigned serial, const char *windows,
     ", terms: [t]}\n"
 #define NOV "2026-11-01T00:00:00Z"
 
+static const struct spent *person_of(const struct gate *g,
+                                     const struct facts *f)
+{
+    const struct standing_place at = {.person = f->person};
+
+    return standing_spent(g->s, SCOPE_PERSON, &at);
+}
+
 static void gate_write(struct gate *g, struct entry *e, int64_t t)
 {
     char line[LIMIT_ENTRY_BYTES];
@@ -560,8 +568,8 @@ static void rate_holds_in_any_minute(void **state)
             assert_int_equal(v.reason, REASON_RATE_LIMITED);
             assert_in_range(v.retry_after, 1, 60);
             /* Waiting as long as it says is enough. */
-            assert_true(standing_person_minute(g.s, f.person,
-                                               now + v.retry_after * 1000) < 7);
+            assert_true(spent_minute_requests(person_of(&g, &f),
+                                              now + v.retry_after * 1000) < 7);
         }
         gate_restart(&g);
     }
