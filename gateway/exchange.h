@@ -91,7 +91,7 @@ struct exchange {
     struct substitute substitute;
 
     /* the answer */
-    struct answer answer;
+    struct answer_head answer;
     bool own;      /* ours, not the model's */
     bool complete; /* nothing comes behind what is held */
     bool bodyless; /* to a HEAD */

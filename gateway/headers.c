@@ -55,7 +55,7 @@ static void field_number(struct text *t, const char *name, uint64_t value)
 }
 
 /* Clients of both families read different names for the same thing. */
-static void answer_identity(struct text *t, const struct answer *a)
+static void answer_identity(struct text *t, const struct answer_head *a)
 {
     field(t, "x-request-id: ", a->request_id);
     field(t, "request-id: ", a->request_id);
@@ -80,7 +80,7 @@ static void answer_identity(struct text *t, const struct answer *a)
 }
 
 /* `retry-after-ms` is what the official clients look at first. */
-static void answer_retry(struct text *t, const struct answer *a)
+static void answer_retry(struct text *t, const struct answer_head *a)
 {
     if (a->retry != RETRY_UNSAID)
         field(t,
@@ -91,7 +91,7 @@ static void answer_retry(struct text *t, const struct answer *a)
     }
 }
 
-void headers_answer(struct text *t, const struct answer *a,
+void headers_answer(struct text *t, const struct answer_head *a,
                     enum framing framing, bool closes, const char *date)
 {
     text_put(t, "HTTP/1.1 ");

@@ -39,7 +39,7 @@ enum answer_retry { RETRY_UNSAID, RETRY_NEVER, RETRY_LATER };
 #define REQUEST_ID_LENGTH 32
 #define SALT_BYTES        16
 
-struct answer {
+struct answer_head {
     uint16_t status;
     enum answer_type type;
     int64_t length; /* -1: not known in advance */

@@ -43,7 +43,7 @@ static const char anchors[] =
 /* What the exchange said. */
 struct listener_side {
     unsigned starts, hurried, finished;
-    struct answer answer;
+    struct answer_head answer;
     enum codec_end end;
     char body[1 << 20];
     size_t length;
@@ -52,7 +52,7 @@ struct listener_side {
 
 static struct listener_side client;
 
-static void client_start(void *stream, const struct answer *answer)
+static void client_start(void *stream, const struct answer_head *answer)
 {
     struct listener_side *c = stream;
 
