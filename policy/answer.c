@@ -108,7 +108,7 @@ static size_t edits_bytes(const struct answer *a)
     return bytes;
 }
 
-static int event_write(const struct answer *a, const struct event *e,
+static int event_write(const struct answer *a, const struct answer_event *e,
                        struct buf *out)
 {
     uint8_t *to;
@@ -163,13 +163,14 @@ static void lines_join(struct answer *a)
             p[i] = ' ';
 }
 
-static bool event_is_done(const struct event *e)
+static bool event_is_done(const struct answer_event *e)
 {
     return e->length == 6 && memcmp(e->text, "[DONE]", 6) == 0;
 }
 
 /* `data: [DONE]`, the one that is no JSON. */
-static int done_take(struct answer *a, const struct event *e, struct buf *out)
+static int done_take(struct answer *a, const struct answer_event *e,
+                     struct buf *out)
 {
     if (a->route == ROUTE_MESSAGES)
         return SP_EPROTO;
@@ -181,7 +182,7 @@ static int done_take(struct answer *a, const struct event *e, struct buf *out)
     return event_write(a, e, out);
 }
 
-static int data_take(struct answer *a, const struct event *e,
+static int data_take(struct answer *a, const struct answer_event *e,
                      const uint8_t *data, size_t length, struct buf *out)
 {
     int r;
@@ -198,7 +199,7 @@ static int data_take(struct answer *a, const struct event *e,
     return event_write(a, e, out);
 }
 
-static bool event_is_error(const struct event *e)
+static bool event_is_error(const struct answer_event *e)
 {
     return e->name != NULL && e->name_length == 5 &&
            memcmp(e->name, "error", 5) == 0;
@@ -208,12 +209,12 @@ static bool event_is_error(const struct event *e)
 static int event_take(struct answer *a, const uint8_t *data, size_t length,
                       struct buf *out)
 {
-    struct event e;
+    struct answer_event e;
     int r;
 
     if (length > LIMIT_EVENT_BYTES)
         return SP_EPROTO;
-    r = event_read(data, length, &a->joined, &e);
+    r = answer_event_read(data, length, &a->joined, &e);
     if (r == 0 && event_is_error(&e))
         r = SP_EPERM;
     if (r == 0 && e.text != NULL)

@@ -152,7 +152,7 @@ static bool line_is(const char *line, size_t length, const char *name,
     return true;
 }
 
-static int name_take(struct event *e, const char *value, size_t length)
+static int name_take(struct answer_event *e, const char *value, size_t length)
 {
     if (e->name != NULL || !name_is_good(value, length))
         return SP_EPROTO;
@@ -161,7 +161,7 @@ static int name_take(struct event *e, const char *value, size_t length)
     return 0;
 }
 
-static int data_take(struct event *e, const char *value, size_t length,
+static int data_take(struct answer_event *e, const char *value, size_t length,
                      struct buf *joined)
 {
     int r = 0;
@@ -184,7 +184,7 @@ static int data_take(struct event *e, const char *value, size_t length,
     return 0;
 }
 
-static int line_take(struct event *e, const char *line, size_t length,
+static int line_take(struct answer_event *e, const char *line, size_t length,
                      struct buf *joined)
 {
     const char *value;
@@ -199,7 +199,8 @@ static int line_take(struct event *e, const char *line, size_t length,
 
 /* As many bytes as `event: N`, `data: T` and an empty line have, at the places
  * where those stand: then it is exactly that. */
-static bool event_is_plain(const struct event *e, const char *p, size_t length)
+static bool event_is_plain(const struct answer_event *e, const char *p,
+                           size_t length)
 {
     size_t data = e->name == NULL ? 6 : 7 + e->name_length + 1 + 6;
 
@@ -209,14 +210,14 @@ static bool event_is_plain(const struct event *e, const char *p, size_t length)
             (e->name == p + 7 && p[7 + e->name_length] == '\n'));
 }
 
-int event_read(const uint8_t *data, size_t length, struct buf *joined,
-               struct event *e)
+int answer_event_read(const uint8_t *data, size_t length, struct buf *joined,
+                      struct answer_event *e)
 {
     const char *p = (const char *)data;
     size_t at = 0;
     int r;
 
-    *e = (struct event){0};
+    *e = (struct answer_event){0};
     while (at < length) {
         size_t end = line_end(data, at, length);
 

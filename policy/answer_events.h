@@ -42,19 +42,19 @@ int events_scan(struct events *s, const uint8_t *data, size_t length,
                 size_t *used, enum events_found *found) SP_MUST_USE;
 
 /* What an event says; points into its bytes or into `joined`. */
-struct event {
+struct answer_event {
     const char *name; /* NULL: it has none */
     size_t name_length;
     const char *text; /* its data; NULL: it has none and means nothing */
     size_t length;
-    bool plain; /* it is written as event_write() would */
+    bool plain; /* it is written as answer.c would */
 };
 
 /* Reads the lines of one whole event. Data in several lines is put together in
  * `joined`. `id`, `retry` and unknown fields and comments are passed over.
  * SP_EPROTO: a name with other than [a-z0-9_.], too long, or two of them.
  * SP_ENOMEM, SP_ETOOBIG. */
-int event_read(const uint8_t *data, size_t length, struct buf *joined,
-               struct event *e) SP_MUST_USE;
+int answer_event_read(const uint8_t *data, size_t length, struct buf *joined,
+                      struct answer_event *e) SP_MUST_USE;
 
 #endif

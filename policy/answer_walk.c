@@ -455,7 +455,7 @@ static int walk_all(struct walk *w, enum shape shape)
 /* ---- each API ---- */
 
 /* A chunk that had nothing but what the client is not to see is not sent. */
-static int chat_walk(struct walk *w, const struct event *e)
+static int chat_walk(struct walk *w, const struct answer_event *e)
 {
     const struct json *j = w->j;
     int r = walk_all(w, SHAPE_CHAT);
@@ -474,7 +474,7 @@ static int chat_walk(struct walk *w, const struct event *e)
 }
 
 /* Clients go by the event's name or by the type in it: they must be one. */
-static int event_type(struct walk *w, const struct event *e,
+static int event_type(struct walk *w, const struct answer_event *e,
                       char room[NAME_BYTES], struct view *type)
 {
     *type = member_view(w->j, 0, "type", room);
@@ -510,7 +510,7 @@ static bool event_is_reasoning(struct walk *w, struct view type)
             view_begins(member_view(w->j, part, "type", room), "reasoning"));
 }
 
-static int response_event_walk(struct walk *w, const struct event *e)
+static int response_event_walk(struct walk *w, const struct answer_event *e)
 {
     char room[NAME_BYTES];
     struct view type;
@@ -542,7 +542,7 @@ static int response_walk(struct walk *w)
     return walk_all(w, SHAPE_RESPONSE);
 }
 
-static int message_event_walk(struct walk *w, const struct event *e)
+static int message_event_walk(struct walk *w, const struct answer_event *e)
 {
     char room[NAME_BYTES];
     struct view type;
@@ -561,7 +561,7 @@ static int tokens_walk(struct walk *w)
     return walk_all(w, SHAPE_TOKENS);
 }
 
-static int route_walk(struct walk *w, const struct event *e)
+static int route_walk(struct walk *w, const struct answer_event *e)
 {
     switch (w->a->route) {
     case ROUTE_RESPONSES:
@@ -582,7 +582,7 @@ static int route_walk(struct walk *w, const struct event *e)
     }
 }
 
-int answer_walk(struct answer *a, const struct event *e)
+int answer_walk(struct answer *a, const struct answer_event *e)
 {
     struct walk w;
 

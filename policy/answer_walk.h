@@ -10,7 +10,7 @@
 
 /* Looks through a->json, which was parsed. Sets a->edits and a->dropped. `e` is
  * the event, NULL for a document. SP_EPERM, SP_EPROTO, SP_ENOMEM. */
-int answer_walk(struct answer *a, const struct event *e) SP_MUST_USE;
+int answer_walk(struct answer *a, const struct answer_event *e) SP_MUST_USE;
 
 /* The filter that says of most names that they are in no list. */
 uint64_t answer_name_bit(const char *name, size_t length);

@@ -131,6 +131,14 @@ void body_read(struct json *j, enum route route, const char *body,
         ceiling_read(j, route, f);
 }
 
+bool body_asks_usage(const struct json *j)
+{
+    uint32_t options = json_member(j, 0, "stream_options");
+    uint32_t m = options == 0 ? 0 : json_member(j, options, "include_usage");
+
+    return m != 0 && j->nodes[m].type == JSON_TRUE;
+}
+
 /* Rebuilding: the tape is walked in the order of the text, and every token is
  * copied; what lay between them is not. */
 struct rebuild {

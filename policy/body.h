@@ -16,6 +16,10 @@
 void body_read(struct json *j, enum route route, const char *body, size_t length,
                struct facts *f);
 
+/* Whether the body itself asks for usage in its stream
+ * (stream_options.include_usage). */
+bool body_asks_usage(const struct json *j);
+
 /* Appends the rebuilt body to `out`: values byte for byte as they were asked,
  * no white space between tokens, the top-level model replaced. SP_ENOMEM,
  * SP_ETOOBIG; SP_EINVAL if the body has no model. */
