@@ -21,7 +21,7 @@ enum codec_end {
 
 struct codec {
     /* Begins the answer. Nothing is sent before the first body(). */
-    void (*start)(void *stream, const struct answer *answer);
+    void (*start)(void *stream, const struct answer_head *answer);
     /* Takes up to `length` bytes of the body and returns how many, or
      * SP_EAGAIN: exchange_writable() will be called. With `last` nothing comes
      * behind them. Neither bytes nor last: the head goes out now. */

@@ -267,7 +267,7 @@ void connection_end(struct connection *c)
 /* ---- the codec ---- */
 
 static enum framing answer_framing(const struct connection *c,
-                                   const struct answer *a)
+                                   const struct answer_head *a)
 {
     if (a->length >= 0)
         return FRAMING_LENGTH;
@@ -282,7 +282,7 @@ static bool connection_keeps(const struct connection *c)
             (c->body_left > 0 && c->body_left <= DISCARD_BYTES));
 }
 
-static void codec_start(void *stream, const struct answer *answer)
+static void codec_start(void *stream, const struct answer_head *answer)
 {
     struct connection *c = stream;
     enum framing framing = answer_framing(c, answer);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "gateway/admission.h"
+#include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/dialect.h"
@@ -21,14 +22,16 @@
 #include "gateway/models.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
+#include "gateway/usage.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "policy/body.h"
 
-/* An event that is longer is relayed in parts. */
-#define EVENT_PART 16384
 /* Below so many held bytes the model's side is read again. */
 #define RELAY_LOW (LIMIT_RELAY_BYTES / 4)
+
+/* An answer that is no stream, whole; names in it may become longer. */
+#define HELD_DOCUMENT_BYTES (LIMIT_ANSWER_BYTES + LIMIT_EVENT_BYTES)
 
 /* Refusals in the log in one second. */
 #define REFUSALS_LOGGED 20
@@ -78,6 +81,7 @@ static void settle(struct exchange *x, enum cause cause)
         memcpy(s.asked, x->asked, sizeof(s.asked));
         commitment_end(&x->answered, s.answered);
     }
+    usage_settle(x, &s);
     admission_settle(x->worker->admissions, x->link, &s);
     log_debug("request_closed", "request=%s n=%llu cause=%s bytes=%llu",
               x->request_id, (unsigned long long)x->n, cause_code(s.cause),
@@ -99,7 +103,7 @@ static void exchange_end(struct exchange *x, enum cause cause)
     request_release(x);
     buf_release(&x->forward);
     buf_release(&x->held);
-    x->span_length = 0;
+    answer_release(&x->reader);
     x->codec = NULL;
     x->state = EXCHANGE_ENDED;
     exchange_bury(x);
@@ -124,22 +128,6 @@ void exchange_left(struct exchange *x)
 
 /* ---- what goes out ---- */
 
-static size_t unsent(const struct exchange *x)
-{
-    return x->held.length + x->span_length;
-}
-
-/* How many of the unsent bytes may go: events go whole, so that an error
- * event can follow any of them. */
-static size_t sendable(const struct exchange *x)
-{
-    size_t all = unsent(x);
-
-    if (x->own || x->complete || x->answer.type != ANSWER_EVENTS)
-        return all;
-    return x->whole == 0 && all > EVENT_PART ? all : x->whole;
-}
-
 static void sent(struct exchange *x, const uint8_t *data, size_t length)
 {
     if (x->admitted) {
@@ -147,30 +135,20 @@ static void sent(struct exchange *x, const uint8_t *data, size_t length)
         x->answered_bytes += length;
     }
     if (x->answer.type == ANSWER_EVENTS)
-        sse_scan(&x->out, data, length);
-    x->whole = x->whole > length ? x->whole - length : 0;
-    if (x->held.length > 0) {
-        buf_drain(&x->held, length);
-        if (x->held.length == 0)
-            buf_release(&x->held);
-    } else {
-        x->span += length;
-        x->span_length -= length;
-    }
+        sse_count(&x->out, data, length);
+    buf_drain(&x->held, length);
+    if (x->held.length == 0)
+        buf_release(&x->held);
 }
 
 /* One piece, as large as the codec takes. 0: there may be more to send. */
 static int send_piece(struct exchange *x, bool *last)
 {
-    bool from_held = x->held.length > 0;
-    const uint8_t *data = from_held ? buf_bytes(&x->held) : x->span;
-    size_t length = from_held ? x->held.length : x->span_length;
-    size_t may = sendable(x);
+    size_t length = x->held.length;
+    const uint8_t *data = length > 0 ? buf_bytes(&x->held) : NULL;
     ssize_t taken;
 
-    if (may < length)
-        length = may;
-    *last = x->complete && length == unsent(x);
+    *last = x->complete;
     if (x->bodyless)
         *last = true;
     if (length == 0 && !*last && x->head_sent)
@@ -210,15 +188,6 @@ static void pump(struct exchange *x)
             return;
         }
     }
-}
-
-/* The worker's scratch is about to be used for something else. */
-static int spill(struct exchange *x)
-{
-    size_t length = x->span_length;
-
-    x->span_length = 0;
-    return length == 0 ? 0 : buf_append(&x->held, x->span, length);
 }
 
 /* An answer is there: it goes out as soon as its entry is on disk (P1). */
@@ -288,8 +257,6 @@ static const char *route_methods(enum route route)
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
     buf_release(&x->held);
-    x->span_length = 0;
-    x->whole = 0;
     if (buf_append(&x->held, data, length) != 0)
         log_error("out_of_memory", "request=%s", x->request_id);
 }
@@ -518,6 +485,8 @@ static int rebuild(struct exchange *x)
     const struct body_change change = {
         .model = p->models[x->model].upstream_name,
         .terms = &p->terms[x->terms],
+        .count = x->facts.stream && (x->facts.route == ROUTE_CHAT_COMPLETIONS ||
+                                     x->facts.route == ROUTE_COMPLETIONS),
     };
     uint8_t *room;
     int r = buf_reserve(&x->forward, HEADERS_BYTES, &room);
@@ -543,6 +512,7 @@ static void call(struct exchange *x)
 {
     int r = rebuild(x);
 
+    x->usage_asked = body_asks_usage(x->json);
     request_release(x);
     charge_take(x, x->forward.length); /* a model may read slowly, too */
     x->state = EXCHANGE_CALLING;
@@ -622,6 +592,22 @@ static int status_refused(struct exchange *x, const struct upstream_head *head)
     return SP_EPROTO;
 }
 
+static int reader_init(struct exchange *x)
+{
+    if (x->answer.type == ANSWER_JSON)
+        x->held.limit = HELD_DOCUMENT_BYTES;
+    return answer_init(
+        &x->reader, answer_rule_for(x->worker, x->model, x->terms),
+        x->facts.route, x->answer.type == ANSWER_EVENTS, x->usage_asked);
+}
+
+static bool type_is_allowed(const struct exchange *x, enum upstream_type type)
+{
+    const struct policy_terms *t = &x->worker->policy->terms[x->terms];
+
+    return type == UPSTREAM_EVENTS ? t->answer_events : t->answer_json;
+}
+
 int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
 {
     if (x->forward_sent == x->forward.length) {
@@ -636,76 +622,72 @@ int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
                  head->encoded);
         return SP_EPROTO;
     }
+    if (!type_is_allowed(x, head->type)) {
+        log_warn("upstream_type", "request=%s denied=1", x->request_id);
+        return SP_EPROTO;
+    }
     x->answer.status = head->status;
     x->answer.type =
         head->type == UPSTREAM_EVENTS ? ANSWER_EVENTS : ANSWER_JSON;
-    if (x->worker->renames[x->model].from_length > 0)
-        x->rename.rule = &x->worker->renames[x->model];
-    /* What may end early or change on the way cannot promise its length. */
-    x->answer.length = x->answer.type == ANSWER_EVENTS || x->rename.rule != NULL
-                           ? -1
-                           : head->content_length;
+    x->answer.length = -1;
     answer_common(x);
     x->state = EXCHANGE_HOLDING;
-    return 0;
+    return reader_init(x);
 }
 
-static void count_events(struct exchange *x, const uint8_t *data, size_t length)
+/* What is wrong is said, but never what the endpoint said. */
+static int answer_refused(const struct exchange *x, int error)
 {
-    size_t before = unsent(x) - length;
-    size_t whole;
-
-    if (x->answer.type != ANSWER_EVENTS)
-        return;
-    whole = sse_scan(&x->in, data, length);
-    if (whole > 0)
-        x->whole = before + whole;
-}
-
-/* Into x->held, for its bytes are not those that came. `data` NULL: what the
- * renaming still holds. */
-static int body_renamed(struct exchange *x, const uint8_t *data, size_t length)
-{
-    size_t before = x->held.length;
-    int r = data != NULL ? rename_feed(&x->rename, data, length, &x->held)
-                         : rename_end(&x->rename, &x->held);
-
-    if (r == 0 && x->held.length > before)
-        count_events(x, buf_bytes(&x->held) + before, x->held.length - before);
-    return r;
+    log_warn("upstream_answer", "request=%s error=%s", x->request_id,
+             error == SP_EPERM ? "reported by the endpoint"
+                               : sp_strerror(error));
+    return error;
 }
 
 int exchange_upstream_body(struct exchange *x, const uint8_t *data,
                            size_t length)
 {
-    if (x->rename.rule != NULL)
-        return body_renamed(x, data, length);
-    /* Pieces of one read are next to each other but for chunk framing. */
-    if (x->span_length > 0 && x->span + x->span_length != data && spill(x) != 0)
-        return SP_ETOOBIG;
-    if (x->span_length == 0)
-        x->span = data;
-    x->span_length += length;
-    count_events(x, data, length);
+    int r = answer_feed(&x->reader, data, length, &x->held);
+
+    return r == 0 ? 0 : answer_refused(x, r);
+}
+
+static int answer_whole(struct exchange *x)
+{
+    int r = answer_end(&x->reader, &x->held);
+
+    if (r != 0)
+        return answer_refused(x, r);
+    x->complete = true;
+    if (x->answer.type == ANSWER_JSON)
+        x->answer.length = (int64_t)x->held.length;
     return 0;
+}
+
+/* A document is held back until it is whole. */
+static bool has_begun(const struct exchange *x)
+{
+    return x->complete || x->answer.type == ANSWER_EVENTS;
 }
 
 void exchange_upstream_pump(struct exchange *x, bool complete)
 {
-    if (complete && x->rename.rule != NULL && body_renamed(x, NULL, 0) != 0) {
-        exchange_upstream_failed(x, REASON_OVERLOADED);
+    enum reason over;
+
+    if (complete && answer_whole(x) != 0) {
+        exchange_upstream_failed(x, REASON_UPSTREAM_ERROR);
         return;
     }
-    x->complete = complete;
-    if (x->state == EXCHANGE_HOLDING && !x->waiting)
-        hold(x);
-    else
-        pump(x);
-    if (x->state == EXCHANGE_ENDED)
+    if ((over = usage_over(x)) != REASON_NONE) {
+        exchange_cut(x, over);
         return;
-    if (spill(x) != 0)
-        exchange_upstream_failed(x, REASON_OVERLOADED);
-    else if (!complete && x->held.length >= LIMIT_RELAY_BYTES)
+    }
+    if (x->state != EXCHANGE_HOLDING)
+        pump(x);
+    else if (has_begun(x) && !x->waiting)
+        hold(x);
+    if (x->state != EXCHANGE_ENDED && !complete &&
+        x->held.length >= LIMIT_RELAY_BYTES)
         upstream_pause(x);
 }
 
@@ -747,6 +729,10 @@ void exchange_upstream_failed(struct exchange *x, enum reason reason)
     if (x->cause == CAUSE_COUNT)
         x->cause = CAUSE_UPSTREAM;
     if (x->state == EXCHANGE_ANSWERING && x->head_sent)
+        pump(x); /* whole events in front of what went wrong */
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    if (x->state == EXCHANGE_ANSWERING && x->head_sent)
         end_early(x, reason);
     else
         replace_answer(x, reason, &x->substitute);
@@ -756,7 +742,7 @@ void exchange_upstream_failed(struct exchange *x, enum reason reason)
 
 static enum cause cut_cause(enum reason reason)
 {
-    if (reason == REASON_BUDGET_EXHAUSTED)
+    if (reason == REASON_BUDGET_EXHAUSTED || reason == REASON_EGRESS_CEILING)
         return CAUSE_BUDGET;
     return reason == REASON_WINDOW_EXPIRED ||
                    reason == REASON_CERTIFICATE_EXPIRED ||

@@ -16,10 +16,10 @@
 #include "gateway/commitment.h"
 #include "gateway/http1_client.h"
 #include "gateway/messages.h"
-#include "gateway/rename.h"
 #include "gateway/sse.h"
 #include "gateway/worker.h"
 #include "lib/buf.h"
+#include "policy/answer.h"
 
 enum exchange_state {
     EXCHANGE_READING,   /* the head is here, the body comes */
@@ -62,6 +62,8 @@ struct exchange {
     struct buf body;
     size_t charged; /* bytes counted in worker->shares */
     struct json *json;
+    bool usage_asked; /* for a stream's usage */
+    bool reached;     /* something of the request was sent to the model */
     bool client_done; /* it sent FIN: gone, unless it only half closed */
 
     /* what was decided */
@@ -94,17 +96,14 @@ struct exchange {
     struct substitute substitute;
 
     /* the answer */
-    struct answer answer;
+    struct answer_head answer;
     bool own;      /* ours, not the model's */
     bool complete; /* nothing comes behind what is held */
     bool bodyless; /* to a HEAD */
     bool head_sent;
-    struct buf held;     /* not yet taken by the codec */
-    const uint8_t *span; /* …and behind it bytes still in worker->scratch */
-    size_t span_length;
-    size_t whole;       /* of all those: bytes of whole events */
-    struct sse in, out; /* what the model said, what the client got */
-    struct rename rename;
+    struct answer reader; /* of what the model says; no rule: it said nothing */
+    struct buf held;      /* not yet taken by the codec: whole events, or all */
+    struct sse out;       /* what the client got */
 };
 
 /* What the codec is to do after the head. */

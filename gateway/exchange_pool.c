@@ -16,6 +16,11 @@
 /* A larger document's parse gives its memory back at once. */
 #define SPARE_JSON_NODES 4096
 
+/* What waits when the model's side is read once more, and what one read ends:
+ * an event, and many behind it, in which names may become longer. */
+#define HELD_EVENTS_BYTES                                                      \
+    (LIMIT_RELAY_BYTES + 2 * (LIMIT_EVENT_BYTES + WORKER_SCRATCH))
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct json *exchange_json_take(struct worker *w)
@@ -82,8 +87,7 @@ struct exchange *exchange_new(struct worker *w, const struct codec *codec,
            strnlen(address, sizeof(x->facts.address) - 1));
     buf_init(&x->body, LIMIT_BODY_BYTES);
     buf_init(&x->forward, 2 * LIMIT_BODY_BYTES);
-    /* Twice: names in it may become longer. */
-    buf_init(&x->held, LIMIT_RELAY_BYTES + 2 * WORKER_SCRATCH);
+    buf_init(&x->held, HELD_EVENTS_BYTES);
     worker_random(w, x->salt, sizeof(x->salt));
     worker_random(w, random, sizeof(random));
     text_init(&request_id, x->request_id, REQUEST_ID_LENGTH);

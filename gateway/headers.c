@@ -55,7 +55,7 @@ static void field_number(struct text *t, const char *name, uint64_t value)
 }
 
 /* Clients of both families read different names for the same thing. */
-static void answer_identity(struct text *t, const struct answer *a)
+static void answer_identity(struct text *t, const struct answer_head *a)
 {
     field(t, "x-request-id: ", a->request_id);
     field(t, "request-id: ", a->request_id);
@@ -82,7 +82,7 @@ static void answer_identity(struct text *t, const struct answer *a)
 }
 
 /* `retry-after-ms` is what the official clients look at first. */
-static void answer_retry(struct text *t, const struct answer *a)
+static void answer_retry(struct text *t, const struct answer_head *a)
 {
     if (a->retry != RETRY_UNSAID)
         field(t,
@@ -105,7 +105,7 @@ static void reset_short(struct text *t, uint32_t ms)
     text_put(t, ms % 1000 == 0 ? "s" : "ms");
 }
 
-static void rate_field(struct text *t, const struct answer *a, const char *what,
+static void rate_field(struct text *t, const struct answer_head *a, const char *what,
                        const char *of)
 {
     if (a->dialect == DIALECT_ANTHROPIC) {
@@ -122,7 +122,7 @@ static void rate_field(struct text *t, const struct answer *a, const char *what,
     text_put(t, ": ");
 }
 
-static void answer_rate(struct text *t, const struct answer *a, const char *of,
+static void answer_rate(struct text *t, const struct answer_head *a, const char *of,
                         const struct answer_rate *r)
 {
     if (r->limit <= 0)
@@ -145,7 +145,7 @@ static void answer_rate(struct text *t, const struct answer *a, const char *of,
     text_put(t, "\r\n");
 }
 
-void headers_answer(struct text *t, const struct answer *a,
+void headers_answer(struct text *t, const struct answer_head *a,
                     enum framing framing, bool closes, const char *date)
 {
     text_put(t, "HTTP/1.1 ");

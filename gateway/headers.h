@@ -17,7 +17,7 @@
 enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 
 /* The whole head with its empty line. `date` is an IMF-fixdate. */
-void headers_answer(struct text *t, const struct answer *a,
+void headers_answer(struct text *t, const struct answer_head *a,
                     enum framing framing, bool closes, const char *date);
 
 struct upstream_request {

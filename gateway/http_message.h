@@ -49,7 +49,7 @@ struct answer_rate {
     uint32_t reset_ms;
 };
 
-struct answer {
+struct answer_head {
     uint16_t status;
     enum answer_type type;
     int64_t length; /* -1: not known in advance */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where events begin and end in a text/event-stream (WHATWG HTML, 9.2.6):
- * an empty line ends one; lines end with LF, CR or CRLF. Knows nothing of
- * what is in an event. Pure.
+ * Where a client stands in a text/event-stream that we write: lines end with
+ * LF alone. What an endpoint writes is read by policy/answer_events.h. Pure.
  */
 #ifndef SP_GATEWAY_SSE_H
 #define SP_GATEWAY_SSE_H
@@ -12,15 +11,13 @@
 #include <stdint.h>
 
 struct sse {
-    bool in_event;   /* bytes of an event came that has not ended */
+    bool in_event;   /* bytes of an event went that has not ended */
     bool in_line;    /* … and of a line that has not ended */
-    bool after_cr;   /* an LF now would belong to the line before */
     uint64_t events; /* that ended */
 };
 
-/* Goes over the next bytes of the stream; all zero is its beginning. Returns
- * how many of them are whole events (0: none ended here). */
-size_t sse_scan(struct sse *s, const uint8_t *data, size_t length);
+/* Goes over the next bytes of the stream; all zero is its beginning. */
+void sse_count(struct sse *s, const uint8_t *data, size_t length);
 
 /* What must be sent so that a new event can begin: "", "\n" or "\n\n". */
 const char *sse_gap(const struct sse *s);

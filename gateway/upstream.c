@@ -379,6 +379,7 @@ static void connection_write(struct upstream_connection *c)
             return;
         }
         x->forward_sent += (size_t)n;
+        x->reached = x->reached || n > 0;
     }
 }
 

@@ -19,12 +19,12 @@
 
 #include "certs/tls.h"
 #include "gateway/admission.h"
+#include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/people.h"
-#include "gateway/rename.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
@@ -172,24 +172,6 @@ static int set_up_limits(struct worker *w)
     return 0;
 }
 
-static int set_up_renames(struct worker *w, char problem[256])
-{
-    const struct policy *p = w->policy;
-    int r = 0;
-
-    w->renames = calloc(p->nmodels + 1, sizeof(*w->renames));
-    if (w->renames == NULL)
-        return SP_ENOMEM;
-    for (size_t i = 0; r == 0 && i < p->nmodels; i++) {
-        const struct policy_model *m = &p->models[i];
-
-        snprintf(problem, 256, "model %s: its upstream name", m->name);
-        if (strcmp(m->name, m->upstream_name) != 0)
-            r = rename_rule_init(&w->renames[i], m->upstream_name, m->name);
-    }
-    return r;
-}
-
 static int set_up_tls(struct worker *w, char problem[256])
 {
     const uint8_t *cert, *key;
@@ -321,7 +303,7 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
         return SP_ECRYPTO;
     if ((w->shares = shares_new(w->policy, clock_boot_ms())) == NULL)
         return SP_ENOMEM;
-    if ((r = set_up_limits(w)) != 0 || (r = set_up_renames(w, problem)) != 0 ||
+    if ((r = set_up_limits(w)) != 0 || (r = answer_rules_set_up(w)) != 0 ||
         (r = set_up_tls(w, problem)) != 0 ||
         (r = set_up_loop(w, problem)) != 0 ||
         (r = set_up_parts(w, problem)) != 0)
@@ -389,7 +371,7 @@ static void tear_down(struct worker *w)
     SSL_CTX_free(w->tls);
     identities_free(w->identities);
     snapshot_release(&w->snapshot);
-    free(w->renames);
+    answer_rules_release(w);
     free(w->body_limits);
     shares_free(w->shares);
     free(w->scratch);

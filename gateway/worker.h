@@ -27,8 +27,8 @@ struct connections;
 struct deadlines;
 struct exchange;
 struct admissions;
+struct answer_rule;
 struct listener;
-struct rename_rule;
 struct shares;
 struct upstreams;
 
@@ -76,7 +76,8 @@ struct worker {
     const struct timeval *timers[TIMER_COUNT];
     uint8_t *scratch;            /* WORKER_SCRATCH: what was read last */
     uint8_t *record;             /* WORKER_RECORD: what is written next */
-    struct rename_rule *renames; /* by model: its name in answers */
+    const char ***answer_removals;    /* by terms, of the rules */
+    struct answer_rule *answer_rules; /* by model and terms */
     int64_t *body_limits;        /* by party: the largest of its terms */
     struct shares *shares;       /* of each party, of what there is once */
 
@@ -89,6 +90,7 @@ struct worker {
 
     int64_t refusals_second; /* of boot time */
     unsigned refusals;       /* in it */
+    int64_t odd_answer_second; /* when last was said that a model is another */
 
     uint8_t random[1024];
     size_t random_left;

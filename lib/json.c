@@ -676,6 +676,23 @@ int json_text(const struct json *j, uint32_t node, char *out, size_t size)
     return 0;
 }
 
+size_t json_text_bytes(const struct json *j, uint32_t node)
+{
+    const struct json_node *s;
+    struct cursor c;
+    size_t n = 0;
+
+    if (node >= j->count || j->nodes[node].type != JSON_STRING)
+        return 0;
+    s = &j->nodes[node];
+    if (!s->escaped)
+        return s->end - s->start - 2;
+    cursor_init(&c, j, node);
+    while (cursor_next(&c) >= 0)
+        n++;
+    return n;
+}
+
 int json_int(const struct json *j, uint32_t node, int64_t *value)
 {
     const char *p, *end;

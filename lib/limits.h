@@ -34,6 +34,12 @@
 #define LIMIT_JSON_NODES (1u << 20)
 /* One server-sent event, as other clients bound it. */
 #define LIMIT_EVENT_BYTES (1u << 20)
+/* An answer that is not streamed is read as a whole before any of it leaves:
+ * 64 MiB is a full context window with all its log probabilities. */
+#define LIMIT_ANSWER_BYTES (64u << 20)
+/* Nodes of it (28 bytes each while it is rewritten): 20 alternatives with their
+ * bytes for each of some 15,000 tokens. */
+#define LIMIT_ANSWER_NODES (1u << 22)
 /* An answer's bytes waiting for a client that reads slowly; then the model's
  * side is not read. */
 #define LIMIT_RELAY_BYTES (256u << 10)

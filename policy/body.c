@@ -387,6 +387,14 @@ void body_read(struct json *j, enum route route, const char *body,
     outputs_read(j, f);
 }
 
+bool body_asks_usage(const struct json *j)
+{
+    uint32_t options = json_member(j, 0, "stream_options");
+    uint32_t m = options == 0 ? 0 : json_member(j, options, "include_usage");
+
+    return m != 0 && j->nodes[m].type == JSON_TRUE;
+}
+
 /* ---- where something is ---- */
 
 struct looking {

@@ -32,6 +32,10 @@ struct body_change {
     bool count;                       /* ask for token counts in streams */
 };
 
+/* Whether the body itself asks for usage in its stream
+ * (stream_options.include_usage). */
+bool body_asks_usage(const struct json *j);
+
 /* Appends the rebuilt body to `out`: values byte for byte as they were asked,
  * no white space between tokens. Members at the top whose value is null are
  * left out: they ask for nothing. SP_ENOMEM, SP_ETOOBIG; SP_EINVAL if the body

@@ -201,8 +201,8 @@ const char *entry_kind_text(enum entry_kind kind)
 typedef const char *text_pointer;
 typedef const struct field_set *fields_pointer;
 
-static const char *const source_words[USAGE_COUNT] = {"none", "reported",
-                                                      "estimated"};
+static const char *const source_words[USAGE_COUNT] = {
+    "none", "reported", "estimated", "unknown"};
 /* By the bits of enum facts_media. */
 static const char *const media_words[] = {"none", "data", "remote",
                                           "data remote"};
@@ -362,7 +362,7 @@ static void field_encode(struct line *l, const struct entry *e,
         line_put_fields(l, GET(fields_pointer, e, f));
         break;
     case VALUE_SOURCE:
-        line_put_quoted(l, source_words[GET(enum usage_source, e, f) % 3]);
+        line_put_quoted(l, source_words[GET(enum usage_source, e, f) & 3]);
         break;
     case VALUE_MEDIA:
         line_put_quoted(l, media_words[GET(uint8_t, e, f) & 3]);

@@ -93,6 +93,8 @@ enum usage_source {
     USAGE_NONE,      /* the model was not reached: there are none */
     USAGE_REPORTED,  /* the endpoint said them */
     USAGE_ESTIMATED, /* it did not, or not all: a quarter of the bytes */
+    USAGE_UNKNOWN,   /* it was asked, and nobody saw an answer: what was
+                        reserved is charged, at least the question */
     USAGE_COUNT
 };
 

@@ -116,6 +116,14 @@ int standing_spend_admit(struct standing *s, struct open_request *q,
     return 0;
 }
 
+/* At least what was reserved of tokens. */
+static void cost_raise(struct cost *cost, const struct cost *reserve)
+{
+    for (int u = UNIT_TOKENS; u <= UNIT_OUTPUT_TOKENS; u++)
+        if (cost->units[u] < reserve->units[u])
+            cost->units[u] = reserve->units[u];
+}
+
 /* A request whose end nobody saw is charged what it had reserved. */
 static void cost_read(const struct open_request *q,
                       const struct entry_request_closed *c, struct cost *cost)
@@ -130,6 +138,8 @@ static void cost_read(const struct open_request *q,
     if (__builtin_add_overflow(c->input_tokens, c->output_tokens,
                                &cost->units[UNIT_TOKENS]))
         cost->units[UNIT_TOKENS] = UINT64_MAX;
+    if (c->source == USAGE_UNKNOWN)
+        cost_raise(cost, &q->reserve);
     cost->units[UNIT_CACHED_TOKENS] = c->cached_tokens;
     cost->units[UNIT_REASONING_TOKENS] = c->reasoning_tokens;
     cost->units[UNIT_BYTES] = c->answered_bytes;

@@ -12,12 +12,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/admission.h"
+#include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/shares.h"
@@ -43,7 +45,7 @@ static const char anchors[] =
 /* What the exchange said. */
 struct listener_side {
     unsigned starts, hurried, finished;
-    struct answer answer;
+    struct answer_head answer;
     enum codec_end end;
     char body[1 << 20];
     size_t length;
@@ -52,7 +54,7 @@ struct listener_side {
 
 static struct listener_side client;
 
-static void client_start(void *stream, const struct answer *answer)
+static void client_start(void *stream, const struct answer_head *answer)
 {
     struct listener_side *c = stream;
 
@@ -158,8 +160,7 @@ static struct world *world_new(void)
     o->w.body_limits[0] = 1000;
     o->w.shares = shares_new(policy, clock_boot_ms());
     assert_non_null(o->w.shares);
-    o->w.renames = calloc(1, sizeof(struct rename_rule));
-    assert_int_equal(rename_rule_init(o->w.renames, "hidden", "orion"), 0);
+    assert_int_equal(answer_rules_set_up(&o->w), 0);
     o->w.admissions = admissions_new(&o->w);
     o->w.deadlines = deadlines_new(&o->w);
     o->w.connections = connections_new(&o->w);
@@ -206,7 +207,7 @@ static void world_free(struct world *o)
     free(o->w.scratch);
     free(o->w.body_limits);
     shares_free(o->w.shares);
-    free(o->w.renames);
+    answer_rules_release(&o->w);
     free(o);
     buf_pool_release();
 }
@@ -341,6 +342,9 @@ static bool model_let_go(struct world *o)
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"                    \
     "content-length: 2\r\n\r\n"
 
+/* 15 bytes. */
+#define FIRST "data: {\"a\":1}\n\n"
+
 static struct world *admitted(int64_t ms)
 {
     struct world *o = world_new();
@@ -357,9 +361,9 @@ static struct world *streaming(int64_t ms)
     struct world *o = admitted(ms);
 
     link_publish(o->keeper, 6);
-    model_says(o, EVENTS "9\r\ndata: a\n\n\r\n");
+    model_says(o, EVENTS "f\r\n" FIRST "\r\n");
     assert_int_equal(client.starts, 1);
-    assert_string_equal(client.body, "data: a\n\n");
+    assert_string_equal(client.body, FIRST);
     return o;
 }
 
@@ -411,16 +415,16 @@ static void P2_a_deadline_ends_a_stream_with_its_event(void **state)
 
     (void)state;
     /* Half an event, which the client must not get. */
-    model_says(o, "7\r\ndata: b\r\n");
-    assert_string_equal(client.body, "data: a\n\n");
+    model_says(o, "a\r\ndata: {\"b\"\r\n");
+    assert_string_equal(client.body, FIRST);
     usleep(200 * 1000);
     turn(o);
     assert_int_equal(client.finished, 1);
     assert_int_equal(client.end, CODEC_CUT);
     assert_int_equal(client.hurried, 1);
-    assert_memory_equal(client.body, "data: a\n\ndata: {\"error\":", 24);
+    assert_memory_equal(client.body, FIRST "data: {\"error\":", 30);
     assert_non_null(strstr(client.body, "\"window_expired\""));
-    assert_null(strstr(client.body, "data: b"));
+    assert_null(strstr(client.body, "data: {\"b\""));
     assert_null(strstr(client.body, "[DONE]"));
     assert_true(model_let_go(o));
     s = keeper_settles(o);
@@ -450,13 +454,13 @@ static void P2_what_waited_for_the_client_is_dropped(void **state)
 
     (void)state;
     client.blocked = true;
-    model_says(o, "9\r\ndata: b\n\n\r\n");
+    model_says(o, "f\r\ndata: {\"b\":2}\n\n\r\n");
     usleep(200 * 1000);
     turn(o);
     assert_int_equal(client.hurried, 1);
     client.blocked = false;
     exchange_writable(o->x);
-    assert_null(strstr(client.body, "data: b"));
+    assert_null(strstr(client.body, "data: {\"b\""));
     assert_non_null(strstr(client.body, "window_expired"));
     assert_int_equal(client.end, CODEC_CUT);
     assert_int_equal(keeper_settles(o).cause, CAUSE_EXPIRED);
@@ -601,7 +605,7 @@ static void models_errors_never_pass(void **state)
     }
 }
 
-static void a_broken_stream_says_so_and_a_document_does_not_end(void **state)
+static void what_breaks_says_so(void **state)
 {
     struct world *o = streaming(60000);
 
@@ -617,26 +621,147 @@ static void a_broken_stream_says_so_and_a_document_does_not_end(void **state)
     o = admitted(60000);
     link_publish(o->keeper, 6);
     model_says(o, JSON "{");
+    assert_int_equal(client.starts, 0);
     close(o->model);
     o->model = -1;
     turn(o);
-    assert_int_equal(client.end, CODEC_BROKEN);
-    assert_null(strstr(client.body, "error"));
+    assert_int_equal(client.answer.status, 502);
+    assert_int_equal(client.end, CODEC_WHOLE);
+    assert_non_null(strstr(client.body, "upstream_error"));
     assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+}
+
+/* What an endpoint says of its errors may hold what no client is to know. */
+static void errors_within_an_answer_never_pass(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    model_says(o, "3c\r\ndata: {\"b\":2}\n\n"
+                  "data: {\"error\":{\"message\":\"secret hidden\"}}\n\n\r\n");
+    assert_memory_equal(client.body,
+                        FIRST "data: {\"b\":2}\n\ndata: {\"error\":", 45);
+    assert_non_null(strstr(client.body, "upstream_error"));
+    assert_null(strstr(client.body, "secret"));
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_true(model_let_go(o));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+
+    o = admitted(60000);
+    link_publish(o->keeper, 6);
+    model_says(o, EVENTS "1a\r\ndata: {\"error\":\"secret\"}\n\n\r\n");
+    assert_int_equal(client.answer.status, 502);
+    assert_null(strstr(client.body, "secret"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+
+    o = admitted(60000);
+    link_publish(o->keeper, 6);
+    model_says(o, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                  "content-length: 18\r\n\r\n{\"error\":\"secret\"}");
+    assert_int_equal(client.answer.status, 502);
+    assert_null(strstr(client.body, "secret"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UPSTREAM);
+    world_free(o);
+}
+
+static void P10_an_answer_that_is_not_right_is_not_passed(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"a\":1,\"a\":2}  ", "secret, not JSON ", "[\"secret\"]       "};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct world *o = admitted(60000);
+        char text[256];
+
+        link_publish(o->keeper, 6);
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                 "content-length: %zu\r\n\r\n%s",
+                 strlen(bodies[i]), bodies[i]);
+        model_says(o, text);
+        assert_int_equal(client.answer.status, 502);
+        assert_null(strstr(client.body, "secret"));
+        keeper_settles(o);
+        world_free(o);
+    }
+}
+
+/* A document goes out when it is whole, and says how long it is. */
+static void documents_are_held_until_they_are_whole(void **state)
+{
+    struct world *o = admitted(60000);
+
+    (void)state;
+    link_publish(o->keeper, 6);
+    model_says(o, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                  "transfer-encoding: chunked\r\n\r\n"
+                  "a\r\n{\"model\": \r\n");
+    assert_int_equal(client.starts, 0);
+    model_says(o, "9\r\n\"hidden\"}\r\n0\r\n\r\n");
+    assert_int_equal(client.starts, 1);
+    assert_string_equal(client.body, "{\"model\": \"orion\"}");
+    assert_int_equal(client.answer.length, client.length);
+    assert_int_equal(keeper_settles(o).answered_bytes, client.length);
+    world_free(o);
+
+    o = admitted(50);
+    link_publish(o->keeper, 6);
+    model_says(o, JSON "{");
+    usleep(100 * 1000);
+    turn(o);
+    assert_int_equal(client.answer.status, 403);
+    assert_non_null(strstr(client.body, "window_expired"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_EXPIRED);
+    world_free(o);
+}
+
+#define USAGE       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5}}\n\n"
+#define USAGE_CHUNK "32\r\n" USAGE "\r\n"
+
+/* Whoever did not ask for usage in a stream does not see that we did. */
+static void usage_is_shown_to_those_who_asked(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    model_says(o, USAGE_CHUNK);
+    assert_string_equal(client.body, FIRST);
+    assert_int_equal(answer_usage(&o->x->reader).input, 5);
+    exchange_left(o->x);
+    turn(o);
+    world_free(o);
+
+    o = world_new();
+    ask(o, ROUTE_CHAT_COMPLETIONS,
+        "{\"model\":\"orion\",\"stream\":true,\"stream_options\":"
+        "{\"include_usage\":true}}");
+    turn(o);
+    keeper_says(o, 5, REASON_NONE, 60000);
+    dialer_dials(o, 0);
+    link_publish(o->keeper, 6);
+    model_says(o, EVENTS USAGE_CHUNK);
+    assert_string_equal(client.body, USAGE);
+    exchange_left(o->x);
+    turn(o);
     world_free(o);
 }
 
 /* Reads on only when the client has taken most of what waits. */
 static void a_slow_client_slows_its_model(void **state)
 {
+    static const char begin[] = "1f40\r\ndata: {\"a\":\"";
     static char chunk[8 + 8000 + 3];
     struct world *o = streaming(60000);
     size_t written = 0;
 
     (void)state;
-    memcpy(chunk, "1f40\r\n", 6);
-    memset(chunk + 6, 'x', 8000);
-    memcpy(chunk + 6 + 7998, "\n\n", 2);
+    memset(chunk, 'x', 6 + 8000);
+    memcpy(chunk, begin, sizeof(begin) - 1);
+    memcpy(chunk + 6 + 7996, "\"}\n\n", 4);
     memcpy(chunk + 6 + 8000, "\r\n", 3);
     client.blocked = true;
     for (unsigned i = 0; i < 400 && written < 4u << 20; i++) {
@@ -676,9 +801,8 @@ static void commitments_are_over_what_was_said(void **state)
     model_says(o, "27\r\ndata: {\"model\":\"hidden\"}\n\ndata: [DONE]\n\r\n"
                   "1\r\n\n\r\n0\r\n\r\n");
     assert_int_equal(client.end, CODEC_WHOLE);
-    assert_string_equal(
-        client.body,
-        "data: a\n\ndata: {\"model\":\"orion\"}\n\ndata: [DONE]\n\n");
+    assert_string_equal(client.body, FIRST
+                        "data: {\"model\":\"orion\"}\n\ndata: [DONE]\n\n");
     s = keeper_settles(o);
     commitment_init(&c, salt);
     commitment_add(&c, client.body, client.length);
@@ -731,7 +855,11 @@ int main(void)
         cmocka_unit_test(P11_leaving_mid_stream_frees_the_model),
         cmocka_unit_test(P11_a_model_that_cannot_be_reached),
         cmocka_unit_test(models_errors_never_pass),
-        cmocka_unit_test(a_broken_stream_says_so_and_a_document_does_not_end),
+        cmocka_unit_test(what_breaks_says_so),
+        cmocka_unit_test(errors_within_an_answer_never_pass),
+        cmocka_unit_test(P10_an_answer_that_is_not_right_is_not_passed),
+        cmocka_unit_test(documents_are_held_until_they_are_whole),
+        cmocka_unit_test(usage_is_shown_to_those_who_asked),
         cmocka_unit_test(a_slow_client_slows_its_model),
         cmocka_unit_test(commitments_are_over_what_was_said),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced_once),

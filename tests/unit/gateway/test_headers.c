@@ -15,8 +15,8 @@
 #define ID   "0123456789abcdef0123456789abcdef"
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 
-static const char *answer_text(const struct answer *a, enum framing framing,
-                               bool closes)
+static const char *answer_text(const struct answer_head *a,
+                               enum framing framing, bool closes)
 {
     static char memory[HEADERS_BYTES];
     struct text t;
@@ -33,16 +33,16 @@ static void a_relayed_answers_head(void **state)
     static const uint8_t salt[SALT_BYTES] = {0,   17,  34,  51,  68,  85,
                                              102, 119, 136, 153, 170, 187,
                                              204, 221, 238, 255};
-    const struct answer a = {.status = 200,
-                             .type = ANSWER_EVENTS,
-                             .length = -1,
-                             .request_id = ID,
-                             .has_receipt = true,
-                             .n = 17,
-                             .salt = salt,
-                             .closes = 1795000000123,
-                             .policy = 42,
-                             .build = "orion/7"};
+    const struct answer_head a = {.status = 200,
+                                  .type = ANSWER_EVENTS,
+                                  .length = -1,
+                                  .request_id = ID,
+                                  .has_receipt = true,
+                                  .n = 17,
+                                  .salt = salt,
+                                  .closes = 1795000000123,
+                                  .policy = 42,
+                                  .build = "orion/7"};
 
     (void)state;
     assert_string_equal(
@@ -63,20 +63,20 @@ static void a_relayed_answers_head(void **state)
 
 static void a_refusals_head(void **state)
 {
-    const struct answer never = {.status = 403,
-                                 .length = 5,
-                                 .retry = RETRY_NEVER,
-                                 .request_id = ID,
-                                 .has_receipt = true,
-                                 .n = 3,
-                                 .policy = 1};
-    const struct answer later = {.status = 405,
-                                 .length = 5,
-                                 .retry = RETRY_LATER,
-                                 .retry_after = 60,
-                                 .allow = "POST",
-                                 .request_id = ID,
-                                 .policy = 1};
+    const struct answer_head never = {.status = 403,
+                                      .length = 5,
+                                      .retry = RETRY_NEVER,
+                                      .request_id = ID,
+                                      .has_receipt = true,
+                                      .n = 3,
+                                      .policy = 1};
+    const struct answer_head later = {.status = 405,
+                                      .length = 5,
+                                      .retry = RETRY_LATER,
+                                      .retry_after = 60,
+                                      .allow = "POST",
+                                      .request_id = ID,
+                                      .policy = 1};
 
     (void)state;
     assert_string_equal(answer_text(&never, FRAMING_LENGTH, false),
@@ -164,7 +164,7 @@ static void P10_the_models_request_is_ours_alone(void **state)
 
 static void what_does_not_fit_is_said(void **state)
 {
-    const struct answer a = {.status = 200, .request_id = ID};
+    const struct answer_head a = {.status = 200, .request_id = ID};
     char memory[40];
     struct text t;
 

@@ -293,10 +293,39 @@ static void P10_white_space_changes_nothing(void **state)
     json_release(&j);
 }
 
+static void usage_is_asked_for_only_by_true(void **state)
+{
+    static const struct {
+        const char *body;
+        bool asks;
+    } bodies[] = {
+        {"{\"stream_options\":{\"include_usage\":true}}", true},
+        {"{\"stream_options\":{\"include\\u005fusage\":true}}", true},
+        {"{\"stream_options\":{\"include_usage\":false}}", false},
+        {"{\"stream_options\":{\"include_usage\":\"true\"}}", false},
+        {"{\"stream_options\":{}}", false},
+        {"{\"stream_options\":null}", false},
+        {"{\"include_usage\":true}", false},
+        {"{\"x\":{\"stream_options\":{\"include_usage\":true}}}", false},
+    };
+    struct json j = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        assert_int_equal(json_parse(&j, bodies[i].body, strlen(bodies[i].body),
+                                    LIMIT_JSON_DEPTH, LIMIT_JSON_NODES),
+                         0);
+        if (body_asks_usage(&j) != bodies[i].asks)
+            fail_msg("%s", bodies[i].body);
+    }
+    json_release(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_are_read),
+        cmocka_unit_test(usage_is_asked_for_only_by_true),
         cmocka_unit_test(earlier_fault_is_kept),
         cmocka_unit_test(long_model_names_and_deep_bodies_are_refused),
         cmocka_unit_test(bodies_are_rebuilt),

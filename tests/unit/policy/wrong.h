@@ -279,13 +279,13 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:37:10: \"terms\" is a list: expected a mapping of fields\n"},
     {"concurrent: 3", "concurrent: 0",
      "policy.yaml:31:44: bad concurrent \"0\": expected a whole number from 1 "
-     "to 16384\n"},
+     "to 1M\n"},
     {"concurrent: 3", "concurrent: -3",
      "policy.yaml:31:44: bad concurrent \"-3\": expected a whole number from 1 "
-     "to 16384\n"},
+     "to 1M\n"},
     {"concurrent: 3", "concurrent: 3.5",
      "policy.yaml:31:44: bad concurrent \"3.5\": expected a whole number from "
-     "1 to 16384\n"},
+     "1 to 1M\n"},
     {"bytes: 1MiB", "bytes: 33MiB",
      "policy.yaml:32:24: bad bytes \"33MiB\": expected a size in bytes, such "
      "as 16MiB, from 1 to 32MiB\n"},
