@@ -57,6 +57,9 @@ static void parser_skip_space(struct parser *p)
 {
     size_t from = p->at;
 
+    /* Machines write none: mostly this is all. */
+    if (p->at < p->end && p->text[p->at] > ' ')
+        return;
     while (p->at < p->end) {
         uint8_t c = p->text[p->at];
 
@@ -68,23 +71,29 @@ static void parser_skip_space(struct parser *p)
         p->j->spaced = true;
 }
 
+static int nodes_grow(struct parser *p)
+{
+    struct json *j = p->j;
+    size_t capacity = j->capacity == 0 ? 64 : j->capacity * 2;
+    struct json_node *nodes = realloc(j->nodes, capacity * sizeof *nodes);
+
+    if (nodes == NULL)
+        return parser_fail(p, JSON_NO_MEMORY, p->at);
+    j->nodes = nodes;
+    j->capacity = capacity;
+    return 0;
+}
+
 /* Takes a node from the tape. */
 static int node_add(struct parser *p, enum json_type type, uint32_t *index)
 {
     struct json *j = p->j;
-    struct json_node *nodes;
-    size_t capacity;
+    int r;
 
     if (j->count >= p->max_nodes)
         return parser_fail(p, JSON_TOO_LARGE, p->at);
-    if (j->count == j->capacity) {
-        capacity = j->capacity == 0 ? 64 : j->capacity * 2;
-        nodes = realloc(j->nodes, capacity * sizeof *nodes);
-        if (nodes == NULL)
-            return parser_fail(p, JSON_NO_MEMORY, p->at);
-        j->nodes = nodes;
-        j->capacity = capacity;
-    }
+    if (j->count == j->capacity && (r = nodes_grow(p)) != 0)
+        return r;
     *index = (uint32_t)j->count++;
     j->nodes[*index] =
         (struct json_node){.type = (uint8_t)type, .start = (uint32_t)p->at};
@@ -373,15 +382,28 @@ static int name_hash(struct parser *p, uint32_t name, uint64_t *hash)
     return 0;
 }
 
+/* Names without escapes; few are as long as another and begin like it. */
+static bool names_equal(const struct parser *p, const struct json_node *x,
+                        const struct json_node *y)
+{
+    size_t length = x->end - x->start;
+
+    return y->end - y->start == length &&
+           p->text[x->start + 1] == p->text[y->start + 1] &&
+           memcmp(p->text + x->start, p->text + y->start, length) == 0;
+}
+
 static int duplicates_among_few(struct parser *p, uint32_t first)
 {
     const struct json_node *nodes = p->j->nodes;
 
-    for (uint32_t a = first; a != 0; a = nodes[a].next)
+    for (uint32_t a = first; a != 0; a = nodes[a].next) {
+        const struct json_node *name = &nodes[nodes[a].name];
+
         for (uint32_t b = first; b != a; b = nodes[b].next)
-            if (strings_equal(p->j, nodes[a].name, nodes[b].name))
-                return parser_fail(p, JSON_DUPLICATE_NAME,
-                                   nodes[nodes[a].name].start);
+            if (names_equal(p, name, &nodes[nodes[b].name]))
+                return parser_fail(p, JSON_DUPLICATE_NAME, name->start);
+    }
     return 0;
 }
 

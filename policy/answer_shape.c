@@ -100,7 +100,8 @@ static const struct shape_row *find(enum shape shape, const char *name,
                                     size_t length)
 {
     for (const struct shape_row *r = rows[shape]; r->name != NULL; r++)
-        if (r->length == length && memcmp(r->name, name, length) == 0)
+        if (r->length == length && r->name[0] == name[0] &&
+            memcmp(r->name, name, length) == 0)
             return r;
     return NULL;
 }
