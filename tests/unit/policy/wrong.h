@@ -250,6 +250,18 @@ static const struct wrong wrong_policies[] = {
     {"kind: service, custodian: eva", "custodian: eva",
      "policy.yaml:20:103: a human with a custodian: expected it for services "
      "only\n"},
+    {"kind: critical-infrastructure",
+     "kind: critical-infrastructure\n    networks: [10.0.0.1/8]",
+     "policy.yaml:23:16: bad network \"10.0.0.1/8\": expected a network whose "
+     "bits behind the prefix are 0\n"},
+    {"kind: critical-infrastructure",
+     "kind: critical-infrastructure\n    networks: [home]",
+     "policy.yaml:23:16: bad network \"home\": expected a network such as "
+     "198.51.100.0/24 or 2001:db8::/32\n"},
+    {"kind: critical-infrastructure",
+     "kind: critical-infrastructure\n    hours: {from: \"25:00\"}",
+     "policy.yaml:23:19: bad time of day \"25:00\": expected 00:00 to "
+     "24:00\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
      "anchors, intermediates, people, networks, hours\n"
@@ -298,9 +310,72 @@ static const struct wrong wrong_policies[] = {
     {"seconds: 90", "seconds: 25h",
      "policy.yaml:32:39: bad seconds \"25h\": expected seconds, or a duration "
      "such as 90m, from 1s to 1d\n"},
-    {"requests: 5M", "requests: 5M, tokens: 3",
-     "policy.yaml:30:30: \"tokens\" is not yet supported: expected it to be "
-     "left out\n"},
+    {"requests: 5M", "requests: 5M, tokens: x",
+     "policy.yaml:30:38: bad tokens \"x\": expected a whole number from 1 to "
+     "1000G\n"},
+    {"  plain: {}", "  plain: {fields: {lgprobs: deny}}",
+     "policy.yaml:37:20: no field \"lgprobs\": did you mean \"logprobs\"?\n"},
+    {"  plain: {}", "  plain: {fields: {colour: deny}}",
+     "policy.yaml:37:20: no field \"colour\": expected one of "
+     "docs/policy-reference.md\n"},
+    {"  plain: {}", "  plain: {fields: {model: deny}}",
+     "policy.yaml:37:20: \"model\" is part of what a request is: expected a "
+     "field that can be left out\n"},
+    {"  plain: {}", "  plain: {fields: {best_of: allow}}",
+     "policy.yaml:37:20: none of the terms' uses has a field \"best_of\": "
+     "expected a field of one of them\n"},
+    {"  plain: {}", "  plain: {fields: {seed: maybe}}",
+     "policy.yaml:37:26: bad rule \"maybe\": expected allow, deny, strip, "
+     "{force: VALUE} or {max: NUMBER}\n"},
+    {"  plain: {}", "  plain: {fields: {seed: {min: 1}}}",
+     "policy.yaml:37:26: a rule that is none: expected allow, deny, strip, "
+     "{force: VALUE} or {max: NUMBER}\n"},
+    {"  plain: {}", "  plain: {fields: {seed: {max: x}}}",
+     "policy.yaml:37:32: bad maximum: expected a number\n"},
+    {"  plain: {}", "  plain: {fields: {stop: {max: 1}}}",
+     "policy.yaml:37:26: a maximum for a field that is no number: expected "
+     "allow, deny or strip\n"},
+    {"  plain: {}", "  plain: {fields: {others: allow}}",
+     "policy.yaml:37:28: fields that nobody knows cannot be allowed: expected "
+     "deny or strip\n"},
+    {"  plain: {}", "  plain: {fields: {prefill: strip}}",
+     "policy.yaml:37:29: this cannot be taken out of a request: expected allow "
+     "or deny\n"},
+    {"  plain: {}", "  plain: {fields: {store: {force: no}}}",
+     "policy.yaml:37:35: bad value to force: expected true, false, null, a "
+     "number, a text (in quotes where it reads like yes or no), a list or a "
+     "mapping of them\n"},
+    {"  plain: {}", "  plain: {fields: {stream_options: {force: 1}}}",
+     "policy.yaml:37:44: an object cannot become this: expected a mapping of "
+     "its fields\n"},
+    {"  plain: {}",
+     "  plain: {fields: {stream_options: {force: {usage: true}}}}",
+     "policy.yaml:37:45: \"stream_options\" has no field \"usage\": expected "
+     "one of docs/policy-reference.md\n"},
+    {"  plain: {}", "  plain: {fields: {messages.audio: {force: 1}}}",
+     "policy.yaml:37:36: a field that cannot be forced: expected allow, deny "
+     "or strip\n"},
+    {"  plain: {}", "  plain: {fields: {logprobs: allow, logit_bias: allow}}",
+     "policy.yaml:37:49: logit_bias together with log probabilities gives the "
+     "model's output layer away: expected at most one of them in terms\n"},
+    {"  plain: {}", "  plain: {tools: {types: [web_search]}}",
+     "policy.yaml:37:27: tool type \"web_search\" does not run at the client: "
+     "expected function, custom, bash_*, text_editor_*, memory_*, computer_*, "
+     "browser_*, local_shell or apply_patch\n"},
+    {"  plain: {}", "  plain: {media: {data_urls: yes}}",
+     "policy.yaml:37:30: bad data_urls \"yes\": expected deny or allow\n"},
+    {"  plain: {}", "  plain: {response: {types: [text/html]}}",
+     "policy.yaml:37:30: bad type \"text/html\": expected application/json or "
+     "text/event-stream\n"},
+    {"  plain: {}", "  plain: {transcripts: sealed}",
+     "policy.yaml:37:24: bad transcripts \"sealed\": expected none or "
+     "commitment\n"},
+    {"  plain: {}", "  plain: {marking: {legend: CUI}}",
+     "policy.yaml:37:29: \"CUI\" in a developer's legend: expected no "
+     "government marking or classification\n"},
+    {"  plain: {}", "  plain: {marking: {legend: SECRET PLANS}}",
+     "policy.yaml:37:29: \"SECRET\" in a developer's legend: expected no "
+     "government marking or classification\n"},
     {"- party: caisi", "- party: caissi",
      "policy.yaml:39:12: no party \"caissi\": did you mean \"caisi\"?\n"},
     {"- party: hospital", "- party: clinic",
