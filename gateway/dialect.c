@@ -19,16 +19,39 @@ static void member(struct text *t, const char *name, const char *value)
     text_put(t, "\"");
 }
 
-/* {"error":{"message":S,"type":S,"param":null,"code":S}} */
+static bool has_param(const struct dialect_error *e)
+{
+    return e->param != NULL && e->param[0] != '\0';
+}
+
+/* People read the message, and it has to say where. */
+static void message(struct text *t, const struct dialect_error *e)
+{
+    text_put(t, "\"message\":\"");
+    text_put(t, error_text(e));
+    if (has_param(e)) {
+        text_put(t, " (");
+        text_put(t, e->param);
+        text_put(t, ")");
+    }
+    text_put(t, "\"");
+}
+
+/* {"error":{"message":S,"type":S,"param":S or null,"code":S}} */
 static void openai_body(struct text *t, const struct dialect_error *e)
 {
     const struct reason_info *info = reason_info(e->reason);
 
     text_put(t, "{\"error\":{");
-    member(t, "message", error_text(e));
+    message(t, e);
     text_put(t, ",");
     member(t, "type", info->openai_type);
-    text_put(t, ",\"param\":null,");
+    text_put(t, ",");
+    if (has_param(e))
+        member(t, "param", e->param);
+    else
+        text_put(t, "\"param\":null");
+    text_put(t, ",");
     member(t, "code", info->code);
     text_put(t, "}}");
 }
@@ -42,9 +65,13 @@ static void anthropic_body(struct text *t, const struct dialect_error *e)
     text_put(t, "{\"type\":\"error\",\"error\":{");
     member(t, "type", info->anthropic_type);
     text_put(t, ",");
-    member(t, "message", error_text(e));
+    message(t, e);
     text_put(t, ",\"details\":{");
     member(t, "error_code", info->code);
+    if (has_param(e)) {
+        text_put(t, ",");
+        member(t, "param", e->param);
+    }
     text_put(t, "}},");
     member(t, "request_id", e->request_id);
     text_put(t, "}");

@@ -20,7 +20,9 @@ struct dialect_error {
     enum dialect dialect;
     enum route route; /* of the request: the form of a stream's events */
     enum reason reason;
-    const char *text; /* instead of the reason's own, or NULL */
+    const char *text;  /* instead of the reason's own, or NULL */
+    const char *param; /* JSON pointer to the cause, "" or NULL: none. Printable
+                          ASCII without '"' and '\\' */
     const char *request_id;
 };
 

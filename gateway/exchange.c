@@ -55,6 +55,14 @@ static void request_release(struct exchange *x)
     charge_give(x);
 }
 
+/* Terms may want nothing kept but sizes. */
+static bool keeps_commitments(const struct exchange *x)
+{
+    const struct policy *p = x->worker->policy;
+
+    return x->terms >= p->nterms || p->terms[x->terms].commitments;
+}
+
 static void settle(struct exchange *x, enum cause cause)
 {
     struct settle s = {
@@ -63,11 +71,13 @@ static void settle(struct exchange *x, enum cause cause)
         .status = x->head_sent ? x->answer.status : 0,
         .asked_bytes = x->facts.body_bytes,
         .answered_bytes = x->answered_bytes,
-        .has_commitments = true,
+        .has_commitments = keeps_commitments(x),
     };
 
-    memcpy(s.asked, x->asked, sizeof(s.asked));
-    commitment_end(&x->answered, s.answered);
+    if (s.has_commitments) {
+        memcpy(s.asked, x->asked, sizeof(s.asked));
+        commitment_end(&x->answered, s.answered);
+    }
     admission_settle(x->worker->admissions, x->link, &s);
     log_debug("request_closed", "request=%s n=%llu cause=%s bytes=%llu",
               x->request_id, (unsigned long long)x->n, cause_code(s.cause),
@@ -248,9 +258,11 @@ static void answer_common(struct exchange *x)
     x->answer.policy = p->serial;
     x->answer.has_receipt = x->has_entry;
     x->answer.n = x->n;
-    x->answer.salt = x->admitted ? x->salt : NULL;
+    x->answer.salt = x->admitted && keeps_commitments(x) ? x->salt : NULL;
     if (x->model < p->nmodels)
         x->answer.build = p->models[x->model].build;
+    if (x->terms < p->nterms)
+        x->answer.marking = p->terms[x->terms].marking;
     if (!x->admitted || x->window >= p->nwindows)
         return;
     x->answer.closes = x->deadline_reason == REASON_WINDOW_EXPIRED
@@ -320,6 +332,7 @@ static void answer_error(struct exchange *x, enum reason reason,
                                     .route = x->facts.route,
                                     .reason = reason,
                                     .text = s->text,
+                                    .param = x->param,
                                     .request_id = x->request_id};
     bool again = info->retry && !s->never_retry;
     char body[DIALECT_BYTES];
@@ -400,8 +413,10 @@ enum exchange_want exchange_head(struct exchange *x,
     x->facts.fault = head_fault(x, head);
     x->why = head->why;
     x->bodyless = head->method == METHOD_HEAD;
-    memcpy(x->anthropic_version, head->anthropic_version,
-           sizeof(x->anthropic_version));
+    memcpy(x->facts.version, head->anthropic_version, sizeof(x->facts.version));
+    memcpy(x->facts.betas, head->betas, sizeof(x->facts.betas));
+    memcpy(x->facts.purpose, head->purpose, sizeof(x->facts.purpose));
+    memcpy(x->facts.case_id, head->case_id, sizeof(x->facts.case_id));
     if (head->target.route == ROUTE_MODEL)
         memcpy(x->facts.model, head->target.id,
                strnlen(head->target.id, sizeof(x->facts.model) - 1));
@@ -449,6 +464,9 @@ static void read_body(struct exchange *x)
     body_read(x->json, x->facts.route,
               x->body.length > 0 ? (const char *)buf_bytes(&x->body) : "",
               x->body.length, &x->facts);
+    if (x->facts.fault == REASON_INVALID_FIELD)
+        body_locate(x->json, x->facts.route, FIELD_NONE, x->param,
+                    sizeof(x->param));
 }
 
 void exchange_asked(struct exchange *x, enum reason fault, const char *why)
@@ -489,14 +507,18 @@ static void answer_models(struct exchange *x, uint64_t visible)
  * parsed (P10), in one piece. */
 static int rebuild(struct exchange *x)
 {
-    const struct policy_model *m = &x->worker->policy->models[x->model];
+    const struct policy *p = x->worker->policy;
+    const struct body_change change = {
+        .model = p->models[x->model].upstream_name,
+        .terms = &p->terms[x->terms],
+    };
     uint8_t *room;
     int r = buf_reserve(&x->forward, HEADERS_BYTES, &room);
 
     if (r != 0)
         return r;
     buf_commit(&x->forward, HEADERS_BYTES);
-    return body_rebuild(x->json, m->upstream_name, &x->forward);
+    return body_rebuild(x->json, &x->facts, &change, &x->forward);
 }
 
 static void commit_asked(struct exchange *x)
@@ -541,7 +563,8 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
         exchange_cut(x, x->deadline_reason);
     else if (local)
         answer_models(x, a->models);
-    else if (x->model >= x->worker->policy->nmodels || x->json == NULL)
+    else if (x->model >= x->worker->policy->nmodels ||
+             x->terms >= x->worker->policy->nterms || x->json == NULL)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
     else if (deadlines_add(x->worker->deadlines, x) != 0)
         answer_error(x, REASON_OVERLOADED, &x->substitute);
@@ -555,12 +578,16 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
     x->has_entry = true;
     x->n = a->n;
     x->window = a->window;
+    x->terms = a->terms;
     x->model = a->model;
     if (a->reason == REASON_NONE) {
         admitted(x, a);
         return;
     }
     shares_refused(x->worker->shares, x->facts.party, x->facts.person);
+    if (a->field != FIELD_NONE && x->json != NULL)
+        body_locate(x->json, x->facts.route, a->field, x->param,
+                    sizeof(x->param));
     request_release(x);
     x->substitute.retry_after = a->retry_after;
     answer_error(x, a->reason, &x->substitute);
@@ -721,7 +748,7 @@ static enum cause cut_cause(enum reason reason)
         return CAUSE_BUDGET;
     return reason == REASON_WINDOW_EXPIRED ||
                    reason == REASON_CERTIFICATE_EXPIRED ||
-                   reason == REASON_TIME_LIMIT
+                   reason == REASON_HOURS_DENIED || reason == REASON_TIME_LIMIT
                ? CAUSE_EXPIRED
                : CAUSE_ORDERED;
 }

@@ -57,8 +57,8 @@ struct exchange {
     /* what is asked */
     struct facts facts;
     char request_id[REQUEST_ID_LENGTH + 1];
-    char anthropic_version[ANTHROPIC_VERSION_LENGTH + 1];
     const char *why; /* the rule that was broken, for the log */
+    char param[128]; /* where, as a JSON pointer; "" if nobody can say */
     struct buf body;
     size_t charged; /* bytes counted in worker->shares */
     struct json *json;
@@ -69,7 +69,7 @@ struct exchange {
     bool has_entry, admitted;
     uint64_t n;
     uint64_t link; /* which keeper's life it belongs to */
-    uint32_t window, model;
+    uint32_t window, terms, model;
     int64_t deadline, deadline_wall;
     enum reason deadline_reason;
     size_t heap; /* place in the deadlines, 0: none */

@@ -70,12 +70,13 @@ struct exchange *exchange_new(struct worker *w, const struct codec *codec,
     x->codec = codec;
     x->stream = stream;
     x->cause = CAUSE_COUNT;
-    x->window = x->model = VERDICT_NONE;
+    x->window = x->terms = x->model = VERDICT_NONE;
     x->facts = (struct facts){.party = id->party,
                               .person = id->person,
                               .cert_not_before = id->not_before,
                               .cert_not_after = id->not_after,
-                              .max_tokens = -1};
+                              .max_tokens = -1,
+                              .outputs = 1};
     memcpy(x->facts.cert_sha256, id->cert_sha256, sizeof(id->cert_sha256));
     memcpy(x->facts.address, address,
            strnlen(address, sizeof(x->facts.address) - 1));

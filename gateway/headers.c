@@ -77,6 +77,8 @@ static void answer_identity(struct text *t, const struct answer *a)
     }
     if (a->build != NULL)
         field(t, "x-sallyport-model-build: ", a->build);
+    if (a->marking != NULL)
+        field(t, "x-sallyport-marking: ", a->marking);
 }
 
 /* `retry-after-ms` is what the official clients look at first. */
@@ -136,6 +138,8 @@ void headers_request(struct text *t, const struct upstream_request *r)
         field(t, "anthropic-version: ",
               r->anthropic_version[0] != '\0' ? r->anthropic_version
                                               : "2023-06-01");
+    if (route->dialect == DIALECT_ANTHROPIC && r->betas[0] != '\0')
+        field(t, "anthropic-beta: ", r->betas);
     text_put(t, r->credential);
     text_put(t, "\r\n");
 }

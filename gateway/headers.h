@@ -27,6 +27,7 @@ struct upstream_request {
     const char *credential; /* whole field line with CRLF, or "" */
     const char *request_id;
     const char *anthropic_version; /* "": the oldest there is */
+    const char *betas;             /* those that the terms allow, "": none */
     bool stream;
     size_t body_bytes;
 };

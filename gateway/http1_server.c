@@ -22,6 +22,9 @@ enum field {
     FIELD_EXPECT,
     FIELD_UPGRADE,
     FIELD_ANTHROPIC_VERSION,
+    FIELD_ANTHROPIC_BETA,
+    FIELD_PURPOSE,
+    FIELD_CASE,
     FIELD_COUNT
 };
 
@@ -39,6 +42,9 @@ static const struct {
     [FIELD_EXPECT] = {"expect", 6},
     [FIELD_UPGRADE] = {"upgrade", 7},
     [FIELD_ANTHROPIC_VERSION] = {"anthropic-version", 17},
+    [FIELD_ANTHROPIC_BETA] = {"anthropic-beta", 14},
+    [FIELD_PURPOSE] = {"x-sallyport-purpose", 19},
+    [FIELD_CASE] = {"x-sallyport-case", 16},
 };
 
 struct span {
@@ -473,6 +479,65 @@ static void head_anthropic(const struct head_parse *p,
         head->dialect = DIALECT_ANTHROPIC;
 }
 
+static const char label_characters[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-";
+
+/* A word that goes into the ledger; empty is as good as absent. */
+static void head_label(struct request_head *head, struct span s, char *label,
+                       const char *why)
+{
+    s = span_trim(s);
+    if (s.length > FACTS_LABEL) {
+        refuse(head, REASON_BAD_REQUEST, why);
+        return;
+    }
+    for (size_t i = 0; i < s.length; i++)
+        if (s.data[i] == '\0' || strchr(label_characters, s.data[i]) == NULL) {
+            refuse(head, REASON_BAD_REQUEST, why);
+            return;
+        }
+    if (s.length > 0)
+        memcpy(label, s.data, s.length);
+    label[s.length] = '\0';
+}
+
+/* The tokens with commas between, without spaces (RFC 9110, section 5.6.1). */
+static bool betas_take(struct span s, char betas[FACTS_BETAS + 1])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.data[i];
+
+        if (c == ' ' || c == '\t')
+            continue;
+        if (c == ',' && (n == 0 || betas[n - 1] == ','))
+            continue;
+        if (n == FACTS_BETAS ||
+            !(c == ',' || c == '-' || c == '_' || c == '.' ||
+              (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
+            return false;
+        betas[n++] = c;
+    }
+    if (n > 0 && betas[n - 1] == ',')
+        n--;
+    betas[n] = '\0';
+    return true;
+}
+
+static void head_labels(const struct head_parse *p, struct request_head *head)
+{
+    if (p->times[FIELD_PURPOSE] > 0)
+        head_label(head, p->found[FIELD_PURPOSE], head->purpose, "purpose");
+    if (p->times[FIELD_CASE] > 0)
+        head_label(head, p->found[FIELD_CASE], head->case_id, "case");
+    if (p->times[FIELD_ANTHROPIC_BETA] > 0 &&
+        !betas_take(span_trim(p->found[FIELD_ANTHROPIC_BETA]), head->betas)) {
+        head->betas[0] = '\0';
+        refuse(head, REASON_BAD_REQUEST, "anthropic_beta");
+    }
+}
+
 static void rules_meaning(const struct head_parse *p, struct request_head *head)
 {
     if (p->times[FIELD_EXPECT] > 0 && !head->http10) {
@@ -532,6 +597,7 @@ static void head_parse(struct http1_server *h, const char *data, size_t length,
         return;
     }
     head_anthropic(&p, head);
+    head_labels(&p, head);
     if (p.count > LIMIT_HEAD_FIELDS) {
         head->fault = REASON_NONE;
         refuse(head, REASON_HEAD_TOO_LARGE, "fields");

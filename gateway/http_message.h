@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/facts.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 
@@ -26,6 +27,9 @@ struct request_head {
     enum dialect dialect; /* of errors and lists */
     bool has_anthropic;   /* there is an `anthropic-version` */
     char anthropic_version[ANTHROPIC_VERSION_LENGTH + 1]; /* "": not a date */
+    char betas[FACTS_BETAS + 1];   /* of anthropic-beta, commas between */
+    char purpose[FACTS_LABEL + 1]; /* x-sallyport-purpose, "" if none */
+    char case_id[FACTS_LABEL + 1]; /* x-sallyport-case */
     bool has_body;
     int64_t content_length; /* -1: not told in advance */
     bool http10;
@@ -53,6 +57,7 @@ struct answer {
     int64_t closes;      /* ms UTC when the window closes; 0: none */
     uint32_t policy;     /* serial */
     const char *build;   /* the model's, or NULL */
+    const char *marking; /* of the terms, or NULL */
 };
 
 #endif

@@ -56,6 +56,7 @@ static void answer_fill(const struct keeper *k, const struct facts *f,
     a->deadline_wall = allowed ? v->deadline : 0;
     a->deadline_reason = allowed ? v->deadline_reason : REASON_NONE;
     a->retry_after = v->retry_after;
+    a->field = v->field;
     a->models = allowed && route_info(f->route)->local
                     ? models_visible(k, f->party)
                     : 0;

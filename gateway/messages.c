@@ -60,6 +60,90 @@ uint16_t message_type(const void *data, size_t length)
     return msg_get_begin(&m, data, length);
 }
 
+/* Words of these go into entries, where lists have commas between. */
+#define LIST_CHARACTERS                                                        \
+    "abcdefghijklmnopqrstuvwxyz0123456789_.-,?" /* '?': one that fits nothing  \
+                                                 */
+#define LABEL_CHARACTERS                                                       \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-"
+
+/* A text of `allowed` characters that may be empty. */
+static void get_list(struct msg_in *m, char *text, size_t size,
+                     const char *allowed)
+{
+    msg_get_text(m, text, size);
+    if (text[strspn(text, allowed)] != '\0')
+        m->failed = true;
+}
+
+/* The rows that are there, each with its number if it has one. */
+static void fields_write(struct msg_out *m, const struct field_set *s)
+{
+    for (size_t word = 0; word < FIELD_WORDS; word++)
+        for (uint64_t rest = s->present[word]; rest != 0; rest &= rest - 1) {
+            uint16_t field =
+                (uint16_t)(word * 64 + (size_t)__builtin_ctzll(rest));
+            int slot = field_number_slot(field);
+
+            msg_put_u16(m, field);
+            if (slot >= 0)
+                msg_put_i64(m, s->number[slot]);
+        }
+    msg_put_u16(m, FIELD_NONE);
+}
+
+/* In rising order, as they are written, of the request's own route: what an
+ * entry could not say is no fact. */
+static void fields_read(struct msg_in *m, enum route route, struct field_set *s)
+{
+    uint16_t field, last = 0;
+    bool any = false;
+
+    *s = (struct field_set){0};
+    while (!m->failed && (field = msg_get_u16(m)) != FIELD_NONE) {
+        int slot = field_number_slot(field);
+
+        if (field >= field_count() || (any && field <= last) ||
+            (field_info(field)->routes & 1u << route) == 0) {
+            m->failed = true;
+            return;
+        }
+        field_set_add(s, field);
+        if (slot >= 0)
+            s->number[slot] = msg_get_i64(m);
+        if (slot >= 0 && s->number[slot] == INT64_MIN)
+            m->failed = true;
+        last = field;
+        any = true;
+    }
+}
+
+static void uses_write(struct msg_out *m, const struct facts *f)
+{
+    msg_put_u32(m, f->outputs);
+    fields_write(m, &f->fields);
+    msg_put_u32(m, f->tools);
+    msg_put_text(m, f->tool_types);
+    msg_put_u8(m, f->media);
+    msg_put_text(m, f->purpose);
+    msg_put_text(m, f->case_id);
+    msg_put_text(m, f->version);
+    msg_put_text(m, f->betas);
+}
+
+static void uses_read(struct msg_in *m, struct facts *f)
+{
+    f->outputs = msg_get_u32(m);
+    fields_read(m, f->route, &f->fields);
+    f->tools = msg_get_u32(m);
+    get_list(m, f->tool_types, sizeof(f->tool_types), LIST_CHARACTERS);
+    f->media = (uint8_t)get_enum(m, (MEDIA_DATA | MEDIA_REMOTE) + 1);
+    get_list(m, f->purpose, sizeof(f->purpose), LABEL_CHARACTERS);
+    get_list(m, f->case_id, sizeof(f->case_id), LABEL_CHARACTERS);
+    get_list(m, f->version, sizeof(f->version), "0123456789-");
+    get_list(m, f->betas, sizeof(f->betas), LIST_CHARACTERS);
+}
+
 static void facts_write(struct msg_out *m, const struct facts *f)
 {
     msg_put_u32(m, f->party);
@@ -77,6 +161,7 @@ static void facts_write(struct msg_out *m, const struct facts *f)
     msg_put_u8(m, f->stream);
     msg_put_i64(m, f->max_tokens);
     msg_put_u64(m, f->body_bytes);
+    uses_write(m, f);
 }
 
 static void facts_read(struct msg_in *m, struct facts *f)
@@ -95,6 +180,7 @@ static void facts_read(struct msg_in *m, struct facts *f)
     f->stream = msg_get_bool(m);
     f->max_tokens = msg_get_i64(m);
     f->body_bytes = msg_get_u64(m);
+    uses_read(m, f);
     /* What cannot be written in an entry and read back is no fact. */
     if (f->max_tokens < -1 || f->cert_not_before < 0 || f->cert_not_after < 0 ||
         f->body_bytes > INT64_MAX)
@@ -142,6 +228,7 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_u8(&m, (uint8_t)v->deadline_reason);
     msg_put_u32(&m, (uint32_t)v->retry_after);
     msg_put_u64(&m, v->models);
+    msg_put_u16(&m, v->field);
     return put_done(&m, length);
 }
 
@@ -166,6 +253,9 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
         return SP_EPROTO;
     v->retry_after = (int32_t)retry_after;
     v->models = msg_get_u64(&m);
+    v->field = msg_get_u16(&m);
+    if (v->field != FIELD_NONE && v->field >= field_count())
+        return SP_EPROTO;
     return msg_get_end(&m);
 }
 

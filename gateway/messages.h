@@ -43,7 +43,7 @@ enum message_type {
     MESSAGE_WORKER_DIED, /* its link is gone; says how it died */
     /* keeper → supervisor */
     MESSAGE_WORKER_BROKEN, /* it broke the protocol: end it */
-    MESSAGE_LEDGER,        /* how far the ledger is; also supervisor → control */
+    MESSAGE_LEDGER, /* how far the ledger is; also supervisor → control */
     /* supervisor → control */
     MESSAGE_ROLES /* the table of processes, whenever it changes */
 };
@@ -61,11 +61,12 @@ struct answer_admit {
                            until link_published() > n */
     enum reason reason; /* REASON_NONE: admitted */
     uint32_t window, terms, model; /* VERDICT_NONE if not reached */
-    int64_t deadline;      /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
-    int64_t deadline_wall; /* the same in ms UTC, for headers */
+    int64_t deadline;              /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
+    int64_t deadline_wall;         /* the same in ms UTC, for headers */
     enum reason deadline_reason;
     int32_t retry_after; /* seconds 0–60, 0: none */
     uint64_t models;     /* a list's: bit per model that may be seen now */
+    uint16_t field;      /* the one that was refused, or FIELD_NONE */
 };
 
 struct settle {

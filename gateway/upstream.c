@@ -544,7 +544,8 @@ static int request_head(struct exchange *x, const struct endpoint *e)
         .prefix = e->policy->scheme == ENDPOINT_UNIX ? "" : e->policy->path,
         .credential = endpoint_credential(u->endpoints, x->model),
         .request_id = x->request_id,
-        .anthropic_version = x->anthropic_version,
+        .anthropic_version = x->facts.version,
+        .betas = x->facts.betas,
         .stream = x->facts.stream,
         .body_bytes = x->forward.length - HEADERS_BYTES,
     };

@@ -166,7 +166,7 @@ static void value_check(struct checker *c, const struct schema_field *f,
     char expected[SCHEMA_EXPECTED_SIZE];
 
     n->field = f;
-    if (n->bad || c->error != 0)
+    if (n->bad || c->error != 0 || f->type == SCHEMA_FREE)
         return;
     if (n->kind != kind_wanted(f)) {
         schema_expected(f, expected);

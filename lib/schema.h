@@ -24,7 +24,8 @@ enum schema_type {
     SCHEMA_RECORD,   /* a mapping of `fields` */
     SCHEMA_MAP,      /* a mapping of names of type `key` to fields[0] */
     SCHEMA_LIST,     /* of fields[0]; min–max elements */
-    SCHEMA_ANY       /* of fields that are not yet supported */
+    SCHEMA_FREE, /* anything; its owner reads it, words[0] says what it is */
+    SCHEMA_ANY   /* of fields that are not yet supported */
 };
 
 enum {

@@ -142,6 +142,7 @@ bool schema_decode(const struct schema_field *f, struct node *n)
     case SCHEMA_RECORD:
     case SCHEMA_MAP:
     case SCHEMA_LIST:
+    case SCHEMA_FREE:
     case SCHEMA_ANY:
     default:
         return false;
@@ -241,6 +242,8 @@ void schema_expected(const struct schema_field *f,
         expected_number(f, "seconds, or a duration such as 90m,", text);
     else if (f->type == SCHEMA_CHOICE)
         words_join(f->words, text, SCHEMA_EXPECTED_SIZE);
+    else if (f->type == SCHEMA_FREE)
+        snprintf(text, SCHEMA_EXPECTED_SIZE, "%s", f->words[0]);
     else
         snprintf(text, SCHEMA_EXPECTED_SIZE, "%s", fixed[f->type]);
 }

@@ -5,23 +5,9 @@
  * the same verdict on anybody's machine (P6). Runs in the keeper on facts that
  * a worker may have been made to invent: every index is checked.
  */
-#include "policy/decide.h"
+#include "policy/decide_steps.h"
 
 #include <string.h>
-
-/* One request on its way through the steps. */
-struct question {
-    const struct policy *p;
-    const struct standing *s;
-    const struct facts *f;
-    int64_t now;
-    enum clock_state clock;
-    const struct route_info *route;
-    bool local;
-    size_t terms; /* index in the window's own list */
-    int64_t window_end;
-    struct verdict *v;
-};
 
 static enum reason step_clock(struct question *q)
 {
@@ -241,6 +227,10 @@ static enum reason step_rate(struct question *q)
         q->v->retry_after = standing_minute_wait(q->s, person, q->now, limit);
         return REASON_RATE_LIMITED;
     }
+    if (t->person_addresses >= 0 &&
+        standing_person_addresses(q->s, person, q->f->address) >
+            t->person_addresses)
+        return REASON_ADDRESSES_LIMITED;
     if (t->person_concurrent >= 0 &&
         standing_person_open(q->s, person) >= t->person_concurrent)
         return REASON_CONCURRENCY_LIMITED;
@@ -270,10 +260,15 @@ static const struct {
     [STEP_CLOCK] = {"clock", step_clock},
     [STEP_IDENTITY] = {"identity", step_identity},
     [STEP_CERTIFICATE] = {"certificate", step_certificate},
+    [STEP_SOURCE] = {"source", step_source},
     [STEP_MODEL] = {"model", step_model},
     [STEP_WINDOW] = {"window", step_window},
     [STEP_ROUTE] = {"route", step_route},
+    [STEP_PURPOSE] = {"purpose", step_purpose},
     [STEP_BODY] = {"body", step_body},
+    [STEP_FIELDS] = {"fields", step_fields},
+    [STEP_TOOLS] = {"tools", step_tools},
+    [STEP_MEDIA] = {"media", step_media},
     [STEP_RATE] = {"rate", step_rate},
     [STEP_BUDGET] = {"budget", step_budget},
     [STEP_ALLOWED] = {"allowed", NULL},
@@ -284,7 +279,7 @@ const char *decide_step_text(enum decide_step step)
     return steps[(unsigned)step <= STEP_ALLOWED ? step : STEP_CLOCK].text;
 }
 
-/* The earliest of three ends; of equal ones, the window's. */
+/* The earliest of the ends; of equal ones, the window's. */
 static void deadline_set(struct question *q)
 {
     int64_t request_ms = q->p->terms[q->v->terms].request_ms;
@@ -295,6 +290,10 @@ static void deadline_set(struct question *q)
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
         v->deadline_reason = REASON_CERTIFICATE_EXPIRED;
+    }
+    if (q->hours_end < v->deadline) {
+        v->deadline = q->hours_end;
+        v->deadline_reason = REASON_HOURS_DENIED;
     }
     if (request_ms < v->deadline - q->now) {
         v->deadline = q->now + request_ms;
@@ -309,7 +308,8 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
     struct verdict v = {.window = VERDICT_NONE,
                         .terms = VERDICT_NONE,
                         .model = VERDICT_NONE,
-                        .step = STEP_CLOCK};
+                        .step = STEP_CLOCK,
+                        .field = FIELD_NONE};
     struct question q = {.p = p,
                          .s = s,
                          .f = f,
@@ -347,6 +347,11 @@ bool decide_model_visible(const struct policy *p, const struct standing *s,
     return false;
 }
 
+static const char *text_if_any(const char *text)
+{
+    return text[0] != 0 ? text : NULL;
+}
+
 void decide_entry(const struct policy *p, const struct facts *f,
                   const struct verdict *v, struct entry *e)
 {
@@ -371,6 +376,17 @@ void decide_entry(const struct policy *p, const struct facts *f,
     q->stream = f->stream;
     q->max_tokens = f->max_tokens;
     q->bytes = f->body_bytes;
+    q->outputs = f->outputs == 0 ? 1 : f->outputs;
+    q->fields = field_set_empty(&f->fields) ? NULL : &f->fields;
+    q->tools = f->tools;
+    q->tool_types = text_if_any(f->tool_types);
+    q->media = f->media;
+    q->purpose = text_if_any(f->purpose);
+    q->case_id = text_if_any(f->case_id);
+    q->version = text_if_any(f->version);
+    q->betas = text_if_any(f->betas);
+    if (v->field != FIELD_NONE)
+        q->field = field_info(v->field)->path;
     q->address = f->address;
     memcpy(q->cert_sha256, f->cert_sha256, sizeof q->cert_sha256);
     /* Entries have no times before 1970; for the decision it is all one. */
@@ -379,6 +395,12 @@ void decide_entry(const struct policy *p, const struct facts *f,
     q->policy = p->serial;
     q->deadline = v->deadline;
     q->reason = v->reason;
+}
+
+static void text_take(char *to, size_t size, const char *from)
+{
+    if (from != NULL)
+        strncat(to, from, size - 1);
 }
 
 void decide_facts(const struct policy *p, const struct entry *e,
@@ -402,9 +424,18 @@ void decide_facts(const struct policy *p, const struct entry *e,
         .stream = q->stream,
         .max_tokens = q->max_tokens,
         .body_bytes = q->bytes,
+        .outputs = q->outputs,
+        .tools = q->tools,
+        .media = q->media,
     };
+    if (q->fields != NULL)
+        f->fields = *q->fields;
+    text_take(f->tool_types, sizeof f->tool_types, q->tool_types);
+    text_take(f->purpose, sizeof f->purpose, q->purpose);
+    text_take(f->case_id, sizeof f->case_id, q->case_id);
+    text_take(f->version, sizeof f->version, q->version);
+    text_take(f->betas, sizeof f->betas, q->betas);
     memcpy(f->cert_sha256, q->cert_sha256, sizeof f->cert_sha256);
-    strncat(f->address, q->address, sizeof f->address - 1);
-    if (q->model != NULL)
-        strncat(f->model, q->model, sizeof f->model - 1);
+    text_take(f->address, sizeof f->address, q->address);
+    text_take(f->model, sizeof f->model, q->model);
 }

@@ -2,8 +2,8 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → model → window → route → body → rate and
- *   concurrency → budgets
+ *   clock → identity → certificate → source → model → window → route → purpose
+ * → body → fields → tools → media → rate and concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
 #define SP_POLICY_DECIDE_H
@@ -18,10 +18,15 @@ enum decide_step {
     STEP_CLOCK,
     STEP_IDENTITY,
     STEP_CERTIFICATE,
+    STEP_SOURCE,
     STEP_MODEL,
     STEP_WINDOW,
     STEP_ROUTE,
+    STEP_PURPOSE,
     STEP_BODY,
+    STEP_FIELDS,
+    STEP_TOOLS,
+    STEP_MEDIA,
     STEP_RATE,
     STEP_BUDGET,
     STEP_ALLOWED
@@ -30,13 +35,14 @@ enum decide_step {
 struct verdict {
     enum reason reason;    /* REASON_NONE: allowed */
     enum decide_step step; /* where it was refused, or STEP_ALLOWED */
-    uint32_t window;       /* index in the policy, VERDICT_NONE if not reached */
+    uint32_t window; /* index in the policy, VERDICT_NONE if not reached */
     uint32_t terms;
     uint32_t model;
-    int64_t deadline;      /* ms UTC: min of window's end, certificate's end,
-                              request's seconds */
+    int64_t deadline; /* ms UTC: min of window's end, certificate's end,
+                         request's seconds */
     enum reason deadline_reason; /* what to tell when it is cut there */
-    int retry_after;       /* seconds 1–60 if retryable, else 0 */
+    int retry_after;             /* seconds 1–60 if retryable, else 0 */
+    uint16_t field;              /* the one that was refused, or FIELD_NONE */
 };
 
 /* `p` is the policy bound to the standing; if it is not, or none is, everything

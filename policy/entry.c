@@ -14,25 +14,30 @@
 
 #include "lib/limits.h"
 
-enum field_type {
-    FIELD_TEXT, /* const char * */
-    FIELD_U16,
-    FIELD_U32,
-    FIELD_U64,
-    FIELD_I64, /* ≥ 0 */
-    FIELD_BOOL,
-    FIELD_HASH, /* uint8_t[32], as hex */
-    FIELD_METHOD,
-    FIELD_ROUTE,
-    FIELD_DIALECT,
-    FIELD_REASON,
-    FIELD_CAUSE,
+enum value_type {
+    VALUE_TEXT, /* const char * */
+    VALUE_U16,
+    VALUE_U32,
+    VALUE_U64,
+    VALUE_I64, /* ≥ 0 */
+    VALUE_BOOL,
+    VALUE_HASH, /* uint8_t[32], as hex */
+    VALUE_METHOD,
+    VALUE_ROUTE,
+    VALUE_DIALECT,
+    VALUE_REASON,
+    VALUE_CAUSE,
+    VALUE_FIELDS, /* const struct field_set *, as its text; may be NULL */
+    VALUE_MEDIA,  /* uint8_t: bits of enum facts_media, as words */
 };
 
 /* When a key may be missing. */
 enum field_rule {
     ALWAYS,
-    IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE */
+    IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
+               that are not NULL */
+    IF_ANY,        /* a number > 0 */
+    IF_MANY,       /* a count > 1 */
     IF_REPLACES,   /* has_replaces */
     IF_COMMITMENTS /* has_commitments */
 };
@@ -41,7 +46,7 @@ struct field {
     const char *key;
     const char *lead; /* how the key is written: ,"key": */
     size_t lead_length;
-    enum field_type type;
+    enum value_type type;
     enum field_rule rule;
     size_t offset; /* in struct entry */
 };
@@ -49,7 +54,7 @@ struct field {
 #define LEAD(key) ",\"" key "\":"
 #define FIELD(key, type, rule, member)                                         \
     {                                                                          \
-        key, LEAD(key), sizeof LEAD(key) - 1, FIELD_##type, rule,              \
+        key, LEAD(key), sizeof LEAD(key) - 1, VALUE_##type, rule,              \
             offsetof(struct entry, u.member)                                   \
     }
 
@@ -102,6 +107,15 @@ static const struct field window_closed[] = {
         FIELD("stream", BOOL, ALWAYS, request.stream),                         \
         FIELD("max_tokens", I64, IF_SET, request.max_tokens),                  \
         FIELD("bytes", U64, ALWAYS, request.bytes),                            \
+        FIELD("outputs", U32, IF_MANY, request.outputs),                       \
+        FIELD("fields", FIELDS, IF_SET, request.fields),                       \
+        FIELD("tools", U32, IF_ANY, request.tools),                            \
+        FIELD("tool_types", TEXT, IF_SET, request.tool_types),                 \
+        FIELD("media", MEDIA, IF_ANY, request.media),                          \
+        FIELD("purpose", TEXT, IF_SET, request.purpose),                       \
+        FIELD("case", TEXT, IF_SET, request.case_id),                          \
+        FIELD("version", TEXT, IF_SET, request.version),                       \
+        FIELD("betas", TEXT, IF_SET, request.betas),                           \
         FIELD("address", TEXT, ALWAYS, request.address),                       \
         FIELD("cert_sha256", HASH, ALWAYS, request.cert_sha256),               \
         FIELD("cert_not_before", I64, ALWAYS, request.cert_not_before),        \
@@ -115,6 +129,7 @@ static const struct field request_admitted[] = {
 static const struct field request_refused[] = {
     REQUEST_FIELDS,
     FIELD("reason", REASON, ALWAYS, request.reason),
+    FIELD("field", TEXT, IF_SET, request.field),
     {0},
 };
 static const struct field request_closed[] = {
@@ -182,6 +197,11 @@ const char *entry_kind_text(enum entry_kind kind)
 }
 
 typedef const char *text_pointer;
+typedef const struct field_set *fields_pointer;
+
+/* By the bits of enum facts_media. */
+static const char *const media_words[] = {"none", "data", "remote",
+                                          "data remote"};
 
 /* The member of a struct entry that a field is kept in. */
 #define AT(type, e, f) (*(type *)(void *)((char *)(e) + (f)->offset))
@@ -248,15 +268,37 @@ static void line_put_hash(struct line *l, const uint8_t hash[32])
     line_put(l, hex, sizeof hex);
 }
 
+/* Paths have nothing to escape. */
+static void line_put_fields(struct line *l, const struct field_set *fields)
+{
+    size_t length = 0;
+
+    line_put(l, "\"", 1);
+    if (l->failed || field_set_print(fields, l->text + l->length,
+                                     l->size - l->length, &length) != 0) {
+        l->failed = true;
+        return;
+    }
+    l->length += length;
+    line_put(l, "\"", 1);
+}
+
 static bool field_is_set(const struct entry *e, const struct field *f)
 {
     switch (f->rule) {
     case IF_SET:
-        if (f->type == FIELD_TEXT)
+        if (f->type == VALUE_TEXT)
             return GET(text_pointer, e, f) != NULL;
-        if (f->type == FIELD_REASON)
+        if (f->type == VALUE_REASON)
             return GET(enum reason, e, f) != REASON_NONE;
+        if (f->type == VALUE_FIELDS)
+            return GET(fields_pointer, e, f) != NULL;
         return GET(int64_t, e, f) >= 0;
+    case IF_ANY:
+        return f->type == VALUE_MEDIA ? GET(uint8_t, e, f) != 0
+                                      : GET(uint32_t, e, f) > 0;
+    case IF_MANY:
+        return GET(uint32_t, e, f) > 1;
     case IF_REPLACES:
         return e->u.policy_loaded.has_replaces;
     case IF_COMMITMENTS:
@@ -271,42 +313,48 @@ static void field_encode(struct line *l, const struct entry *e,
                          const struct field *f)
 {
     switch (f->type) {
-    case FIELD_TEXT:
+    case VALUE_TEXT:
         line_put_quoted(l, GET(text_pointer, e, f));
         break;
-    case FIELD_U16:
+    case VALUE_U16:
         line_put_unsigned(l, GET(uint16_t, e, f));
         break;
-    case FIELD_U32:
+    case VALUE_U32:
         line_put_unsigned(l, GET(uint32_t, e, f));
         break;
-    case FIELD_U64:
+    case VALUE_U64:
         line_put_unsigned(l, GET(uint64_t, e, f));
         break;
-    case FIELD_I64:
+    case VALUE_I64:
         line_put_signed(l, GET(int64_t, e, f));
         break;
-    case FIELD_BOOL:
+    case VALUE_BOOL:
         line_put(l, GET(bool, e, f) ? "true" : "false",
                  GET(bool, e, f) ? 4 : 5);
         break;
-    case FIELD_HASH:
+    case VALUE_HASH:
         line_put_hash(l, &GET(uint8_t, e, f));
         break;
-    case FIELD_METHOD:
+    case VALUE_METHOD:
         line_put_quoted(l, methods[GET(enum method, e, f) & 3]);
         break;
-    case FIELD_ROUTE:
+    case VALUE_ROUTE:
         line_put_quoted(l, route_info(GET(enum route, e, f))->name);
         break;
-    case FIELD_DIALECT:
+    case VALUE_DIALECT:
         line_put_quoted(l, dialects[GET(enum dialect, e, f) & 1]);
         break;
-    case FIELD_REASON:
+    case VALUE_REASON:
         line_put_quoted(l, reason_info(GET(enum reason, e, f))->code);
         break;
-    case FIELD_CAUSE:
+    case VALUE_CAUSE:
         line_put_quoted(l, cause_code(GET(enum cause, e, f)));
+        break;
+    case VALUE_FIELDS:
+        line_put_fields(l, GET(fields_pointer, e, f));
+        break;
+    case VALUE_MEDIA:
+        line_put_quoted(l, media_words[GET(uint8_t, e, f) & 3]);
         break;
     default:
         l->failed = true;
@@ -424,19 +472,19 @@ static int code_decode(struct entry_reader *r, uint32_t node,
 
     if (n->type != JSON_STRING || n->escaped)
         return SP_EINVAL;
-    if (f->type == FIELD_METHOD) {
+    if (f->type == VALUE_METHOD) {
         if ((i = word_decode(r, node, methods, 4)) < 0)
             return SP_EINVAL;
         AT(enum method, e, f) = (enum method)i;
-    } else if (f->type == FIELD_DIALECT) {
+    } else if (f->type == VALUE_DIALECT) {
         if ((i = word_decode(r, node, dialects, 2)) < 0)
             return SP_EINVAL;
         AT(enum dialect, e, f) = (enum dialect)i;
-    } else if (f->type == FIELD_ROUTE) {
+    } else if (f->type == VALUE_ROUTE) {
         /* An unknown name becomes ROUTE_UNKNOWN, and the comparison with what
          * that encodes to refuses it. */
         AT(enum route, e, f) = route_from_name(text, length);
-    } else if (f->type == FIELD_REASON) {
+    } else if (f->type == VALUE_REASON) {
         enum reason reason = reason_from_code(text, length);
 
         if (reason == REASON_COUNT || reason == REASON_NONE)
@@ -455,23 +503,38 @@ static int code_decode(struct entry_reader *r, uint32_t node,
 static int number_decode(struct entry_reader *r, uint32_t node,
                          const struct field *f, struct entry *e)
 {
-    uint64_t max = f->type == FIELD_U16   ? UINT16_MAX
-                   : f->type == FIELD_U32 ? UINT32_MAX
-                   : f->type == FIELD_I64 ? INT64_MAX
+    uint64_t max = f->type == VALUE_U16   ? UINT16_MAX
+                   : f->type == VALUE_U32 ? UINT32_MAX
+                   : f->type == VALUE_I64 ? INT64_MAX
                                           : UINT64_MAX;
     uint64_t v;
     int error;
 
     if ((error = unsigned_decode(r, node, max, &v)) != 0)
         return error;
-    if (f->type == FIELD_U16)
+    if (f->type == VALUE_U16)
         AT(uint16_t, e, f) = (uint16_t)v;
-    else if (f->type == FIELD_U32)
+    else if (f->type == VALUE_U32)
         AT(uint32_t, e, f) = (uint32_t)v;
-    else if (f->type == FIELD_I64)
+    else if (f->type == VALUE_I64)
         AT(int64_t, e, f) = (int64_t)v;
     else
         AT(uint64_t, e, f) = v;
+    return 0;
+}
+
+/* The route stands before the fields in an entry. */
+static int fields_text_decode(struct entry_reader *r, uint32_t node,
+                              const struct field *f, struct entry *e)
+{
+    const struct json_node *n = &r->json.nodes[node];
+
+    if (n->type != JSON_STRING || n->escaped ||
+        field_set_parse(&r->fields, e->u.request.route,
+                        r->json.text + n->start + 1,
+                        n->end - n->start - 2) != 0)
+        return SP_EINVAL;
+    AT(fields_pointer, e, f) = &r->fields;
     return 0;
 }
 
@@ -481,29 +544,37 @@ static int field_decode(struct entry_reader *r, uint32_t node,
     const struct json_node *n = &r->json.nodes[node];
 
     switch (f->type) {
-    case FIELD_TEXT:
+    case VALUE_TEXT:
         return text_decode(r, node, &AT(const char *, e, f));
-    case FIELD_U16:
-    case FIELD_U32:
-    case FIELD_U64:
-    case FIELD_I64:
+    case VALUE_U16:
+    case VALUE_U32:
+    case VALUE_U64:
+    case VALUE_I64:
         return number_decode(r, node, f, e);
-    case FIELD_BOOL:
+    case VALUE_BOOL:
         if (n->type != JSON_TRUE && n->type != JSON_FALSE)
             return SP_EINVAL;
         AT(bool, e, f) = n->type == JSON_TRUE;
         return 0;
-    case FIELD_HASH:
+    case VALUE_HASH:
         if (f->rule == IF_REPLACES)
             e->u.policy_loaded.has_replaces = true;
         if (f->rule == IF_COMMITMENTS)
             e->u.request_closed.has_commitments = true;
         return hash_decode(r, node, &AT(uint8_t, e, f));
-    case FIELD_METHOD:
-    case FIELD_ROUTE:
-    case FIELD_DIALECT:
-    case FIELD_REASON:
-    case FIELD_CAUSE:
+    case VALUE_FIELDS:
+        return fields_text_decode(r, node, f, e);
+    case VALUE_MEDIA: {
+        int bits = word_decode(r, node, media_words, 4);
+
+        AT(uint8_t, e, f) = (uint8_t)(bits & 3);
+        return bits > 0 ? 0 : SP_EINVAL;
+    }
+    case VALUE_METHOD:
+    case VALUE_ROUTE:
+    case VALUE_DIALECT:
+    case VALUE_REASON:
+    case VALUE_CAUSE:
         return code_decode(r, node, f, e);
     default:
         return SP_EINVAL;
@@ -544,7 +615,7 @@ static int fields_decode(struct entry_reader *r, uint32_t member,
     int error;
 
     if (e->kind == ENTRY_REQUEST_ADMITTED || e->kind == ENTRY_REQUEST_REFUSED)
-        e->u.request.max_tokens = -1;
+        e->u.request = (struct entry_request){.max_tokens = -1, .outputs = 1};
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
         if (member == 0 || !json_equals(j, j->nodes[member].name, f->key)) {
             if (f->rule == ALWAYS)

@@ -16,6 +16,7 @@
 
 #include "lib/error.h"
 #include "lib/json.h"
+#include "policy/field.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 
@@ -33,7 +34,7 @@ enum entry_kind {
     ENTRY_WORKER_DIED,        /* worker.died */
     ENTRY_LEDGER_RESUMED,     /* ledger.resumed */
     ENTRY_APPROVERS_SET,      /* approvers.set */
-    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_HEARTBEAT, /* ledger.heartbeat, every 10 minutes of silence */
     ENTRY_KIND_COUNT
 };
 
@@ -78,22 +79,29 @@ struct entry_request {
     enum method method;
     enum route route;
     enum dialect dialect;
-    enum reason fault;          /* of the facts */
+    enum reason fault; /* of the facts */
     bool stream;
-    int64_t max_tokens;         /* -1: none */
+    int64_t max_tokens; /* -1: none */
     uint64_t bytes;
+    uint32_t outputs;
+    const struct field_set *fields; /* NULL: none that a rule can be made for */
+    uint32_t tools;
+    const char *tool_types; /* NULL if absent, as those below */
+    uint8_t media;
+    const char *purpose, *case_id, *version, *betas;
     const char *address;
     uint8_t cert_sha256[32];
     int64_t cert_not_before, cert_not_after;
-    uint32_t policy;            /* serial */
-    int64_t deadline;           /* admitted only */
-    enum reason reason;         /* refused only */
+    uint32_t policy;    /* serial */
+    int64_t deadline;   /* admitted only */
+    enum reason reason; /* refused only */
+    const char *field;  /* refused only: which one, or NULL */
 };
 
 struct entry_request_closed {
-    uint64_t of;        /* the admitted entry */
+    uint64_t of; /* the admitted entry */
     enum cause cause;
-    uint16_t status;    /* what the client was told; 0 if nothing */
+    uint16_t status; /* what the client was told; 0 if nothing */
     uint64_t asked_bytes, answered_bytes;
     bool has_commitments;
     uint8_t asked[32], answered[32]; /* BLAKE2b-256(salt ‖ body) */
@@ -106,8 +114,8 @@ struct entry_connection_refused {
 };
 
 struct entry_clock_anomaly {
-    const char *what;   /* "behind", "step_back", "step_forward", "recovered" */
-    int64_t wall;       /* what the wall clock said */
+    const char *what; /* "behind", "step_back", "step_forward", "recovered" */
+    int64_t wall;     /* what the wall clock said */
 };
 
 struct entry_worker_died {
@@ -118,9 +126,9 @@ struct entry_worker_died {
 
 struct entry_ledger_resumed {
     const char *version;
-    uint64_t cut_bytes;    /* of a torn write that were dropped */
-    uint32_t requests;     /* open ones that are now closed as lost */
-    uint32_t landlock;     /* the kernel's ABI version, 0: none (downgrade) */
+    uint64_t cut_bytes; /* of a torn write that were dropped */
+    uint32_t requests;  /* open ones that are now closed as lost */
+    uint32_t landlock;  /* the kernel's ABI version, 0: none (downgrade) */
 };
 
 struct entry {
@@ -146,14 +154,15 @@ const char *entry_kind_text(enum entry_kind kind);
 
 /* Writes the line without a newline. SP_ETOOBIG: longer than `size`, or a
  * text that must be there is NULL, or a time is negative. Longest: 8 KiB. */
-int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
-    SP_MUST_USE;
+int entry_encode(const struct entry *e, char *line, size_t size,
+                 size_t *length) SP_MUST_USE;
 
 /* Decoding needs memory for texts that lives until the next call. */
 struct entry_reader {
     struct json json;
     char text[8192];
     size_t used;
+    struct field_set fields;
 };
 
 void entry_reader_init(struct entry_reader *r);

@@ -34,6 +34,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].name);
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
+        free(p->parties[i].networks);
     }
     free(p->parties);
     for (size_t i = 0; i < p->npeople; i++) {
@@ -46,15 +47,39 @@ static void people_free(struct policy *p)
     free(p->people);
 }
 
+static void texts_free(char **texts)
+{
+    for (size_t i = 0; texts != NULL && texts[i] != NULL; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+static void terms_free(struct policy *p)
+{
+    for (size_t i = 0; i < p->nterms; i++) {
+        struct policy_terms *t = &p->terms[i];
+
+        for (size_t k = 0; k < t->nforces; k++)
+            free(t->forces[k].json);
+        free(t->forces);
+        texts_free(t->tool_types);
+        texts_free(t->purposes);
+        texts_free(t->versions);
+        texts_free(t->betas);
+        texts_free(t->removed);
+        free(t->marking);
+        free(t->name);
+    }
+    free(p->terms);
+}
+
 void policy_free(struct policy *p)
 {
     if (p == NULL)
         return;
     models_free(p);
     people_free(p);
-    for (size_t i = 0; i < p->nterms; i++)
-        free(p->terms[i].name);
-    free(p->terms);
+    terms_free(p);
     for (size_t i = 0; i < p->nwindows; i++) {
         free(p->windows[i].id);
         free(p->windows[i].terms);

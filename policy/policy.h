@@ -18,6 +18,9 @@
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/report.h"
+#include "policy/field.h"
+#include "policy/hours.h"
+#include "policy/network.h"
 #include "policy/route.h"
 
 enum party_kind {
@@ -36,33 +39,36 @@ enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
 
 struct policy_endpoint {
-    char *url;                   /* as written */
+    char *url; /* as written */
     enum endpoint_scheme scheme;
-    char *host;                  /* name or address; NULL for unix */
+    char *host; /* name or address; NULL for unix */
     uint16_t port;
-    char *path;                  /* unix: the socket's path; else "" or a prefix
-                                    without a trailing slash */
+    char *path; /* unix: the socket's path; else "" or a prefix
+                   without a trailing slash */
 };
 
 struct policy_model {
-    char *name;                  /* what clients say */
-    char *upstream_name;         /* what the endpoint is told; never shown */
+    char *name;          /* what clients say */
+    char *upstream_name; /* what the endpoint is told; never shown */
     struct policy_endpoint *endpoints;
     size_t nendpoints;
-    char *ca;                    /* name of the anchors' file, NULL: system's none */
-    char *credential;            /* name in sallyport.yaml, or NULL */
-    uint32_t apis;               /* bit per enum route that its `apis` allow */
-    char *build;                 /* or NULL */
-    int64_t release;             /* ms UTC; windows of the model end there at the
-                                    latest (`closes` has it applied). INT64_MAX:
-                                    none set */
+    char *ca;         /* name of the anchors' file, NULL: system's none */
+    char *credential; /* name in sallyport.yaml, or NULL */
+    uint32_t apis;    /* bit per enum route that its `apis` allow */
+    char *build;      /* or NULL */
+    int64_t release;  /* ms UTC; windows of the model end there at the
+                         latest (`closes` has it applied). INT64_MAX:
+                         none set */
 };
 
 struct policy_party {
     char *name;
     enum party_kind kind;
-    char *anchors;               /* "ca" (the deployment's own) or a file's name */
-    char *intermediates;         /* a file's name or NULL */
+    char *anchors;            /* "ca" (the deployment's own) or a file's name */
+    char *intermediates;      /* a file's name or NULL */
+    struct network *networks; /* where its people come from; none: anywhere */
+    size_t nnetworks;
+    struct hours hours; /* when they may come */
 };
 
 /* Exactly one of the match fields is set. */
@@ -70,41 +76,87 @@ struct policy_person {
     char *name;
     uint32_t party;
     enum person_kind kind;
-    char *custodian;             /* of a service; NULL for a human */
-    char *issuer_subject;        /* "SUBJECT | ISSUER", RFC 2253 as OpenSSL prints */
-    uint8_t *spki_sha256;        /* 32 bytes */
+    char *custodian;      /* of a service; NULL for a human */
+    char *issuer_subject; /* "SUBJECT | ISSUER", RFC 2253 as OpenSSL prints */
+    uint8_t *spki_sha256; /* 32 bytes */
     char *san_uri;
 };
+
+/* What happens to a field of a request. */
+enum field_action {
+    FIELD_ALLOW,
+    FIELD_DENY,
+    FIELD_STRIP, /* taken out of what is forwarded */
+    FIELD_LIMIT  /* allowed up to a number */
+};
+
+struct policy_force {
+    uint16_t field;
+    char *json; /* the value as JSON; never an object that has fields */
+};
+
+enum purpose_rule { PURPOSE_IGNORED, PURPOSE_OPTIONAL, PURPOSE_REQUIRED };
 
 /* -1 in any limit: none set. */
 struct policy_terms {
     char *name;
-    uint32_t uses;               /* bit per enum route */
-    int64_t request_bytes;       /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
-    int64_t request_ms;          /* longest duration of one request */
-    int64_t window_requests;     /* under these terms in one window, all people
-                                    together */
-    int64_t person_requests;     /* the same, of one person */
-    int64_t person_concurrent;   /* of one person, whatever the window */
+    uint32_t uses; /* bit per enum route */
+
+    /* fields: for every row of the table what happens to it */
+    uint8_t action[FIELD_MAX];   /* enum field_action */
+    int64_t most[FIELD_MAX];     /* FIELD_LIMIT: millionths */
+    uint64_t strip[FIELD_WORDS]; /* those with FIELD_STRIP */
+    struct policy_force *forces;
+    size_t nforces;
+
+    char **tool_types; /* exact, or with a '*' at the end */
+    size_t ntool_types;
+    int64_t tools_max;
+    bool data_urls, remote_urls; /* media that may be in a request */
+
+    enum purpose_rule purpose, case_id;
+    char **purposes; /* allowed ones; none listed: any */
+    size_t npurposes;
+    char **versions; /* of anthropic-version */
+    size_t nversions;
+    char **betas; /* of anthropic-beta */
+    size_t nbetas;
+
+    bool answer_json, answer_events; /* types of answers that pass */
+    char **removed;                  /* members of answers; NULL-terminated */
+    bool strip_reasoning;
+    int64_t coalesce_ms; /* events are held together for so long; 0 */
+    int64_t padding;     /* TLS records are padded to multiples; 0 */
+
+    char *marking;    /* value of x-sallyport-marking, or NULL */
+    bool commitments; /* transcripts: commitment */
+
+    int64_t request_bytes;     /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
+    int64_t request_ms;        /* longest duration of one request */
+    int64_t window_requests;   /* under these terms in one window, all people
+                                  together */
+    int64_t person_requests;   /* the same, of one person */
+    int64_t person_concurrent; /* of one person, whatever the window */
     int64_t person_requests_per_minute; /* the same */
+    int64_t person_addresses; /* that one person's open requests come from */
 };
 
 struct policy_window {
-    char *id;                    /* "<party>/<model>/<opens as UTC>", unique */
+    char *id; /* "<party>/<model>/<opens as UTC>", unique */
     uint32_t party;
     uint32_t model;
-    int64_t opens;               /* ms UTC */
-    int64_t closes;              /* ms UTC, ≤ opens + 30 × 24 h */
-    uint32_t *terms;             /* indices; no route is in two of them */
+    int64_t opens;   /* ms UTC */
+    int64_t closes;  /* ms UTC, ≤ opens + 30 × 24 h */
+    uint32_t *terms; /* indices; no route is in two of them */
     size_t nterms;
 };
 
 struct policy {
     uint32_t serial;
-    uint8_t sha256[32];          /* of the YAML file's exact bytes */
+    uint8_t sha256[32]; /* of the YAML file's exact bytes */
     bool has_replaces;
     uint8_t replaces[32];
-    char *basis;                 /* "voluntary" … or NULL */
+    char *basis; /* "voluntary" … or NULL */
     char *developer;
     char *author;                /* an approver who does not count, or NULL */
     enum policy_sequence sequence;
@@ -136,12 +188,17 @@ void policy_free(struct policy *p);
 /* -1 if there is none. */
 int policy_find_model(const struct policy *p, const char *name);
 int policy_find_party(const struct policy *p, const char *name);
-int policy_find_person(const struct policy *p, uint32_t party, const char *name);
+int policy_find_person(const struct policy *p, uint32_t party,
+                       const char *name);
 
 /* The terms of `window` that name `route`, or NULL. */
 const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
+
+/* The largest whole token ceiling that these terms allow on `route`; -1: they
+ * set none. */
+int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route);
 
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);

@@ -22,6 +22,33 @@ struct policy_build {
     bool no_memory;
 };
 
+static inline bool node_is_good(const struct node *n)
+{
+    return n != NULL && !n->bad;
+}
+
+/* Members of a mapping or a list; 0 of anything else. */
+static inline size_t node_members(const struct node *n)
+{
+    return node_is_good(n) && n->kind != NODE_SCALAR ? n->count : 0;
+}
+
+static inline int64_t node_number(const struct node *n, int64_t otherwise)
+{
+    return node_is_good(n) && n->kind == NODE_SCALAR ? n->number : otherwise;
+}
+
+/* A copy of a scalar's text; NULL if it is none, or with b->no_memory. */
+char *build_text(struct policy_build *b, const struct node *n);
+/* Zeroed, never NULL without b->no_memory. */
+void *build_array(struct policy_build *b, size_t count, size_t size);
+
+/* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
+ * of one. `base` is what the terms extend, or NULL. */
+void terms_build(struct policy_build *b);
+void fields_build(struct policy_build *b, struct policy_terms *t,
+                  const struct node *own, const struct node *base);
+
 /* The rules between elements: P3, sequence, overlaps, duplicates, uses. */
 void policy_check(struct policy_build *b);
 

@@ -14,35 +14,19 @@
 #include "policy/policy_build.h"
 #include "policy/schemas.h"
 
-static bool is_good(const struct node *n)
+char *build_text(struct policy_build *b, const struct node *n)
 {
-    return n != NULL && !n->bad;
-}
-
-/* A copy of a member's text; NULL if it is not there. */
-static char *take_text(struct policy_build *b, const struct node *n,
-                       const char *key)
-{
-    const struct node *m = node_member(n, key);
     char *text;
 
-    if (!is_good(m) || m->kind != NODE_SCALAR)
+    if (!node_is_good(n) || n->kind != NODE_SCALAR)
         return NULL;
-    text = strdup(m->text);
+    text = strdup(n->text);
     if (text == NULL)
         b->no_memory = true;
     return text;
 }
 
-static int64_t take_number(const struct node *n, const char *key,
-                           int64_t otherwise)
-{
-    const struct node *m = node_member(n, key);
-
-    return is_good(m) && m->kind == NODE_SCALAR ? m->number : otherwise;
-}
-
-static void *take_array(struct policy_build *b, size_t count, size_t size)
+void *build_array(struct policy_build *b, size_t count, size_t size)
 {
     void *array = calloc(count == 0 ? 1 : count, size);
 
@@ -51,9 +35,17 @@ static void *take_array(struct policy_build *b, size_t count, size_t size)
     return array;
 }
 
-static size_t members(const struct node *n)
+/* A copy of a member's text; NULL if it is not there. */
+static char *take_text(struct policy_build *b, const struct node *n,
+                       const char *key)
 {
-    return is_good(n) && n->kind != NODE_SCALAR ? n->count : 0;
+    return build_text(b, node_member(n, key));
+}
+
+static int64_t take_number(const struct node *n, const char *key,
+                           int64_t otherwise)
+{
+    return node_number(node_member(n, key), otherwise);
 }
 
 /* A file that the policy names must be there. */
@@ -65,7 +57,7 @@ static void file_check(struct policy_build *b, const struct node *n,
     size_t length;
     int r;
 
-    if (b->file == NULL || !is_good(m) || m->kind != NODE_SCALAR)
+    if (b->file == NULL || !node_is_good(m) || m->kind != NODE_SCALAR)
         return;
     r = b->file(b->file_arg, m->text, &data, &length);
     if (r == SP_ENOMEM)
@@ -80,16 +72,16 @@ static void model_endpoints(struct policy_build *b, struct policy_model *m,
                             const struct node *upstream)
 {
     const struct node *list = node_member(upstream, "endpoints"), *tls = NULL;
-    size_t n = members(list);
+    size_t n = node_members(list);
 
-    m->endpoints = take_array(b, n, sizeof *m->endpoints);
+    m->endpoints = build_array(b, n, sizeof *m->endpoints);
     for (size_t i = 0; i < n && !b->no_memory; i++) {
         const struct node *item = list->items[i];
         const char *expected;
         int r;
 
         m->nendpoints = i + 1;
-        if (!is_good(item))
+        if (!node_is_good(item))
             continue;
         r = endpoint_parse(item->text, &m->endpoints[i], &expected);
         if (r == SP_ENOMEM)
@@ -137,8 +129,8 @@ static void model_build(struct policy_build *b, struct policy_model *m,
     m->credential = take_text(b, upstream, "credential");
     m->build = take_text(b, n, "build");
     m->release = take_number(n, "release", INT64_MAX);
-    for (size_t i = 0; i < members(apis); i++)
-        if (is_good(apis->items[i]))
+    for (size_t i = 0; i < node_members(apis); i++)
+        if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
     model_endpoints(b, m, upstream);
     file_check(b, upstream, "ca");
@@ -146,9 +138,9 @@ static void model_build(struct policy_build *b, struct policy_model *m,
 
 static void models_build(struct policy_build *b)
 {
-    size_t n = members(b->models);
+    size_t n = node_members(b->models);
 
-    b->p->models = take_array(b, n, sizeof *b->p->models);
+    b->p->models = build_array(b, n, sizeof *b->p->models);
     for (size_t i = 0; i < n && !b->no_memory; i++) {
         b->p->nmodels = i + 1;
         model_build(b, &b->p->models[i], b->models->items[i]);
@@ -163,7 +155,7 @@ static void person_match(struct policy_build *b, struct policy_person *person,
     int ways = (node_member(n, "issuer_subject") != NULL) + (hash != NULL) +
                (node_member(n, "san_uri") != NULL);
 
-    if (!is_good(n) || n->kind != NODE_MAP)
+    if (!node_is_good(n) || n->kind != NODE_MAP)
         return;
     if (ways != 1)
         document_error_key(b->d, b->report, n,
@@ -173,16 +165,16 @@ static void person_match(struct policy_build *b, struct policy_person *person,
                            ways == 0 ? "no match" : "more than one match");
     person->issuer_subject = take_text(b, n, "issuer_subject");
     person->san_uri = take_text(b, n, "san_uri");
-    if (is_good(hash) && (person->spki_sha256 = malloc(32)) != NULL)
+    if (node_is_good(hash) && (person->spki_sha256 = malloc(32)) != NULL)
         memcpy(person->spki_sha256, hash->hash, 32);
-    else if (is_good(hash))
+    else if (node_is_good(hash))
         b->no_memory = true;
 }
 
 static void people_build(struct policy_build *b, uint32_t party,
                          const struct node *people)
 {
-    for (size_t i = 0; i < members(people) && !b->no_memory; i++) {
+    for (size_t i = 0; i < node_members(people) && !b->no_memory; i++) {
         const struct node *n = people->items[i];
         struct policy_person *person = &b->p->people[b->p->npeople];
 
@@ -210,98 +202,73 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     file_check(b, n, "intermediates");
 }
 
+static void networks_build(struct policy_build *b, struct policy_party *party,
+                           const struct node *list)
+{
+    size_t n = node_members(list);
+
+    party->networks = build_array(b, n, sizeof *party->networks);
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        const struct node *item = list->items[i];
+        const char *expected;
+
+        if (!node_is_good(item))
+            continue;
+        if (network_parse(item->text, &party->networks[party->nnetworks],
+                          &expected) == 0)
+            party->nnetworks++;
+        else
+            document_error(b->d, b->report, item,
+                           "bad network \"%.64s\": expected %s", item->text,
+                           expected);
+    }
+}
+
+static void hour_read(struct policy_build *b, const struct node *n, int64_t *ms)
+{
+    if (node_is_good(n) && hours_parse_time(n->text, ms) != 0)
+        document_error(b->d, b->report, n,
+                       "bad time of day \"%.16s\": expected 00:00 to 24:00",
+                       n->text);
+}
+
+static void hours_build(struct policy_build *b, struct hours *h,
+                        const struct node *n)
+{
+    const struct node *days = node_member(n, "days");
+
+    if (!node_is_good(n) || n->kind != NODE_MAP)
+        return;
+    for (size_t i = 0; i < node_members(days); i++)
+        if (node_is_good(days->items[i]))
+            h->days |= (uint8_t)(1u << days->items[i]->number);
+    if (days == NULL)
+        h->days = 0x7f;
+    hour_read(b, node_member(n, "from"), &h->from);
+    hour_read(b, node_member(n, "until"), &h->until);
+}
+
 static void parties_build(struct policy_build *b)
 {
-    size_t n = members(b->parties), people = 0;
+    size_t n = node_members(b->parties), people = 0;
 
     for (size_t i = 0; i < n; i++)
-        people += members(node_member(b->parties->items[i], "people"));
+        people += node_members(node_member(b->parties->items[i], "people"));
     if (people > LIMIT_POLICY_PEOPLE)
         document_error_key(b->d, b->report, b->parties,
                            "%zu people: expected at most %d", people,
                            LIMIT_POLICY_PEOPLE);
-    b->p->parties = take_array(b, n, sizeof *b->p->parties);
-    b->p->people = take_array(b, people, sizeof *b->p->people);
-    b->people = take_array(b, people, sizeof *b->people);
+    b->p->parties = build_array(b, n, sizeof *b->p->parties);
+    b->p->people = build_array(b, people, sizeof *b->p->people);
+    b->people = build_array(b, people, sizeof *b->people);
     for (size_t i = 0; i < n && !b->no_memory; i++) {
         const struct node *party = b->parties->items[i];
 
         b->p->nparties = i + 1;
         party_build(b, &b->p->parties[i], party);
+        networks_build(b, &b->p->parties[i], node_member(party, "networks"));
+        hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
         people_build(b, (uint32_t)i, node_member(party, "people"));
-    }
-}
-
-static uint32_t uses_read(const struct node *uses)
-{
-    uint32_t routes = 0;
-
-    for (size_t i = 0; i < members(uses); i++) {
-        const struct node *n = uses->items[i];
-
-        if (is_good(n))
-            routes |= 1u << route_from_name(n->text, strlen(n->text));
-    }
-    if (routes & 1u << ROUTE_MODELS)
-        routes |= 1u << ROUTE_MODEL;
-    return routes;
-}
-
-/* The node of "budget.<group>.<key>" of these terms if written there, else of
- * the terms that they extend, else its default or NULL. */
-static int64_t budget_number(const struct node *n, const struct node *base,
-                             const char *group, const char *key)
-{
-    const struct node *own, *other;
-
-    own = node_member(node_member(node_member(n, "budget"), group), key);
-    other = node_member(node_member(node_member(base, "budget"), group), key);
-    if (other != NULL && (own == NULL || own->implied))
-        own = other;
-    return is_good(own) ? own->number : -1;
-}
-
-static void terms_build_one(struct policy_build *b, struct policy_terms *t,
-                            const struct node *n)
-{
-    const struct node *extends = node_member(n, "extends"), *base = NULL;
-
-    if ((t->name = strdup(n->key)) == NULL)
-        b->no_memory = true;
-    if (is_good(extends)) {
-        base = node_member(b->terms, extends->text);
-        if (base == NULL)
-            document_error(b->d, b->report, extends,
-                           "no terms \"%s\": expected terms of this policy",
-                           extends->text);
-        else if (node_member(base, "extends") != NULL)
-            document_error(b->d, b->report, extends,
-                           "terms \"%s\" extend others themselves: expected "
-                           "one level",
-                           extends->text);
-    }
-    t->uses = uses_read(node_member(n, "uses"));
-    if (node_member(n, "uses") == NULL)
-        t->uses = uses_read(node_member(base, "uses"));
-    if (t->uses == 0)
-        t->uses = 1u << ROUTE_CHAT_COMPLETIONS;
-    t->request_bytes = budget_number(n, base, "request", "bytes");
-    t->request_ms = budget_number(n, base, "request", "seconds");
-    t->window_requests = budget_number(n, base, "window", "requests");
-    t->person_requests = budget_number(n, base, "person", "requests");
-    t->person_concurrent = budget_number(n, base, "person", "concurrent");
-    t->person_requests_per_minute =
-        budget_number(n, base, "person", "requests_per_minute");
-}
-
-static void terms_build(struct policy_build *b)
-{
-    size_t n = members(b->terms);
-
-    b->p->terms = take_array(b, n, sizeof *b->p->terms);
-    for (size_t i = 0; i < n && !b->no_memory; i++) {
-        b->p->nterms = i + 1;
-        terms_build_one(b, &b->p->terms[i], b->terms->items[i]);
     }
 }
 
@@ -312,10 +279,10 @@ static int reference_find(struct policy_build *b, const struct node *name,
 {
     struct nearest nearest = {0};
 
-    if (!is_good(name) || name->kind != NODE_SCALAR)
+    if (!node_is_good(name) || name->kind != NODE_SCALAR)
         return -1;
     nearest.word = name->text;
-    for (size_t i = 0; i < members(map); i++) {
+    for (size_t i = 0; i < node_members(map); i++) {
         if (strcmp(map->items[i]->key, name->text) == 0)
             return (int)i;
         nearest_try(&nearest, map->items[i]->key);
@@ -345,7 +312,7 @@ static int64_t window_end(struct policy_build *b, const struct node *n,
                                      : "both \"lasts\" and \"closes\"");
         return 0;
     }
-    if (opens == 0 || !is_good(lasts != NULL ? lasts : closes))
+    if (opens == 0 || !node_is_good(lasts != NULL ? lasts : closes))
         return 0;
     if (lasts != NULL)
         return opens + lasts->number;
@@ -405,12 +372,12 @@ static void window_build(struct policy_build *b, struct policy_window *w,
     const struct node *terms = node_member(n, "terms");
     int party, model, found;
 
-    if (!is_good(n) || n->kind != NODE_MAP)
+    if (!node_is_good(n) || n->kind != NODE_MAP)
         return;
     party = reference_find(b, node_member(n, "party"), b->parties, "party");
     model = reference_find(b, node_member(n, "model"), b->models, "model");
-    w->terms = take_array(b, members(terms), sizeof *w->terms);
-    for (size_t i = 0; i < members(terms) && !b->no_memory; i++) {
+    w->terms = build_array(b, node_members(terms), sizeof *w->terms);
+    for (size_t i = 0; i < node_members(terms) && !b->no_memory; i++) {
         found = reference_find(b, terms->items[i], b->terms, "terms");
         if (found >= 0)
             w->terms[w->nterms++] = (uint32_t)found;
@@ -426,10 +393,10 @@ static void window_build(struct policy_build *b, struct policy_window *w,
 static void windows_build(struct policy_build *b)
 {
     const struct node *list = node_member(b->d->root, "windows");
-    size_t n = members(list);
+    size_t n = node_members(list);
 
-    b->p->windows = take_array(b, n, sizeof *b->p->windows);
-    b->windows = take_array(b, n, sizeof *b->windows);
+    b->p->windows = build_array(b, n, sizeof *b->p->windows);
+    b->windows = build_array(b, n, sizeof *b->windows);
     for (size_t i = 0; i < n && !b->no_memory; i++) {
         struct policy_window w = {0};
         const struct node *item = list->items[i];
@@ -460,7 +427,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
     b->terms = node_member(root, "terms");
     crypto_hash_sha256(p->sha256, (const uint8_t *)yaml, length);
     p->serial = (uint32_t)take_number(root, "serial", 0);
-    p->has_replaces = is_good(replaces);
+    p->has_replaces = node_is_good(replaces);
     if (p->has_replaces)
         memcpy(p->replaces, replaces->hash, 32);
     p->basis = take_text(b, root, "basis");

@@ -134,6 +134,41 @@ static const struct schema_field person[] = {
     END,
 };
 
+static const char *const weekdays[] = {"mon", "tue", "wed", "thu",
+                                       "fri", "sat", "sun", NULL};
+
+static const struct schema_field network[] = {
+    {.name = "network", .type = SCHEMA_TEXT, .min = 2, .max = 64},
+    END,
+};
+
+static const struct schema_field weekday[] = {
+    {.name = "day", .type = SCHEMA_CHOICE, .words = weekdays},
+    END,
+};
+
+static const struct schema_field hours[] = {
+    {.name = "days",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 7,
+     .fields = weekday,
+     .help = "The days on which the hours begin. Without it: every day."},
+    {.name = "from",
+     .type = SCHEMA_TEXT,
+     .min = 5,
+     .max = 5,
+     .fallback = "00:00",
+     .help = "When they begin, such as `08:00`."},
+    {.name = "until",
+     .type = SCHEMA_TEXT,
+     .min = 5,
+     .max = 5,
+     .fallback = "24:00",
+     .help = "When they end; at or before `from`: on the next day."},
+    END,
+};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -157,7 +192,18 @@ static const struct schema_field party_fields[] = {
      .help = "Who of the party may come; each with exactly one match."},
     LATER_FIELD("certificate_policies", "Certificate policies to require."),
     LATER_FIELD("revocation", "Revocation lists of the party's anchors."),
-    LATER_FIELD("networks", "Networks that the party comes from."),
+    {.name = "networks",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 64,
+     .fields = network,
+     .help = "Where its people come from: `198.51.100.0/24`, `2001:db8::/32`. "
+             "Without it: anywhere."},
+    {.name = "hours",
+     .type = SCHEMA_RECORD,
+     .fields = hours,
+     .help = "When its people may use models, in UTC; open requests are cut "
+             "when the hours end. Without it: always."},
     LATER_FIELD("sealing_key", "The key that transcripts are sealed to."),
     LATER_FIELD("selection", "How the party was selected."),
     LATER_FIELD("retention", "How long records are kept."),
@@ -203,6 +249,12 @@ static const struct schema_field person_budget[] = {
      .fallback = "600",
      .help = "Requests of one person within any 60 seconds, whatever the "
              "window."},
+    {.name = "addresses",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 16,
+     .help = "Addresses that one person's open requests may come from. "
+             "Without it: no limit."},
     LATER_FIELD("tokens", "Tokens of one person."),
     LATER_FIELD("bytes", "Bytes of one person."),
     LATER_FIELD("tokens_per_minute", "Tokens of one person within a minute."),
@@ -249,6 +301,175 @@ static const struct schema_field use[] = {
     END,
 };
 
+static const char *const field_rules[] = {
+    "allow, deny, strip, {force: VALUE} or {max: NUMBER}", NULL};
+static const char *const allow_words[] = {"deny", "allow", NULL};
+static const char *const yes_words[] = {"false", "true", NULL};
+static const char *const need_words[] = {"optional", "required", NULL};
+static const char *const answer_types[] = {"application/json",
+                                           "text/event-stream", NULL};
+static const char *const reasoning_words[] = {"pass", "strip", NULL};
+static const char *const transcript_words[] = {"none", "commitment", NULL};
+/* TLP 2.0, as CISA and FIRST write it. */
+static const char *const tlp_words[] = {
+    "TLP:RED", "TLP:AMBER+STRICT", "TLP:AMBER", "TLP:GREEN", "TLP:CLEAR", NULL};
+
+static const struct schema_field field_rule[] = {
+    {.name = "rule", .type = SCHEMA_FREE, .words = field_rules},
+    END,
+};
+
+static const struct schema_field tool_type[] = {
+    {.name = "tool type", .type = SCHEMA_TEXT, .min = 1, .max = 48},
+    END,
+};
+
+static const struct schema_field tools[] = {
+    {.name = "types",
+     .type = SCHEMA_LIST,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 32,
+     .fields = tool_type,
+     .help = "Types of tools that the client runs itself: `function`, "
+             "`custom`, `bash_*`, `text_editor_*`, `memory_*`, `computer_*`, "
+             "`browser_*`, `local_shell`, `apply_patch`. What would run at "
+             "the developer's cannot be listed."},
+    {.name = "max",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = 4096,
+     .fallback = "128",
+     .help = "How many tools one request may offer to the model."},
+    END,
+};
+
+static const struct schema_field media[] = {
+    {.name = "data_urls",
+     .type = SCHEMA_CHOICE,
+     .words = allow_words,
+     .fallback = "deny",
+     .help = "Files inside of a request: `data:` URLs, base64."},
+    {.name = "remote_urls",
+     .type = SCHEMA_CHOICE,
+     .words = allow_words,
+     .fallback = "deny",
+     .help = "URLs that the endpoint would fetch, past the gateway."},
+    END,
+};
+
+static const struct schema_field label[] = {
+    {.name = "purpose", .type = SCHEMA_NAME},
+    END,
+};
+
+static const struct schema_field purpose[] = {
+    {.name = "required",
+     .type = SCHEMA_CHOICE,
+     .words = yes_words,
+     .fallback = "true",
+     .help = "Whether each request must have an `x-sallyport-purpose`."},
+    {.name = "values",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 64,
+     .fields = label,
+     .help = "What the purpose may be. Without it: any name."},
+    {.name = "case",
+     .type = SCHEMA_CHOICE,
+     .words = need_words,
+     .fallback = "optional",
+     .help = "Whether each request must have an `x-sallyport-case`."},
+    END,
+};
+
+static const struct schema_field version[] = {
+    {.name = "version", .type = SCHEMA_TEXT, .min = 10, .max = 10},
+    END,
+};
+
+static const struct schema_field beta[] = {
+    {.name = "beta", .type = SCHEMA_NAME},
+    END,
+};
+
+static const struct schema_field anthropic[] = {
+    {.name = "versions",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 32,
+     .fields = version,
+     .help = "Values of `anthropic-version` that are allowed. Without it: "
+             "any date."},
+    {.name = "betas",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 64,
+     .fields = beta,
+     .help = "Tokens of `anthropic-beta` that are allowed, and travel. "
+             "Without it: none."},
+    END,
+};
+
+static const struct schema_field answer_type[] = {
+    {.name = "type", .type = SCHEMA_CHOICE, .words = answer_types},
+    END,
+};
+
+static const struct schema_field removed[] = {
+    {.name = "member", .type = SCHEMA_NAME},
+    END,
+};
+
+static const struct schema_field response[] = {
+    {.name = "types",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 2,
+     .fields = answer_type,
+     .help = "What an answer may be. Without it: both."},
+    {.name = "remove",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 32,
+     .fields = removed,
+     .help = "Members that are taken out of answers and of each event of a "
+             "stream, such as `system_fingerprint`. Log probabilities are, "
+             "unless `fields` allow them."},
+    {.name = "reasoning",
+     .type = SCHEMA_CHOICE,
+     .words = reasoning_words,
+     .fallback = "pass",
+     .help = "Whether the model's reasoning reaches the client."},
+    {.name = "coalesce",
+     .type = SCHEMA_DURATION,
+     .max = 1000,
+     .fallback = "0ms",
+     .help = "Events of a stream are held for so long and sent together, so "
+             "that the sizes of packets say less of the words in them."},
+    {.name = "record_padding",
+     .type = SCHEMA_COUNT,
+     .max = 4096,
+     .fallback = "0",
+     .help = "TLS records of answers are padded to a multiple of so many "
+             "bytes (RFC 8446, section 5.4). 0: not."},
+    END,
+};
+
+static const struct schema_field marking[] = {
+    {.name = "tlp",
+     .type = SCHEMA_CHOICE,
+     .words = tlp_words,
+     .help = "Traffic Light Protocol 2.0."},
+    {.name = "legend",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 128,
+     .help = "The developer's own words, such as `ACME CONFIDENTIAL "
+             "COMMERCIAL INFORMATION`."},
+    END,
+};
+
 static const struct schema_field terms_fields[] = {
     {.name = "extends",
      .type = SCHEMA_NAME,
@@ -266,15 +487,51 @@ static const struct schema_field terms_fields[] = {
      .flags = IMPLIED,
      .fields = budget,
      .help = "How much is allowed."},
+    {.name = "fields",
+     .type = SCHEMA_MAP,
+     .max = 256,
+     .key = SCHEMA_NAME,
+     .fields = field_rule,
+     .help = "Rules for fields of requests, by their paths: `logprobs: deny`, "
+             "`n: {max: 1}`, `store: {force: false}`. What no rule names has "
+             "the default of the table below; `others` are fields that the "
+             "table does not have, `prefill` is a last message of the "
+             "assistant's. `max_tokens` holds for the ceiling of each API."},
+    {.name = "tools",
+     .type = SCHEMA_RECORD,
+     .fields = tools,
+     .help = "Tools that a request may offer to the model. Without it: none."},
+    {.name = "media",
+     .type = SCHEMA_RECORD,
+     .flags = IMPLIED,
+     .fields = media,
+     .help = "Files and URLs in requests."},
+    {.name = "purpose",
+     .type = SCHEMA_RECORD,
+     .fields = purpose,
+     .help = "What requests say that they are for; recorded. Without it: "
+             "nothing is asked, what is said is recorded."},
+    {.name = "anthropic",
+     .type = SCHEMA_RECORD,
+     .fields = anthropic,
+     .help = "Versions and betas of the Anthropic API."},
+    {.name = "response",
+     .type = SCHEMA_RECORD,
+     .flags = IMPLIED,
+     .fields = response,
+     .help = "Rules for answers."},
+    {.name = "transcripts",
+     .type = SCHEMA_CHOICE,
+     .words = transcript_words,
+     .fallback = "commitment",
+     .help = "What the ledger keeps of what was said: salted commitments, or "
+             "nothing but sizes."},
+    {.name = "marking",
+     .type = SCHEMA_RECORD,
+     .fields = marking,
+     .help = "How every answer is marked (`x-sallyport-marking`)."},
     LATER_FIELD("nda", "The document that people accept first."),
-    LATER_FIELD("fields", "JSON fields: allow, deny, strip, force, max."),
-    LATER_FIELD("tools", "Types of tools."),
-    LATER_FIELD("media", "Media in requests."),
-    LATER_FIELD("response", "Rules for answers."),
-    LATER_FIELD("transcripts", "What is kept of requests and answers."),
-    LATER_FIELD("marking", "How answers are marked."),
     LATER_FIELD("tripwires", "What suspends a person."),
-    LATER_FIELD("purpose", "What a request must say that it is for."),
     END,
 };
 

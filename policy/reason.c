@@ -31,6 +31,12 @@ static const struct reason_info infos[REASON_COUNT] = {
         {"certificate_expired", 403, false, 0, DENIED,
          "The client certificate is outside its validity period."},
 
+    [REASON_SOURCE_DENIED] =
+        {"source_denied", 403, false, 0, DENIED,
+         "The request does not come from one of this party's networks."},
+    [REASON_HOURS_DENIED] = {"hours_denied", 403, false, 0, DENIED,
+                             "It is outside of this party's hours of use."},
+
     [REASON_MODEL_NOT_FOUND] = {"model_not_found", 404, false, 0, MISSING,
                                 "There is no such model for this party."},
     [REASON_WINDOW_NOT_OPEN] =
@@ -82,8 +88,39 @@ static const struct reason_info infos[REASON_COUNT] = {
          "The fields model, stream or the token limit are missing, of the "
          "wrong type or out of range."},
 
+    [REASON_PURPOSE_REQUIRED] =
+        {"purpose_required", 403, false, 0, DENIED,
+         "The terms of access want a purpose or case that the request does "
+         "not say: send the headers x-sallyport-purpose and x-sallyport-case."},
+    [REASON_VERSION_DENIED] =
+        {"version_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow this anthropic-version."},
+    [REASON_BETA_DENIED] =
+        {"beta_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow a token of anthropic-beta."},
+    [REASON_UNKNOWN_FIELD] =
+        {"unknown_field", 400, false, 0, INVALID,
+         "The request has a field that the gateway does not know."},
+    [REASON_PARAMETER_DENIED] =
+        {"parameter_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow this field, or so large a value."},
+    [REASON_TOOL_DENIED] =
+        {"tool_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow a tool of this type, or so many "
+         "tools."},
+    [REASON_MEDIA_DENIED] =
+        {"media_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow files in requests."},
+    [REASON_REMOTE_URL_DENIED] =
+        {"remote_url_denied", 403, false, 0, DENIED,
+         "The terms of access do not allow URLs that the endpoint would "
+         "fetch: send the file itself."},
+
     [REASON_RATE_LIMITED] = {"rate_limited", 429, true, LATER, LIMITED,
                              "Too many requests within a minute."},
+    [REASON_ADDRESSES_LIMITED] =
+        {"addresses_limited", 429, true, LATER, LIMITED,
+         "Requests of this person from other addresses are still open."},
     [REASON_CONCURRENCY_LIMITED] = {"concurrency_limited", 429, true, SOON,
                                     LIMITED,
                                     "Too many requests at the same time."},

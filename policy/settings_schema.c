@@ -4,6 +4,7 @@
  */
 #include "lib/limits.h"
 #include "policy/approvers.h"
+#include "policy/field.h"
 #include "policy/schemas.h"
 
 #define END                                                                    \
@@ -239,7 +240,14 @@ int policy_reference(FILE *out)
             "Everything that is not named here is an error, and so is a field "
             "that is not yet\nsupported. docs/policy.md says what it all "
             "means.\n");
-    return schema_reference(out, policy_schema);
+    if (schema_reference(out, policy_schema) != 0)
+        return SP_EIO;
+    fprintf(out,
+            "\n## Fields of requests\n\n"
+            "What `terms.<name>.fields` can name. A path goes through lists. "
+            "Parts of the request\nhave no rule; a member that is not here is "
+            "refused (`unknown_field`).\n\n");
+    return field_reference(out);
 }
 
 int settings_reference(FILE *out)

@@ -34,6 +34,8 @@ void standing_free(struct standing *s)
         free(s->windows[i].id);
     free(s->windows);
     free(s->pairs);
+    for (size_t i = 0; i < s->npeople; i++)
+        watch_free(s->people[i].watch);
     free(s->people);
     free(s->counts);
     free(s->requests);
@@ -458,6 +460,13 @@ static int admission_check(struct standing *s, const struct entry *e,
     return 0;
 }
 
+static int watch_need(struct person_state *p)
+{
+    if (p->watch == NULL)
+        p->watch = watch_new();
+    return p->watch == NULL ? SP_ENOMEM : 0;
+}
+
 static int apply_request_admitted(struct standing *s, const struct entry *e)
 {
     const struct entry_request *q = &e->u.request;
@@ -470,15 +479,30 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
         (window != SLOT_NONE &&
          (r = request_spend(s, window, q->terms, person)) != 0))
         return r;
+    if ((r = watch_need(&s->people[person])) != 0)
+        return r;
+    s->requests[s->nrequests - 1].place =
+        watch_admitted(s->people[person].watch, q->address, q->route, q->fields,
+                       e->t);
     person_count(&s->people[person], e->t);
     return 0;
 }
 
 static int apply_request_refused(struct standing *s, const struct entry *e)
 {
+    const struct entry_request *q = &e->u.request;
+    uint32_t person;
+    int r;
+
     if (e->u.request.reason == REASON_NONE)
         return standing_refuse(s, "request %" PRIu64 " refused for nothing",
                                e->n);
+    if (q->party == NULL || q->person == NULL)
+        return 0;
+    if ((r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
+        (r = watch_need(&s->people[person])) != 0)
+        return r;
+    watch_refused(s->people[person].watch, e->t);
     return 0;
 }
 
@@ -511,6 +535,8 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     q->closed = true;
     s->requests_open--;
     s->people[q->person].open_requests--;
+    watch_closed(s->people[q->person].watch, q->place, e->t, 0,
+                 e->u.request_closed.answered_bytes, 0);
     if (q->window != SLOT_NONE)
         s->windows[q->window].open_requests--;
     return 0;

@@ -83,6 +83,9 @@ uint64_t standing_terms_requests(const struct standing *s, uint32_t window,
                                  size_t terms);
 uint64_t standing_person_requests(const struct standing *s, uint32_t window,
                                   size_t terms, uint32_t person);
+/* Addresses that open requests of one person come from, `address` with them. */
+uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
+                                   const char *address);
 /* Requests of one person that are open now. */
 uint32_t standing_person_open(const struct standing *s, uint32_t person);
 /* Requests of one person admitted in the second of `now` and the 60 before it:

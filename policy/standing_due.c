@@ -295,6 +295,16 @@ static const struct person_state *person_find(const struct standing *s,
     return &s->people[s->bound_people[person]];
 }
 
+uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
+                                   const char *address)
+{
+    const struct person_state *p = person_find(s, person);
+
+    return p == NULL || p->watch == NULL
+               ? 1
+               : watch_addresses_open(p->watch, address);
+}
+
 uint32_t standing_person_open(const struct standing *s, uint32_t person)
 {
     const struct person_state *p = person_find(s, person);

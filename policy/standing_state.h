@@ -5,6 +5,7 @@
 
 #include "lib/table.h"
 #include "policy/standing.h"
+#include "policy/watch.h"
 
 #define SLOT_NONE UINT32_MAX
 /* Seconds that a person's rate looks back on, and the one that runs. */
@@ -24,6 +25,7 @@ struct person_state {
     uint32_t open_requests;
     int64_t second; /* the newest one that `admitted` holds */
     uint32_t admitted[RATE_SECONDS];
+    struct watch *watch; /* NULL: nothing was asked yet */
 };
 
 struct open_request {
@@ -31,6 +33,7 @@ struct open_request {
     uint32_t person;
     uint32_t window; /* SLOT_NONE: a local route */
     bool closed;
+    uint8_t place; /* of its address in the person's watch */
 };
 
 /* A window of the bound policy. */

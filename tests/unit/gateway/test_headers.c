@@ -127,6 +127,7 @@ static void P10_the_models_request_is_ours_alone(void **state)
                                  .credential = "authorization: Bearer s\r\n",
                                  .request_id = ID,
                                  .anthropic_version = "2026-10-21",
+                                 .betas = "",
                                  .stream = true,
                                  .body_bytes = 1234};
 
@@ -153,6 +154,9 @@ static void P10_the_models_request_is_ours_alone(void **state)
                                           "x-request-id: " ID "\r\n"
                                           "anthropic-version: 2026-10-21\r\n"
                                           "\r\n");
+    r.betas = "a-2026-01-01,b";
+    assert_non_null(
+        strstr(request_text(&r), "\r\nanthropic-beta: a-2026-01-01,b\r\n"));
     r.anthropic_version = "";
     assert_non_null(
         strstr(request_text(&r), "\r\nanthropic-version: 2023-06-01\r\n"));

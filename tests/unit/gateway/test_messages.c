@@ -152,9 +152,26 @@ static struct ask_admit an_ask(void)
                 .stream = true,
                 .max_tokens = 4096,
                 .body_bytes = 70000,
+                .outputs = 3,
+                .tools = 2,
+                .tool_types = "function,bash_20250124,?",
+                .media = MEDIA_REMOTE,
+                .purpose = "scan",
+                .case_id = "TP-2026/0031",
+                .version = "2026-10-21",
+                .betas = "files-2026-04-14,x",
             },
     };
 
+    for (uint16_t i = 0; i < field_count(); i++) {
+        int slot = field_number_slot(i);
+
+        if ((field_info(i)->routes & 1u << v.facts.route) == 0)
+            continue;
+        field_set_add(&v.facts.fields, i);
+        if (slot >= 0)
+            v.facts.fields.number[slot] = -1500000 * slot;
+    }
     memset(v.facts.cert_sha256, 0xab, sizeof(v.facts.cert_sha256));
     return v;
 }
@@ -181,6 +198,51 @@ static void ask_admit_comes_back(void **state)
     assert_true(out.facts.stream);
     assert_int_equal(out.facts.max_tokens, 4096);
     assert_int_equal(out.facts.body_bytes, 70000);
+    assert_int_equal(out.facts.outputs, 3);
+    assert_memory_equal(&out.facts.fields, &in.facts.fields,
+                        sizeof(in.facts.fields));
+    assert_int_equal(out.facts.tools, 2);
+    assert_string_equal(out.facts.tool_types, in.facts.tool_types);
+    assert_int_equal(out.facts.media, MEDIA_REMOTE);
+    assert_string_equal(out.facts.purpose, "scan");
+    assert_string_equal(out.facts.case_id, "TP-2026/0031");
+    assert_string_equal(out.facts.version, "2026-10-21");
+    assert_string_equal(out.facts.betas, in.facts.betas);
+}
+
+/* What an entry could not say and be read back is no fact. */
+static void P12_uses_that_no_entry_could_say_are_refused(void **state)
+{
+    static const struct {
+        size_t offset;
+        const char *text;
+    } wrong[] = {
+        {offsetof(struct ask_admit, facts.tool_types), "a\nb"},
+        {offsetof(struct ask_admit, facts.purpose), "a b"},
+        {offsetof(struct ask_admit, facts.case_id), "\"x\""},
+        {offsetof(struct ask_admit, facts.version), "2026-1o-21"},
+        {offsetof(struct ask_admit, facts.betas), "A"},
+    };
+    uint8_t memory[RING_RECORD_MAX];
+    struct ask_admit v;
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        v = an_ask();
+        strcpy((char *)&v + wrong[i].offset, wrong[i].text);
+        assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+        assert_int_equal(ask_admit_get(&v, memory, length), SP_EPROTO);
+    }
+    v = an_ask(); /* a field of another route */
+    field_set_add(&v.facts.fields,
+                  field_of_route(ROUTE_COMPLETIONS, "best_of", 7));
+    assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_admit_get(&v, memory, length), SP_EPROTO);
+    v = an_ask(); /* a row that is none */
+    field_set_add(&v.facts.fields, FIELD_MAX - 1);
+    assert_int_equal(ask_admit_put(&v, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_admit_get(&v, memory, length), SP_EPROTO);
 }
 
 /* The longest question there is fits a ring's record. */
@@ -685,6 +747,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ask_admit_comes_back),
+        cmocka_unit_test(P12_uses_that_no_entry_could_say_are_refused),
         cmocka_unit_test(ask_admit_fits_the_ring),
         cmocka_unit_test(times_before_1970_are_the_beginning),
         cmocka_unit_test(P12_hostile_questions_are_refused),

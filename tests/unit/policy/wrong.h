@@ -254,7 +254,7 @@ static const struct wrong wrong_policies[] = {
      "only\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
-     "anchors, intermediates, people\n"
+     "anchors, intermediates, people, networks, hours\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
      "uses: [chat.completion, messages]",
