@@ -116,13 +116,14 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer
- * channel keeper:  files, ledger folder dialer:  files control: files,
- * listening control socket The fileset's names: "sallyport.yaml",
- * "policy.yaml", each file the policy names, "@authority", and for the worker
- * "@server.crt", "@server.key",
- * "@credential/<name>"; for the keeper "@ledger.key". Each role gets only what
- * is its own (P12). */
+ *   worker:  files (sealed fileset: see below), listening socket, dialer channel
+ *   keeper:  files, ledger folder
+ *   dialer:  files
+ *   control: files, listening control socket
+ * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
+ * names, "@authority", and for the worker "@server.crt", "@server.key",
+ * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
+ * signatures (policy/approval.h). Each role gets only what is its own (P12). */
 
 /* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
  * it grows with each one made in this run, so that word of an old one cannot
