@@ -258,14 +258,6 @@ static void answer_common(struct exchange *x)
                            : p->windows[x->window].closes;
 }
 
-/* The methods a route has, for a 405 (RFC 9110, section 15.5.6). */
-static const char *route_methods(enum route route)
-{
-    if (route == ROUTE_UNKNOWN)
-        return "GET, HEAD, POST";
-    return route_info(route)->method == METHOD_POST ? "POST" : "GET, HEAD";
-}
-
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
     buf_release(&x->held);

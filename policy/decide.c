@@ -17,7 +17,7 @@ struct question {
     int64_t now;
     enum clock_state clock;
     const struct route_info *route;
-    bool local;
+    bool local, own;
     size_t terms; /* index in the window's own list */
     int64_t window_end;
     struct verdict *v;
@@ -180,7 +180,7 @@ static enum reason step_window(struct question *q)
     uint32_t found = VERDICT_NONE;
     enum reason reason;
 
-    if (fault_is_all(q->f) || q->route->route == ROUTE_UNKNOWN)
+    if (fault_is_all(q->f) || q->own || q->route->route == ROUTE_UNKNOWN)
         return REASON_NONE;
     reason = q->local ? window_of_local(q, &found) : window_of_model(q, &found);
     if (reason != REASON_NONE)
@@ -197,6 +197,34 @@ static enum reason step_window(struct question *q)
     return REASON_NONE;
 }
 
+static bool nda_is_accepted(const struct question *q,
+                            const struct policy_terms *t)
+{
+    return t->nda == POLICY_NO_DOCUMENT ||
+           standing_accepted(q->s, q->f->person, q->p->documents[t->nda].sha256,
+                             NULL);
+}
+
+/* What the terms of this use want; a use that no terms name must not tell more
+ * to whoever has accepted nothing, so then what any of them want. */
+static enum reason step_nda(struct question *q)
+{
+    const struct policy_terms *named;
+    const struct policy_window *w;
+
+    if (fault_is_all(q->f) || q->own || q->route->route == ROUTE_UNKNOWN)
+        return REASON_NONE;
+    w = &q->p->windows[q->v->window];
+    named = policy_terms_for(q->p, w, q->route->route);
+    for (size_t i = 0; i < w->nterms; i++) {
+        const struct policy_terms *t = &q->p->terms[w->terms[i]];
+
+        if ((named == NULL || named == t) && !nda_is_accepted(q, t))
+            return REASON_NDA_REQUIRED;
+    }
+    return REASON_NONE;
+}
+
 static enum reason step_route(struct question *q)
 {
     const struct policy_window *w;
@@ -204,7 +232,9 @@ static enum reason step_route(struct question *q)
     if (q->f->fault == REASON_ROUTE_UNKNOWN ||
         q->f->fault == REASON_METHOD_NOT_ALLOWED)
         return q->f->fault;
-    if (fault_is_all(q->f))
+    if (q->route->route == ROUTE_FINDINGS && !q->p->has_findings)
+        return REASON_ROUTE_UNKNOWN;
+    if (fault_is_all(q->f) || q->own)
         return REASON_NONE;
     if (q->route->route == ROUTE_UNKNOWN)
         return REASON_ROUTE_UNKNOWN;
@@ -219,18 +249,66 @@ static enum reason step_route(struct question *q)
     return REASON_NONE;
 }
 
+static int64_t body_limit(const struct question *q)
+{
+    if (!q->own)
+        return q->p->terms[q->v->terms].request_bytes;
+    return q->route->route == ROUTE_FINDINGS ? q->p->findings_max
+                                             : LIMIT_ACCEPT_BYTES;
+}
+
 static enum reason step_body(struct question *q)
 {
     if ((unsigned)q->f->fault >= REASON_COUNT)
         return REASON_BAD_REQUEST;
     if (q->f->fault != REASON_NONE)
         return q->f->fault;
-    if (q->f->body_bytes > (uint64_t)q->p->terms[q->v->terms].request_bytes)
+    if (q->f->body_bytes > (uint64_t)body_limit(q))
         return REASON_BODY_TOO_LARGE;
     return REASON_NONE;
 }
 
-static enum reason step_rate(struct question *q)
+/* The largest rate that any terms of the party allow; -1: none. */
+static int64_t party_rate(const struct policy *p, uint32_t party)
+{
+    int64_t most = -1;
+
+    for (size_t i = 0; i < p->nwindows; i++) {
+        const struct policy_window *w = &p->windows[i];
+
+        for (size_t k = 0; w->party == party && k < w->nterms; k++) {
+            int64_t rate = p->terms[w->terms[k]].person_requests_per_minute;
+
+            if (rate < 0)
+                return -1;
+            if (rate > most)
+                most = rate;
+        }
+    }
+    return most;
+}
+
+/* No window bounds these: the person's own rate does, and one of their own. */
+static enum reason step_rate_own(struct question *q)
+{
+    int64_t limit = party_rate(q->p, q->f->party);
+    uint32_t person = q->f->person;
+
+    if (limit >= 0 &&
+        standing_person_minute(q->s, person, q->now) >= (uint64_t)limit) {
+        q->v->retry_after = standing_minute_wait(q->s, person, q->now, limit);
+        return REASON_RATE_LIMITED;
+    }
+    if (standing_own_minute(q->s, person, q->now) >= LIMIT_OWN_PER_MINUTE) {
+        q->v->retry_after = 60 - (int)(q->now / 1000 % 60);
+        return REASON_RATE_LIMITED;
+    }
+    return standing_own_open(q->s, person) >= LIMIT_OWN_CONCURRENT
+               ? REASON_CONCURRENCY_LIMITED
+               : REASON_NONE;
+}
+
+static enum reason step_rate_terms(struct question *q)
 {
     const struct policy_terms *t = &q->p->terms[q->v->terms];
     int64_t limit = t->person_requests_per_minute;
@@ -245,6 +323,11 @@ static enum reason step_rate(struct question *q)
         standing_person_open(q->s, person) >= t->person_concurrent)
         return REASON_CONCURRENCY_LIMITED;
     return REASON_NONE;
+}
+
+static enum reason step_rate(struct question *q)
+{
+    return q->own ? step_rate_own(q) : step_rate_terms(q);
 }
 
 static enum reason step_budget(struct question *q)
@@ -272,6 +355,7 @@ static const struct {
     [STEP_CERTIFICATE] = {"certificate", step_certificate},
     [STEP_MODEL] = {"model", step_model},
     [STEP_WINDOW] = {"window", step_window},
+    [STEP_NDA] = {"nda", step_nda},
     [STEP_ROUTE] = {"route", step_route},
     [STEP_BODY] = {"body", step_body},
     [STEP_RATE] = {"rate", step_rate},
@@ -287,10 +371,11 @@ const char *decide_step_text(enum decide_step step)
 /* The earliest of three ends; of equal ones, the window's. */
 static void deadline_set(struct question *q)
 {
-    int64_t request_ms = q->p->terms[q->v->terms].request_ms;
+    int64_t request_ms =
+        q->own ? LIMIT_OWN_MS : q->p->terms[q->v->terms].request_ms;
     struct verdict *v = q->v;
 
-    v->deadline = q->window_end;
+    v->deadline = q->own ? INT64_MAX : q->window_end;
     v->deadline_reason = REASON_WINDOW_EXPIRED;
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
@@ -319,6 +404,7 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
                          .v = &v};
 
     q.local = q.route->local;
+    q.own = q.route->own;
     for (unsigned i = STEP_CLOCK; i < STEP_ALLOWED; i++) {
         v.step = (enum decide_step)i;
         if ((v.reason = steps[i].take(&q)) != REASON_NONE)

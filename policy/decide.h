@@ -2,8 +2,8 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → model → window → route → body → rate and
- *   concurrency → budgets
+ *   clock → identity → certificate → model → window → nda → route → body →
+ *   rate and concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
 #define SP_POLICY_DECIDE_H
@@ -20,6 +20,7 @@ enum decide_step {
     STEP_CERTIFICATE,
     STEP_MODEL,
     STEP_WINDOW,
+    STEP_NDA,
     STEP_ROUTE,
     STEP_BODY,
     STEP_RATE,
@@ -43,7 +44,9 @@ struct verdict {
  * is refused as audit_unavailable. Local routes (model lists) have no
  * window or terms of one model: they are allowed while any window of the
  * party whose terms name the use is open, with the latest end as deadline, and
- * are under the rate and concurrency of that window's terms. What is due by
+ * are under the rate and concurrency of that window's terms. The gateway's own
+ * routes need no window and no terms: they are under the largest rate of any
+ * terms of the party's windows and their own. What is due by
  * time (standing_due) must have been applied before. */
 struct verdict policy_decide(const struct policy *p, const struct standing *s,
                              const struct facts *f, int64_t now,

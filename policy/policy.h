@@ -76,10 +76,20 @@ struct policy_person {
     char *san_uri;
 };
 
+/* What people accept before they use a model. */
+struct policy_document {
+    char *name;
+    char *file;                  /* its name; the bytes are in the fileset */
+    uint8_t sha256[32];          /* of these bytes: its version */
+};
+
+#define POLICY_NO_DOCUMENT UINT32_MAX
+
 /* -1 in any limit: none set. */
 struct policy_terms {
     char *name;
     uint32_t uses;               /* bit per enum route */
+    uint32_t nda;                /* index of a document, POLICY_NO_DOCUMENT */
     int64_t request_bytes;       /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
     int64_t request_ms;          /* longest duration of one request */
     int64_t window_requests;     /* under these terms in one window, all people
@@ -107,6 +117,11 @@ struct policy {
     char *basis;                 /* "voluntary" … or NULL */
     char *developer;
     enum policy_sequence sequence;
+    bool has_findings;           /* findings are taken, sealed to: */
+    uint8_t findings_key[32];    /* X25519 */
+    int64_t findings_max;        /* bytes of one, before it is sealed */
+    struct policy_document *documents;
+    size_t ndocuments;
     struct policy_model *models;
     size_t nmodels;
     struct policy_party *parties;
@@ -120,7 +135,8 @@ struct policy {
 };
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
- * SP_ENOENT …; they must live until policy_parse() returns. */
+ * SP_ENOENT …; they must live until policy_parse() returns. NULL data: the
+ * file was looked at elsewhere, its content is not checked here. */
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
 
@@ -134,6 +150,7 @@ void policy_free(struct policy *p);
 
 /* -1 if there is none. */
 int policy_find_model(const struct policy *p, const char *name);
+int policy_find_document(const struct policy *p, const char *name);
 int policy_find_party(const struct policy *p, const char *name);
 int policy_find_person(const struct policy *p, uint32_t party, const char *name);
 
@@ -141,6 +158,10 @@ int policy_find_person(const struct policy *p, uint32_t party, const char *name)
 const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
+
+/* Whether any terms of this party's windows name the document. */
+bool policy_party_document(const struct policy *p, uint32_t party,
+                           uint32_t document);
 
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);

@@ -16,7 +16,7 @@ struct policy_build {
     policy_file_fn *file;
     void *file_arg;
     struct policy *p;
-    const struct node *models, *parties, *terms;
+    const struct node *models, *parties, *terms, *documents;
     const struct node **people;  /* node of each person */
     const struct node **windows; /* node of each window */
     bool no_memory;

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/sealing.h"
+#include "lib/utf8.h"
 #include "policy/endpoint.h"
 #include "policy/policy_build.h"
 #include "policy/schemas.h"
@@ -232,6 +234,32 @@ static void parties_build(struct policy_build *b)
     }
 }
 
+/* The index of a name among a map's members; if it is none of them, says so
+ * with the nearest. -1. */
+static int reference_find(struct policy_build *b, const struct node *name,
+                          const struct node *map, const char *what)
+{
+    struct nearest nearest = {0};
+
+    if (!is_good(name) || name->kind != NODE_SCALAR)
+        return -1;
+    nearest.word = name->text;
+    for (size_t i = 0; i < members(map); i++) {
+        if (strcmp(map->items[i]->key, name->text) == 0)
+            return (int)i;
+        nearest_try(&nearest, map->items[i]->key);
+    }
+    if (nearest.best != NULL)
+        document_error(b->d, b->report, name,
+                       "no %s \"%s\": did you mean \"%s\"?", what, name->text,
+                       nearest.best);
+    else
+        document_error(b->d, b->report, name,
+                       "no %s \"%s\": expected one that this policy defines",
+                       what, name->text);
+    return -1;
+}
+
 static uint32_t uses_read(const struct node *uses)
 {
     uint32_t routes = 0;
@@ -261,6 +289,23 @@ static int64_t budget_number(const struct node *n, const struct node *base,
     return is_good(own) ? own->number : -1;
 }
 
+/* The document that is named "nda" here, or else in the terms they extend. */
+static uint32_t terms_nda(struct policy_build *b, const struct node *n,
+                          const struct node *base)
+{
+    const struct node *nda = node_member(n, "nda");
+    int found;
+
+    if (nda == NULL && base != NULL) {
+        nda = node_member(base, "nda");
+        /* An error of the base is told there. */
+        if (!is_good(nda) || node_member(b->documents, nda->text) == NULL)
+            return POLICY_NO_DOCUMENT;
+    }
+    found = reference_find(b, nda, b->documents, "document");
+    return found < 0 ? POLICY_NO_DOCUMENT : (uint32_t)found;
+}
+
 static void terms_build_one(struct policy_build *b, struct policy_terms *t,
                             const struct node *n)
 {
@@ -285,6 +330,7 @@ static void terms_build_one(struct policy_build *b, struct policy_terms *t,
         t->uses = uses_read(node_member(base, "uses"));
     if (t->uses == 0)
         t->uses = 1u << ROUTE_CHAT_COMPLETIONS;
+    t->nda = terms_nda(b, n, base);
     t->request_bytes = budget_number(n, base, "request", "bytes");
     t->request_ms = budget_number(n, base, "request", "seconds");
     t->window_requests = budget_number(n, base, "window", "requests");
@@ -303,32 +349,6 @@ static void terms_build(struct policy_build *b)
         b->p->nterms = i + 1;
         terms_build_one(b, &b->p->terms[i], b->terms->items[i]);
     }
-}
-
-/* The index of a name among a map's members; if it is none of them, says so
- * with the nearest. -1. */
-static int reference_find(struct policy_build *b, const struct node *name,
-                          const struct node *map, const char *what)
-{
-    struct nearest nearest = {0};
-
-    if (!is_good(name) || name->kind != NODE_SCALAR)
-        return -1;
-    nearest.word = name->text;
-    for (size_t i = 0; i < members(map); i++) {
-        if (strcmp(map->items[i]->key, name->text) == 0)
-            return (int)i;
-        nearest_try(&nearest, map->items[i]->key);
-    }
-    if (nearest.best != NULL)
-        document_error(b->d, b->report, name,
-                       "no %s \"%s\": did you mean \"%s\"?", what, name->text,
-                       nearest.best);
-    else
-        document_error(b->d, b->report, name,
-                       "no %s \"%s\": expected one that this policy defines",
-                       what, name->text);
-    return -1;
 }
 
 /* The end of a window as it is written; 0 after an error. */
@@ -448,6 +468,95 @@ static void windows_build(struct policy_build *b)
     }
 }
 
+/* UTF-8 without what could make a terminal show something else. */
+static bool document_is_text(const uint8_t *data, size_t length)
+{
+    for (size_t i = 0, n; i < length; i += n) {
+        n = utf8_length(data + i, length - i);
+        if (n == 0 || data[i] == 0x7f ||
+            (data[i] < 0x20 && strchr("\t\n\f\r", data[i]) == NULL) ||
+            data[i] == 0 || (n == 2 && data[i] == 0xc2 && data[i + 1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+/* The bytes that people will see must be those that were approved, and text:
+ * what a terminal shows must not depend on who looks. */
+static void document_check(struct policy_build *b, const struct node *n,
+                           const struct policy_document *document)
+{
+    const struct node *file = node_member(n, "file");
+    const struct node *hash = node_member(n, "sha256");
+    const uint8_t *data = NULL;
+    uint8_t sha256[32];
+    size_t length = 0;
+    int r;
+
+    if (b->file == NULL || document->file == NULL || !is_good(hash))
+        return;
+    r = b->file(b->file_arg, document->file, &data, &length);
+    if (r == SP_ENOMEM)
+        b->no_memory = true;
+    else if (r != 0)
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": %s: expected the document's text",
+                       document->file, sp_strerror(r));
+    if (r != 0 || data == NULL)
+        return;
+    crypto_hash_sha256(sha256, data, length);
+    if (length > LIMIT_DOCUMENT_BYTES)
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": %zu bytes: expected at most %u",
+                       document->file, length, LIMIT_DOCUMENT_BYTES);
+    else if (memcmp(sha256, document->sha256, 32) != 0)
+        document_error(b->d, b->report, hash,
+                       "file \"%.256s\" has another SHA-256: expected that of "
+                       "the text that was agreed",
+                       document->file);
+    else if (!document_is_text(data, length))
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": not plain text: expected UTF-8 "
+                       "without control characters",
+                       document->file);
+}
+
+static void documents_build(struct policy_build *b)
+{
+    size_t n = members(b->documents);
+
+    b->p->documents = take_array(b, n, sizeof *b->p->documents);
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        const struct node *item = b->documents->items[i];
+        struct policy_document *document = &b->p->documents[i];
+        const struct node *hash = node_member(item, "sha256");
+
+        b->p->ndocuments = i + 1;
+        if ((document->name = strdup(item->key)) == NULL)
+            b->no_memory = true;
+        document->file = take_text(b, item, "file");
+        if (is_good(hash))
+            memcpy(document->sha256, hash->hash, 32);
+        document_check(b, item, document);
+    }
+}
+
+static void findings_build(struct policy_build *b)
+{
+    const struct node *n = node_member(b->d->root, "findings");
+    const struct node *key = node_member(n, "sealing_key");
+
+    if (!is_good(n) || !is_good(key))
+        return;
+    b->p->has_findings = true;
+    b->p->findings_max = take_number(n, "max", LIMIT_FINDING_BYTES);
+    if (sealing_key_parse(key->text, b->p->findings_key) != 0)
+        document_error(b->d, b->report, key,
+                       "bad sealing key \"%.64s\": expected x25519: and 32 "
+                       "bytes in base64",
+                       key->text);
+}
+
 static void policy_build(struct policy_build *b, const char *yaml,
                          size_t length)
 {
@@ -458,6 +567,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
     b->models = node_member(root, "models");
     b->parties = node_member(root, "parties");
     b->terms = node_member(root, "terms");
+    b->documents = node_member(root, "documents");
     crypto_hash_sha256(p->sha256, (const uint8_t *)yaml, length);
     p->serial = (uint32_t)take_number(root, "serial", 0);
     p->has_replaces = is_good(replaces);
@@ -469,6 +579,8 @@ static void policy_build(struct policy_build *b, const char *yaml,
                                                     SEQUENCE_GOVERNMENT_FIRST);
     models_build(b);
     parties_build(b);
+    documents_build(b);
+    findings_build(b);
     terms_build(b);
     windows_build(b);
     if (!b->no_memory)
