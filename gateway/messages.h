@@ -23,9 +23,12 @@ enum message_type {
     MESSAGE_ASK_ADMIT = 1,
     MESSAGE_SETTLE, /* the end of an admitted request */
     MESSAGE_CONNECTION_REFUSED,
+    MESSAGE_OWN_PART, /* of a content of our own routes (own_messages.h) */
     /* keeper → worker, over the link */
     MESSAGE_ANSWER_ADMIT,
     MESSAGE_CUT, /* end requests of a window now */
+    MESSAGE_OWN_WINDOW,   /* what a status tells; before its answer */
+    MESSAGE_OWN_DOCUMENT, /* the same */
     /* supervisor → any role, over the channel */
     MESSAGE_SETUP,     /* once, first */
     MESSAGE_LINK,      /* + 3 fds: a new link (worker or keeper) */
@@ -45,7 +48,9 @@ enum message_type {
     MESSAGE_WORKER_BROKEN, /* it broke the protocol: end it */
     MESSAGE_LEDGER,        /* how far the ledger is; also supervisor → control */
     /* supervisor → control */
-    MESSAGE_ROLES /* the table of processes, whenever it changes */
+    MESSAGE_ROLES, /* the table of processes, whenever it changes */
+    /* the content of parts, never a record of its own */
+    MESSAGE_OWN_ACCEPTANCE
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -53,6 +58,19 @@ struct ask_admit {
     uint64_t ticket;
     uint32_t policy; /* serial the indices are of */
     struct facts facts;
+};
+
+/* Why an acceptance proves nothing; for the words of the refusal. */
+enum own_problem {
+    OWN_FINE,
+    OWN_DOCUMENT,          /* none of this party's */
+    OWN_VERSION,           /* another SHA-256 than the policy's */
+    OWN_STATEMENT,         /* the text is another one */
+    OWN_OTHER_CERTIFICATE, /* not the one the connection is made with */
+    OWN_CERTIFICATE,       /* not vouched for as this person's */
+    OWN_ALGORITHM,         /* unknown, or its key is of another kind */
+    OWN_SIGNATURE,         /* not made by this key over this text */
+    OWN_PROBLEMS
 };
 
 struct answer_admit {
@@ -65,6 +83,10 @@ struct answer_admit {
     int64_t deadline_wall; /* the same in ms UTC, for headers */
     enum reason deadline_reason;
     int32_t retry_after; /* seconds 0–60, 0: none */
+    uint32_t behind; /* entries made beside it, next after n: they, too, must
+                        be durable; at most LIMIT_FINDING_PARTS */
+    uint64_t made;   /* the nda.accepted or the first finding.filed; 0: none */
+    enum own_problem problem; /* with nda_invalid */
     uint64_t models;     /* a list's: bit per model that may be seen now */
 };
 

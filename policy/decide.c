@@ -421,6 +421,17 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
     return v;
 }
 
+enum reason decide_window_reason(const struct policy *p,
+                                 const struct standing *s, uint32_t window,
+                                 int64_t now)
+{
+    int64_t end;
+
+    return window_is_open(s, p, window, now, &end)
+               ? REASON_NONE
+               : window_reason(s, window, now);
+}
+
 bool decide_model_visible(const struct policy *p, const struct standing *s,
                           uint32_t party, uint32_t model, int64_t now)
 {

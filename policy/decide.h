@@ -64,6 +64,11 @@ void decide_facts(const struct policy *p, const struct entry *e,
 
 const char *decide_step_text(enum decide_step step);
 
+/* Why a window that is not open is not; REASON_NONE if it is. */
+enum reason decide_window_reason(const struct policy *p,
+                                 const struct standing *s, uint32_t window,
+                                 int64_t now);
+
 /* Whether `person` may see `model` in a list at `now`: a window of it is open
  * for the party. */
 bool decide_model_visible(const struct policy *p, const struct standing *s,
