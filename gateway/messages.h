@@ -23,12 +23,9 @@ enum message_type {
     MESSAGE_ASK_ADMIT = 1,
     MESSAGE_SETTLE, /* the end of an admitted request */
     MESSAGE_CONNECTION_REFUSED,
-    MESSAGE_OWN_PART, /* of a content of our own routes (own_messages.h) */
     /* keeper → worker, over the link */
     MESSAGE_ANSWER_ADMIT,
     MESSAGE_CUT, /* end requests of a window now */
-    MESSAGE_OWN_WINDOW,   /* what a status tells; before its answer */
-    MESSAGE_OWN_DOCUMENT, /* the same */
     /* supervisor → any role, over the channel */
     MESSAGE_SETUP,     /* once, first */
     MESSAGE_LINK,      /* + 3 fds: a new link (worker or keeper) */
@@ -49,8 +46,12 @@ enum message_type {
     MESSAGE_LEDGER,        /* how far the ledger is; also supervisor → control */
     /* supervisor → control */
     MESSAGE_ROLES, /* the table of processes, whenever it changes */
-    /* the content of parts, never a record of its own */
-    MESSAGE_OWN_ACCEPTANCE
+    /* worker → keeper, over the link: our own routes (own_messages.h) */
+    MESSAGE_OWN_PART,       /* of a content, before its question */
+    MESSAGE_OWN_ACCEPTANCE, /* such a content; never a record of its own */
+    /* keeper → worker, over the link: what a status tells, before its answer */
+    MESSAGE_OWN_WINDOW,
+    MESSAGE_OWN_DOCUMENT
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
