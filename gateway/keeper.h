@@ -80,8 +80,8 @@ struct keeper_link {
 struct keeper {
     struct role_start *start;
     struct snapshot snapshot;
-    const struct policy *policy; /* snapshot.policy */
-    const char *origin;    /* of the ledger */
+    const struct policy *policy;   /* snapshot.policy */
+    const char *origin;            /* of the ledger */
     struct identities *identities; /* whose certificates are whose */
     struct standing *standing;
     struct ledger *ledger;
@@ -141,8 +141,7 @@ int keeper_own_examine(struct keeper *k, struct keeper_link *l,
                        struct keeper_case *c, const char **what) SP_MUST_USE;
 /* Behind it: writes and tells what was asked for; drops the content. */
 void keeper_own_record(struct keeper *k, struct keeper_link *l,
-                       const struct ask_admit *ask,
-                       const struct keeper_case *c,
+                       const struct ask_admit *ask, const struct keeper_case *c,
                        struct answer_admit *answer);
 void keeper_own_drop(struct keeper_link *l);
 void keeper_own_release(struct keeper_link *l);

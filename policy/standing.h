@@ -94,8 +94,7 @@ struct standing_acceptance {
 };
 /* False: never. */
 bool standing_accepted(const struct standing *s, uint32_t person,
-                       const uint8_t sha256[32],
-                       struct standing_acceptance *a);
+                       const uint8_t sha256[32], struct standing_acceptance *a);
 /* The gateway's own routes: requests of one person admitted in the minute of
  * the clock that `now` is in, and those that are open. */
 uint32_t standing_own_minute(const struct standing *s, uint32_t person,

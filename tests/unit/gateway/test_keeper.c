@@ -452,6 +452,7 @@ struct attempt {
     const char *signed_as;         /* whom the statement says, NULL: the same */
     const char *origin;            /* NULL: ours */
     uint32_t document;
+    const struct made *chain; /* sent beside it, NULL: nothing */
     bool other_version;
     enum own_problem problem; /* what must be found */
 };
@@ -467,7 +468,7 @@ static size_t attempt_content(const struct fixture *f, const struct attempt *t,
                               uint8_t content[OWN_CONTENT_BYTES])
 {
     struct own_acceptance a = {.document = t->document};
-    uint8_t cert_sha256[32], *der = NULL, *signature;
+    uint8_t cert_sha256[32], *der = NULL, *chain = NULL, *signature;
     char text[ACCEPTANCE_STATEMENT_SIZE];
     const struct acceptance_claim claim = {
         .origin = t->origin ? t->origin : "sp.sallyport/ledger",
@@ -489,9 +490,17 @@ static size_t attempt_content(const struct fixture *f, const struct attempt *t,
     a.certificate = der;
     a.certificate_length = (size_t)n;
     a.signature = signature;
+    if (t->chain != NULL) {
+        int m = i2d_X509(t->chain->cert, &chain);
+
+        a.nchain = 1;
+        a.chain[0] = chain;
+        a.chain_length[0] = (size_t)m;
+    }
     assert_int_equal(
         own_acceptance_put(&a, content, OWN_CONTENT_BYTES, &length), 0);
     OPENSSL_free(der);
+    OPENSSL_free(chain);
     free(signature);
     return length;
 }
@@ -620,6 +629,41 @@ static void P12_no_worker_accepts_for_anybody(void **state)
     assert_true(answer.made < answer.n);
     made_free(&self);
     made_free(&expired);
+}
+
+/* An authority between the party's anchors and the person, which the policy
+ * does not have: it counts when it is sent, and only what the anchors vouch
+ * for. */
+static void P12_a_chain_leads_to_the_partys_anchors(void **state)
+{
+    struct fixture *f = *state;
+    struct make m = {.cn = "between",
+                     .ca = true,
+                     .issuer = &f->authority,
+                     .from = NOW - 3600000,
+                     .to = NOW + 3600000};
+    struct made between = make_certificate(&m), strange, eva, other;
+    struct attempt t = {.person = "eva", .problem = OWN_FINE};
+
+    m.issuer = NULL;
+    strange = make_certificate(&m);
+    eva = person_make(&between, "sallyport://sp/caisi/eva");
+    other = person_make(&strange, "sallyport://sp/caisi/eva");
+    t.cert = t.key = t.connection = &eva;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    t.chain = &strange;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    t.cert = t.key = t.connection = &other;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    assert_false(has_accepted(f, "eva"));
+    t.cert = t.key = t.connection = &eva;
+    t.chain = &between;
+    assert_int_equal(attempt_make(f, &t).reason, REASON_NONE);
+    assert_true(has_accepted(f, "eva"));
+    made_free(&between);
+    made_free(&strange);
+    made_free(&eva);
+    made_free(&other);
 }
 
 static void P5_nothing_is_allowed_before_it(void **state)
@@ -790,6 +834,7 @@ int main(void)
         TEST(strangers_cannot_fill_the_disk),
         TEST(P2_the_end_is_told_to_workers),
         TEST(P12_no_worker_accepts_for_anybody),
+        TEST(P12_a_chain_leads_to_the_partys_anchors),
         TEST(P5_nothing_is_allowed_before_it),
         TEST(P9_verifications_have_a_limit),
         TEST(P12_parts_come_in_order_and_before_their_question),
