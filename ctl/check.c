@@ -58,7 +58,7 @@ static void limit_print(const char *before, int64_t limit, const char *after)
         printf("%s%" PRId64 "%s", before, limit, after);
 }
 
-static void terms_print(const struct policy_terms *t)
+static void terms_print(const struct policy *p, const struct policy_terms *t)
 {
     const char *comma = "";
 
@@ -68,6 +68,8 @@ static void terms_print(const struct policy_terms *t)
             printf("%s%s", comma, route_info((enum route)r)->name);
             comma = ", ";
         }
+    if (t->nda < p->ndocuments)
+        printf("; after accepting %s", p->documents[t->nda].name);
     limit_print("; ", t->window.total[UNIT_REQUESTS], " requests in all");
     limit_print("; ", t->person.total[UNIT_REQUESTS], " requests a person");
     limit_print("; ", t->person.concurrent, " at a time");
@@ -106,7 +108,7 @@ static void window_print(const struct overview *d, uint32_t i, int64_t now)
     }
     people_print(p, w->party);
     for (size_t k = 0; k < w->nterms; k++)
-        terms_print(&p->terms[w->terms[k]]);
+        terms_print(p, &p->terms[w->terms[k]]);
 }
 
 static void settings_print(const struct overview *d)
@@ -139,6 +141,9 @@ void check_policy_print(const struct overview *d, int64_t now)
                "is %s\n",
                d->entries,
                d->in_force ? "in force" : "not in force yet, and may follow");
+    if (p->has_findings)
+        printf("  findings of up to %" PRId64 " bytes are taken\n",
+               p->findings_max);
     for (uint32_t i = 0; i < p->nwindows; i++)
         window_print(d, i, now);
     for (size_t m = 0; m < p->nmodels; m++) {

@@ -118,7 +118,9 @@ static int file_failed(struct client *c, const char *path)
 
 static int files_load(struct client *c, const struct client_options *o)
 {
-    if (SSL_CTX_load_verify_file(c->ctx, o->anchors) != 1)
+    if (o->anchors == NULL && SSL_CTX_set_default_verify_paths(c->ctx) != 1)
+        return file_failed(c, "the system's certificates");
+    if (o->anchors != NULL && SSL_CTX_load_verify_file(c->ctx, o->anchors) != 1)
         return file_failed(c, o->anchors);
     if (o->certificate == NULL)
         return 0;
@@ -228,6 +230,8 @@ static int on_value_complete(llhttp_t *p)
 
     if (strcasecmp(c->field, "content-type") == 0)
         memcpy(c->answer->type, c->value, sizeof c->value);
+    if (strcasecmp(c->field, "x-sallyport-receipt") == 0)
+        memcpy(c->answer->receipt, c->value, sizeof c->value);
     if (strcasecmp(c->field, "x-should-retry") == 0)
         c->answer->retry_denied = strcmp(c->value, "false") == 0;
     c->field_length = c->value_length = 0;

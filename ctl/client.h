@@ -22,7 +22,7 @@ struct client;
 struct client_options {
     const struct address *to;
     const char *host;        /* a name or address that the server must prove */
-    const char *anchors;     /* PEM file; required */
+    const char *anchors;     /* PEM file, or NULL: the system's store */
     const char *certificate; /* PEM file, or NULL: none is offered */
     const char *key;
     int timeout_ms; /* of every single wait */
@@ -32,6 +32,7 @@ struct client_answer {
     int status;        /* 0: there was none */
     char type[64];     /* content-type, "" if none */
     bool retry_denied; /* x-should-retry: false */
+    char receipt[64];  /* x-sallyport-receipt, "" if none */
     bool complete;     /* the body ended as HTTP says it does */
     bool closed;       /* the other side closed the connection */
     struct buf body;

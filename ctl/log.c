@@ -25,11 +25,13 @@ static const char usage[] =
     "       sallyport log show DIR [N | --from A --to B] [--kind KIND]\n"
     "                              [--person PERSON] [--json]\n"
     "       sallyport log key DIR [--json]\n"
+    "       sallyport log acceptances DIR [--json]\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
     "  verify  checks everything that the signed checkpoint commits to\n"
     "  show    prints entries\n"
     "  key     prints the public key that checkpoints are signed with\n"
+    "  acceptances  who accepted which document; verifies each signature\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
 static const char key_usage[] =
@@ -285,8 +287,10 @@ int verb_log(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } subcommands[] = {
-        {"verify", log_verify}, {"show", log_show}, {"key", log_key}};
+    } subcommands[] = {{"verify", log_verify},
+                       {"show", log_show},
+                       {"key", log_key},
+                       {"acceptances", log_acceptances}};
 
     if (argc < 2) {
         fputs(usage, stderr);
@@ -300,8 +304,8 @@ int verb_log(int argc, char **argv)
         if (strcmp(argv[1], subcommands[i].name) == 0)
             return subcommands[i].run(argc - 1, argv + 1);
     fprintf(stderr,
-            "sallyport log: unknown subcommand \"%.60s\": wanted verify, show "
-            "or key\n",
+            "sallyport log: unknown subcommand \"%.60s\": wanted verify, show, "
+            "key or acceptances\n",
             argv[1]);
     return EXIT_MISUSED;
 }

@@ -26,7 +26,7 @@ static const char usage[] =
     "checkpoint's.\n"
     "\n"
     "  --kind KIND       only such entries, like request.refused\n"
-    "  --person PERSON   only requests of this person; PARTY/PERSON is exact\n"
+    "  --person PERSON   only what is this person's; PARTY/PERSON is exact\n"
     "  --json            the entries' own lines\n";
 
 struct options {
@@ -59,12 +59,31 @@ static enum entry_kind kind_parse(const char *text)
     return ENTRY_NONE;
 }
 
+/* Whose entry it is; false: nobody's. */
+static bool person_of(const struct entry *e, const char **party,
+                      const char **person)
+{
+    if (e->kind == ENTRY_NDA_ACCEPTED) {
+        *party = e->u.nda_accepted.party;
+        *person = e->u.nda_accepted.person;
+    } else if (e->kind == ENTRY_FINDING_FILED) {
+        *party = e->u.finding_filed.party;
+        *person = e->u.finding_filed.person;
+    } else {
+        *party = e->u.request.party;
+        *person = e->u.request.person;
+        return e->kind == ENTRY_REQUEST_ADMITTED ||
+               e->kind == ENTRY_REQUEST_REFUSED;
+    }
+    return true;
+}
+
 static bool person_matches(const struct entry *e, const char *want)
 {
     const char *slash = strchr(want, '/');
-    const char *party = e->u.request.party, *person = e->u.request.person;
+    const char *party, *person;
 
-    if (e->kind != ENTRY_REQUEST_ADMITTED && e->kind != ENTRY_REQUEST_REFUSED)
+    if (!person_of(e, &party, &person))
         return false;
     if (person == NULL || party == NULL)
         return false;
@@ -74,6 +93,9 @@ static bool person_matches(const struct entry *e, const char *want)
            strncmp(party, want, strlen(party)) == 0 &&
            strcmp(person, slash + 1) == 0;
 }
+
+/* No name is longer; only certificates, signatures and sealed data are. */
+#define LONG_TEXT 600
 
 static bool is_time(const char *key)
 {
@@ -117,6 +139,9 @@ static void member_print(const struct json *j, uint32_t node)
         printf(" %s=%.*s", key, (int)(v->end - v->start), j->text + v->start);
     } else if (json_text(j, node, text, sizeof text) != 0) {
         printf(" %s=?", key);
+    } else if (strlen(text) > LONG_TEXT) { /* base64 of what is for machines */
+        printf(" %s=%.16s… (%zu characters)", key, is_plain(text) ? text : "?",
+               strlen(text));
     } else if (is_hash(text)) {
         printf(" %s=%.12s…", key, text);
     } else {

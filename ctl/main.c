@@ -11,15 +11,18 @@
 #include "ctl/verbs.h"
 
 static const struct verb verbs[] = {
+    {"accept", verb_accept, "read and sign a document, as an evaluator"},
     {"approve", verb_approve, "read a policy and sign it as an approver"},
     {"ca", verb_ca,
      "a small certificate authority for parties that bring none"},
     {"check", verb_check, "check a configuration and its policy"},
     {"demo", verb_demo, "show the gate at work with real connections"},
     {"demo-model", verb_demo_model, "a stand-in for a model's endpoint"},
+    {"finding", verb_finding, "keys for findings, and opening them"},
     {"init", verb_init, "make a deployment that runs at once"},
     {"log", verb_log, "verify and read a ledger"},
     {"status", verb_status, "what a running daemon says about itself"},
+    {"whoami", verb_whoami, "what a gateway says about you"},
     {"windows", verb_windows,
      "which party may use which model, and until when"},
 };

@@ -18,14 +18,17 @@ struct verb {
 #define EXIT_FAILS   1
 #define EXIT_MISUSED 2
 
+int verb_accept(int argc, char **argv);
 int verb_approve(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_demo_model(int argc, char **argv);
+int verb_finding(int argc, char **argv);
 int verb_init(int argc, char **argv);
 int verb_log(int argc, char **argv);
 int verb_status(int argc, char **argv);
+int verb_whoami(int argc, char **argv);
 int verb_windows(int argc, char **argv);
 
 #endif

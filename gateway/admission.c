@@ -12,6 +12,7 @@
 
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
+#include "gateway/own.h"
 #include "lib/clock.h"
 #include "lib/link.h"
 #include "lib/log.h"
@@ -103,6 +104,29 @@ bool admissions_alive(const struct admissions *a)
            clock_boot_ms() - link_last_beat(a->link) <= LIMIT_KEEPER_DEAD_MS;
 }
 
+/* The content of one of our own routes, right before its question: nothing
+ * else may come between its parts. */
+static int put_content(struct admissions *a, const struct exchange *x)
+{
+    const uint8_t *data = buf_bytes(&x->forward);
+    struct own_part part = {.ticket = x->ticket};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length, left = x->forward.length;
+    int r = 0;
+
+    part.parts = (uint32_t)((left + OWN_PART_BYTES - 1) / OWN_PART_BYTES);
+    for (; r == 0 && left > 0; part.part++) {
+        part.data = data;
+        part.length = left < OWN_PART_BYTES ? left : OWN_PART_BYTES;
+        r = own_part_put(&part, record, sizeof(record), &length);
+        if (r == 0)
+            r = link_put_quiet(a->link, record, length);
+        data += part.length;
+        left -= part.length;
+    }
+    return r;
+}
+
 int admission_ask(struct exchange *x)
 {
     struct admissions *a = x->worker->admissions;
@@ -117,7 +141,11 @@ int admission_ask(struct exchange *x)
     if (a->backlog_count > 0 || ticket_take(a, x) != 0)
         return SP_EAGAIN;
     ask.ticket = x->ticket;
-    r = ask_admit_put(&ask, record, sizeof(record), &length);
+    r = route_info(x->facts.route)->own && x->forward.length > 0
+            ? put_content(a, x)
+            : 0;
+    if (r == 0)
+        r = ask_admit_put(&ask, record, sizeof(record), &length);
     if (r == 0)
         r = link_put_quiet(a->link, record, length);
     if (r == 0) {
@@ -212,7 +240,7 @@ bool admission_durable(const struct exchange *x)
     const struct admissions *a = x->worker->admissions;
 
     return a->link != NULL && x->link == a->generation &&
-           link_published(a->link) > x->n;
+           link_published(a->link) > x->durable;
 }
 
 /* Entries are answered in their order, so the place is near the end. */
@@ -221,7 +249,7 @@ void admission_wait(struct exchange *x)
     struct admissions *a = x->worker->admissions;
     struct exchange *before = a->wait_last;
 
-    while (before != NULL && before->n > x->n)
+    while (before != NULL && before->durable > x->durable)
         before = before->wait_previous;
     x->wait_previous = before;
     x->wait_next = before != NULL ? before->wait_next : a->wait_first;
@@ -264,6 +292,34 @@ static void answer_nobody(struct admissions *a, const struct answer_admit *v)
         admission_settle(a, a->generation, &s);
 }
 
+/* Who asked with a ticket that is not given back yet; NULL: nobody any more. */
+static struct exchange *ticket_find(const struct admissions *a, uint64_t ticket)
+{
+    uint32_t i = (uint32_t)ticket;
+
+    return i < a->nslots && a->slots[i].generation == ticket >> 32
+               ? a->slots[i].exchange
+               : NULL;
+}
+
+/* Rows come before the answer that they belong to. Without memory for one the
+ * answer lacks it, and says so by being too short. */
+static int on_row(struct admissions *a, const uint8_t *data, size_t length)
+{
+    struct own_document document;
+    struct own_window window;
+    struct exchange *x;
+
+    if (own_window_get(&window, data, length) == 0) {
+        x = ticket_find(a, window.ticket);
+        return x == NULL ? 0 : own_window_row(x, &window);
+    }
+    if (own_document_get(&document, data, length) != 0)
+        return SP_EPROTO;
+    x = ticket_find(a, document.ticket);
+    return x == NULL ? 0 : own_document_row(x, &document);
+}
+
 static void on_record(struct admissions *a, const uint8_t *data, size_t length)
 {
     struct answer_admit answer;
@@ -286,6 +342,11 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
         deadlines_cut(a->worker->deadlines, cut.window, cut.reason);
         connections_cut(a->worker->connections, cut.window);
         return;
+    case MESSAGE_OWN_WINDOW:
+    case MESSAGE_OWN_DOCUMENT:
+        if (on_row(a, data, length) != 0)
+            break;
+        return;
     default:
         break;
     }
@@ -307,7 +368,8 @@ bool admissions_turn(struct admissions *a)
         fatal("keeper_link_broken", "error=%s", log_quote(sp_strerror(r)));
     release_durable(a);
     link_flush(a->link); /* answers may have ended what they began */
-    if (a->wait_first != NULL && link_wait_for(a->link, a->wait_first->n + 1))
+    if (a->wait_first != NULL &&
+        link_wait_for(a->link, a->wait_first->durable + 1))
         return false;
     a->slept = link_may_sleep(a->link);
     return a->slept;

@@ -20,6 +20,7 @@
 #include "gateway/dialect.h"
 #include "gateway/exchange_pool.h"
 #include "gateway/models.h"
+#include "gateway/own.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "gateway/usage.h"
@@ -104,6 +105,8 @@ static void exchange_end(struct exchange *x, enum cause cause)
     buf_release(&x->forward);
     buf_release(&x->held);
     answer_release(&x->reader);
+    own_view_free(x->view);
+    x->view = NULL;
     x->codec = NULL;
     x->state = EXCHANGE_ENDED;
     exchange_bury(x);
@@ -246,14 +249,6 @@ static void answer_common(struct exchange *x)
                            : p->windows[x->window].closes;
 }
 
-/* The methods a route has, for a 405 (RFC 9110, section 15.5.6). */
-static const char *route_methods(enum route route)
-{
-    if (route == ROUTE_UNKNOWN)
-        return "GET, HEAD, POST";
-    return route_info(route)->method == METHOD_POST ? "POST" : "GET, HEAD";
-}
-
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
     buf_release(&x->held);
@@ -262,10 +257,11 @@ static void held_replace(struct exchange *x, const void *data, size_t length)
 }
 
 /* Whatever x->held has becomes the whole answer. */
-static void answer_own(struct exchange *x, uint16_t status)
+static void answer_own(struct exchange *x, uint16_t status,
+                       enum answer_type type)
 {
     x->answer.status = status;
-    x->answer.type = ANSWER_JSON;
+    x->answer.type = type;
     x->answer.length = (int64_t)x->held.length;
     x->own = x->complete = true;
     answer_common(x);
@@ -322,7 +318,8 @@ static void answer_error(struct exchange *x, enum reason reason,
     if (reason == REASON_METHOD_NOT_ALLOWED)
         x->answer.allow = route_methods(x->facts.route);
     log_refusal(x, reason);
-    answer_own(x, s->status != 0 ? s->status : (uint16_t)info->status);
+    answer_own(x, s->status != 0 ? s->status : (uint16_t)info->status,
+               ANSWER_JSON);
 }
 
 /* Without an entry there can be no answer but this one (P9). */
@@ -357,6 +354,8 @@ static int64_t body_limit(const struct exchange *x)
 {
     const struct worker *w = x->worker;
 
+    if (route_info(x->facts.route)->own)
+        return own_body_limit(x);
     return x->facts.party < w->policy->nparties ? w->body_limits[x->facts.party]
                                                 : 0;
 }
@@ -375,7 +374,7 @@ static enum reason head_fault(const struct exchange *x,
         !shares_body_fits(x->worker->shares, x->facts.party,
                           (size_t)head->content_length))
         return REASON_OVERLOADED;
-    return REASON_NONE;
+    return own_head_fault(x, head->target.id);
 }
 
 enum exchange_want exchange_head(struct exchange *x,
@@ -394,6 +393,9 @@ enum exchange_want exchange_head(struct exchange *x,
     if (head->target.route == ROUTE_MODEL)
         memcpy(x->facts.model, head->target.id,
                strnlen(head->target.id, sizeof(x->facts.model) - 1));
+    if (head->target.route == ROUTE_NDA_DOCUMENT)
+        memcpy(x->own_id, head->target.id,
+               strnlen(head->target.id, sizeof(x->own_id) - 1));
     if (x->facts.fault != REASON_NONE || x->facts.party == FACTS_NOBODY ||
         !admissions_alive(x->worker->admissions)) {
         ask(x);
@@ -428,6 +430,11 @@ int exchange_body(struct exchange *x, const uint8_t *data, size_t length)
  */
 static void read_body(struct exchange *x)
 {
+    if (route_info(x->facts.route)->own) {
+        own_read(x);
+        charge_give(x);
+        return;
+    }
     if (route_info(x->facts.route)->local)
         return;
     x->json = exchange_json_take(x->worker);
@@ -470,7 +477,7 @@ static void answer_models(struct exchange *x, uint64_t visible)
                 : models_one(&v, x->facts.model, &x->held);
 
     if (r == 0)
-        answer_own(x, 200);
+        answer_own(x, 200, ANSWER_JSON);
     else
         answer_error(
             x, r == SP_ENOENT ? REASON_MODEL_NOT_FOUND : REASON_OVERLOADED,
@@ -501,11 +508,13 @@ static void commit_asked(struct exchange *x)
 {
     struct commitment asked;
 
+    commitment_init(&x->answered, x->salt);
+    if (x->committed) /* a body that is gone already */
+        return;
     commitment_init(&asked, x->salt);
     if (x->body.length > 0)
         commitment_add(&asked, buf_bytes(&x->body), x->body.length);
     commitment_end(&asked, x->asked);
-    commitment_init(&x->answered, x->salt);
 }
 
 static void call(struct exchange *x)
@@ -524,6 +533,25 @@ static void call(struct exchange *x)
     upstream_start(x);
 }
 
+static void answer_own_route(struct exchange *x)
+{
+    int r = own_answer(x);
+
+    buf_release(&x->forward);
+    if (r == 0)
+        answer_own(x, x->answer.status, x->answer.type);
+    else
+        answer_error(x, REASON_OVERLOADED, &x->substitute);
+}
+
+static void answer_local(struct exchange *x, const struct answer_admit *a)
+{
+    if (route_info(x->facts.route)->own)
+        answer_own_route(x);
+    else
+        answer_models(x, a->models);
+}
+
 static void admitted(struct exchange *x, const struct answer_admit *a)
 {
     bool local = route_info(x->facts.route)->local;
@@ -539,7 +567,7 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
     else if (x->deadline <= clock_boot_ms())
         exchange_cut(x, x->deadline_reason);
     else if (local)
-        answer_models(x, a->models);
+        answer_local(x, a);
     else if (x->model >= x->worker->policy->nmodels ||
              x->terms >= x->worker->policy->nterms || x->json == NULL)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
@@ -554,6 +582,8 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
     x->state = EXCHANGE_READING; /* the ticket is given back already */
     x->has_entry = true;
     x->n = a->n;
+    x->durable = a->n + a->behind;
+    x->made = a->made;
     x->window = a->window;
     x->terms = a->terms;
     x->model = a->model;
@@ -571,6 +601,9 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
         body_locate(x->json, x->facts.route, a->field, x->param,
                     sizeof(x->param));
     request_release(x);
+    buf_release(&x->forward);
+    if (a->problem != OWN_FINE)
+        x->substitute.text = own_problem_text(a->problem);
     x->substitute.retry_after = a->retry_after;
     answer_error(x, a->reason, &x->substitute);
 }

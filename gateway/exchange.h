@@ -47,6 +47,8 @@ struct substitute {
     bool never_retry;
 };
 
+struct own_view;
+
 struct exchange {
     struct worker *worker;
     enum exchange_state state;
@@ -70,7 +72,8 @@ struct exchange {
     uint64_t ticket;
     bool has_entry, admitted;
     uint64_t n;
-    uint64_t link; /* which keeper's life it belongs to */
+    uint64_t durable; /* the newest entry that the answer waits for; ≥ n */
+    uint64_t link;    /* which keeper's life it belongs to */
     uint32_t window, terms, model;
     int64_t deadline, deadline_wall;
     uint64_t tokens_left, bytes_left; /* what it may use; then it is cut */
@@ -88,10 +91,17 @@ struct exchange {
     uint64_t answered_bytes;
     enum cause cause; /* CAUSE_COUNT until something ended it early */
 
+    /* the gateway's own routes (gateway/own.c) */
+    char own_id[LIMIT_NAME_BYTES + 1]; /* the document that is asked for */
+    bool committed;                    /* `asked` is computed already */
+    uint8_t sealed_sha256[32];         /* of a finding */
+    uint64_t made;                     /* what the keeper wrote for it */
+    struct own_view *view;             /* what it told */
+
     /* the model's side */
     struct upstream_call call;
     struct buf forward; /* room for a head, and the body, until the answer
-                           begins */
+                           begins; of our own routes, what the keeper gets */
     size_t forward_sent;
     struct substitute substitute;
 

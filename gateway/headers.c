@@ -17,6 +17,7 @@ static const struct {
     const char *phrase;
 } phrases[] = {
     {200, "OK"},
+    {201, "Created"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},
@@ -148,15 +149,19 @@ static void answer_rate(struct text *t, const struct answer_head *a, const char 
 void headers_answer(struct text *t, const struct answer_head *a,
                     enum framing framing, bool closes, const char *date)
 {
+    static const char *const types[] = {
+        [ANSWER_JSON] = "application/json",
+        [ANSWER_EVENTS] = "text/event-stream; charset=utf-8",
+        [ANSWER_TEXT] = "text/plain; charset=utf-8",
+    };
+
     text_put(t, "HTTP/1.1 ");
     text_number(t, a->status);
     text_put(t, " ");
     text_put(t, status_phrase(a->status));
     text_put(t, "\r\n");
     field(t, "date: ", date);
-    field(t, "content-type: ",
-          a->type == ANSWER_EVENTS ? "text/event-stream; charset=utf-8"
-                                   : "application/json");
+    field(t, "content-type: ", types[a->type]);
     if (framing == FRAMING_LENGTH)
         field_number(t, "content-length: ", (uint64_t)a->length);
     else if (framing == FRAMING_CHUNKED)

@@ -17,6 +17,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "gateway/people.h"
+
 /* Descriptors: links (3 each), the ledger's files, our own. */
 #define KEEPER_MAX_FILES (LIMIT_WORKERS * 3 + 128)
 
@@ -262,6 +264,7 @@ static void link_end(struct keeper *k, struct keeper_link *l)
     link_free(old);
     buf_release(&l->backlog);
     openset_release(&l->open);
+    keeper_own_release(l);
     memset(l, 0, sizeof(*l));
 }
 
@@ -543,6 +546,9 @@ int keeper_main(struct role_start *start)
         return role_failed(start, false, "keeper: snapshot: %s",
                            sp_strerror(r));
     role_log(start, k->snapshot.settings->log_level);
+    k->origin = k->snapshot.settings->origin;
+    if ((r = people_load(&k->snapshot, &k->identities, problem)) != 0)
+        return role_failed(start, false, "keeper: %s", problem);
     if ((k->standing = standing_new()) == NULL || (r = keeper_events(k)) != 0 ||
         (r = keeper_sandbox(k, start->fds[1])) != 0)
         return role_failed(start, true, "keeper: %s", sp_strerror(r));

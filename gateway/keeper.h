@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "certs/identity.h"
 #include "gateway/openset.h"
+#include "gateway/own_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "ledger/ledger.h"
@@ -38,6 +40,27 @@ struct event_base;
 #define KEEPER_TICK_MS       500
 #define KEEPER_HEARTBEAT_MS  600000
 
+/* Signatures of acceptances of one worker that are verified in one second: the
+ * one thread that decides must not be kept busy with them. */
+#define KEEPER_VERIFICATIONS_PER_SECOND 50
+
+/* A content of our own routes as it comes in parts. */
+struct keeper_own {
+    uint8_t *data; /* OWN_CONTENT_BYTES; NULL before the first part */
+    size_t length;
+    uint64_t ticket;
+    uint32_t next, parts;
+    bool started, ready; /* something came; all of it did */
+    int64_t second;      /* boot time */
+    unsigned verifications;
+};
+
+/* What the examination of one of them found. */
+struct keeper_case {
+    struct own_acceptance acceptance; /* points into the content */
+    enum own_problem problem;
+};
+
 /* One worker, as far as the keeper knows it. */
 struct keeper_link {
     struct link *link; /* NULL: none. Changed under links_lock */
@@ -49,6 +72,7 @@ struct keeper_link {
     int64_t refusals_second;
     unsigned refusals;
     unsigned refusals_dropped;
+    struct keeper_own own;
     bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */
 };
@@ -56,7 +80,9 @@ struct keeper_link {
 struct keeper {
     struct role_start *start;
     struct snapshot snapshot;
-    const struct policy *policy; /* snapshot.policy */
+    const struct policy *policy;   /* snapshot.policy */
+    const char *origin;            /* of the ledger */
+    struct identities *identities; /* whose certificates are whose */
     struct standing *standing;
     struct ledger *ledger;
     char vkey[NOTE_KEY_TEXT_MAX];
@@ -117,6 +143,21 @@ void keeper_failed(void *arg, int error, const char *what);
  * protocol, with *what. `ending`: the worker is gone, only ends count. */
 int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
                 size_t length, bool ending, const char **what) SP_MUST_USE;
+
+/* keeper_own.c: the gateway's own routes. A part of a content: SP_EPROTO. */
+int keeper_take_part(struct keeper_link *l, const uint8_t *data, size_t length,
+                     const char **what) SP_MUST_USE;
+/* Before an own request's entry: what is wrong with its content becomes a
+ * fault of the facts, and the verdict is made again. SP_EPROTO. */
+int keeper_own_examine(struct keeper *k, struct keeper_link *l,
+                       struct ask_admit *ask, struct verdict *v,
+                       struct keeper_case *c, const char **what) SP_MUST_USE;
+/* Behind it: writes and tells what was asked for; drops the content. */
+void keeper_own_record(struct keeper *k, struct keeper_link *l,
+                       const struct ask_admit *ask, const struct keeper_case *c,
+                       struct answer_admit *answer);
+void keeper_own_drop(struct keeper_link *l);
+void keeper_own_release(struct keeper_link *l);
 
 /* keeper.c: to one worker; queued if its ring is full. */
 void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,

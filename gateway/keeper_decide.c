@@ -106,6 +106,7 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
 {
     struct ask_admit ask;
     struct answer_admit answer = {0};
+    struct keeper_case own;
     struct verdict verdict;
     struct entry e = {0};
     uint8_t out[512];
@@ -121,6 +122,8 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     facts_check(k, ask.policy, &ask.facts);
     verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,
                             k->clock.state);
+    if (keeper_own_examine(k, l, &ask, &verdict, &own, what) != 0)
+        return SP_EPROTO;
     decide_entry(k->policy, &ask.facts, &verdict, &e);
     answer_fill(k, &ask.facts, &verdict, &answer);
     answer.ticket = ask.ticket;
@@ -128,6 +131,7 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     if (verdict.reason == REASON_NONE &&
         openset_add(&l->open, answer.n, LIMIT_CONNECTIONS) != 0)
         fatal("open_requests", "problem=\"out of memory\"");
+    keeper_own_record(k, l, &ask, &own, &answer);
     /* A refusal, and what the gateway answers itself, can leave as soon as it
      * is durable; an admitted request is with the model meanwhile. */
     if (verdict.reason != REASON_NONE || route_info(ask.facts.route)->local)
@@ -222,6 +226,8 @@ int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
         return take_settle(k, l, data, length, what);
     case MESSAGE_CONNECTION_REFUSED:
         return take_refused(k, l, data, length, what);
+    case MESSAGE_OWN_PART:
+        return ending ? 0 : keeper_take_part(l, data, length, what);
     default:
         *what = "a message of a type that no worker may send";
         return SP_EPROTO;

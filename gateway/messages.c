@@ -243,6 +243,9 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_i64(&m, v->deadline_wall);
     msg_put_u8(&m, (uint8_t)v->deadline_reason);
     msg_put_u32(&m, (uint32_t)v->retry_after);
+    msg_put_u32(&m, v->behind);
+    msg_put_u64(&m, v->made);
+    msg_put_u8(&m, (uint8_t)v->problem);
     msg_put_u64(&m, v->models);
     msg_put_u16(&m, v->field);
     msg_put_u64(&m, v->tokens_left);
@@ -273,6 +276,11 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
     if (retry_after > 60)
         return SP_EPROTO;
     v->retry_after = (int32_t)retry_after;
+    v->behind = msg_get_u32(&m);
+    v->made = msg_get_u64(&m);
+    v->problem = (enum own_problem)get_enum(&m, OWN_PROBLEMS);
+    if (v->behind > LIMIT_FINDING_PARTS)
+        return SP_EPROTO;
     v->models = msg_get_u64(&m);
     v->field = msg_get_u16(&m);
     if (v->field != FIELD_NONE && v->field >= field_count())

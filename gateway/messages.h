@@ -45,7 +45,13 @@ enum message_type {
     MESSAGE_WORKER_BROKEN, /* it broke the protocol: end it */
     MESSAGE_LEDGER, /* how far the ledger is; also supervisor → control */
     /* supervisor → control */
-    MESSAGE_ROLES /* the table of processes, whenever it changes */
+    MESSAGE_ROLES, /* the table of processes, whenever it changes */
+    /* worker → keeper, over the link: our own routes (own_messages.h) */
+    MESSAGE_OWN_PART,       /* of a content, before its question */
+    MESSAGE_OWN_ACCEPTANCE, /* such a content; never a record of its own */
+    /* keeper → worker, over the link: what a status tells, before its answer */
+    MESSAGE_OWN_WINDOW,
+    MESSAGE_OWN_DOCUMENT
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -61,6 +67,19 @@ struct rate_told {
     uint32_t reset_ms; /* until the minute has passed: at most 60 s */
 };
 
+/* Why an acceptance proves nothing; for the words of the refusal. */
+enum own_problem {
+    OWN_FINE,
+    OWN_DOCUMENT,          /* none of this party's */
+    OWN_VERSION,           /* another SHA-256 than the policy's */
+    OWN_STATEMENT,         /* the text is another one */
+    OWN_OTHER_CERTIFICATE, /* not the one the connection is made with */
+    OWN_CERTIFICATE,       /* not vouched for as this person's */
+    OWN_ALGORITHM,         /* unknown, or its key is of another kind */
+    OWN_SIGNATURE,         /* not made by this key over this text */
+    OWN_PROBLEMS
+};
+
 struct answer_admit {
     uint64_t ticket;
     uint64_t n;         /* the entry; the answer waits until it is durable:
@@ -71,6 +90,10 @@ struct answer_admit {
     int64_t deadline_wall;         /* the same in ms UTC, for headers */
     enum reason deadline_reason;
     int32_t retry_after; /* seconds 0–60, 0: none */
+    uint32_t behind; /* entries made beside it, next after n: they, too, must
+                        be durable; at most LIMIT_FINDING_PARTS */
+    uint64_t made;   /* the nda.accepted or the first finding.filed; 0: none */
+    enum own_problem problem; /* with nda_invalid */
     uint64_t models;     /* a list's: bit per model that may be seen now */
     uint16_t field;      /* the one that was refused, or FIELD_NONE */
     uint64_t tokens_left, bytes_left; /* UINT64_MAX: no limit */

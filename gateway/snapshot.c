@@ -28,11 +28,6 @@
 /* Secrets are one line; keys of ours are small PEM files. */
 #define SECRET_BYTES 16384
 
-/* What a role that does not look at certificates is told when the policy's
- * parser asks for them; the supervisor has checked the real ones. */
-static const char elsewhere[] = "-----BEGIN CERTIFICATE-----\n"
-                                "-----END CERTIFICATE-----\n";
-
 /* One reading: where it is and what it has so far. The documents are only for
  * saying where in a file a problem is. */
 struct reading {
@@ -201,13 +196,14 @@ int snapshot_file(void *arg, const char *name, const uint8_t **data,
     return fileset_get(arg, name, data, length);
 }
 
+/* A role that has not all the files: the supervisor looked at the others. */
 static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
                           size_t *length)
 {
-    (void)arg;
-    (void)name;
-    *data = (const uint8_t *)elsewhere;
-    *length = sizeof(elsewhere) - 1;
+    if (snapshot_file(arg, name, data, length) == 0)
+        return 0;
+    *data = NULL;
+    *length = 0;
     return 0;
 }
 
@@ -620,10 +616,11 @@ static int copy_named(const struct snapshot *s, struct fileset *to,
     return copy(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
 }
 
-static int pack_worker(const struct snapshot *s, struct fileset *to)
+/* What certificates are verified with: by workers, and by the keeper when
+ * somebody signs. */
+static int pack_people(const struct snapshot *s, struct fileset *to)
 {
     const struct policy *p = s->policy;
-    char name[LIMIT_NAME_BYTES + 16];
     int e = 0;
 
     for (size_t i = 0; e == 0 && i < p->nparties; i++) {
@@ -631,6 +628,17 @@ static int pack_worker(const struct snapshot *s, struct fileset *to)
         if (e == 0)
             e = copy_named(s, to, p->parties[i].intermediates);
     }
+    return e;
+}
+
+static int pack_worker(const struct snapshot *s, struct fileset *to)
+{
+    const struct policy *p = s->policy;
+    char name[LIMIT_NAME_BYTES + 16];
+    int e = pack_people(s, to);
+
+    for (size_t i = 0; e == 0 && i < p->ndocuments; i++)
+        e = copy_named(s, to, p->documents[i].file);
     for (size_t i = 0; e == 0 && i < p->nmodels; i++)
         e = copy_named(s, to, p->models[i].ca);
     for (size_t i = 0; e == 0 && i < s->settings->ncredentials; i++) {
@@ -666,8 +674,8 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
         e = copy(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
-    if (e == 0 && role == ROLE_KEEPER)
-        e = pack_keeper(s, to);
+    if (e == 0 && role == ROLE_KEEPER && (e = pack_keeper(s, to)) == 0)
+        e = pack_people(s, to);
     return e;
 }
 

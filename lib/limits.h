@@ -59,12 +59,29 @@
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50
+/* Documents that people accept: half of what a fileset holds, together. */
+#define LIMIT_POLICY_DOCUMENTS 32
+#define LIMIT_DOCUMENT_BYTES   (1u << 20)
 #define LIMIT_TRUST_BYTES    (4u << 20)
 /* Officers who may approve: their set is one entry of the ledger. */
 #define LIMIT_APPROVERS          32
 #define LIMIT_APPROVALS_REQUIRED 16
 /* Signature files of one document that are looked at. */
 #define LIMIT_SIGNATURES 128
+
+/* The gateway's own routes. They need no window, so nothing else bounds them:
+ * of one person in one minute of the clock, and at the same time. */
+#define LIMIT_OWN_PER_MINUTE 60
+#define LIMIT_OWN_CONCURRENT 8
+/* An acceptance's body: a certificate and a short chain in base64. */
+#define LIMIT_ACCEPT_BYTES      32768
+#define LIMIT_CERTIFICATE_BYTES 4608 /* DER; 6 KiB in base64, in one entry */
+#define LIMIT_CERTIFICATE_CHAIN 4
+#define LIMIT_SIGNATURE_BYTES   1024 /* RSA of 8192 bits */
+/* A finding, before it is sealed, and what one entry holds of it after. */
+#define LIMIT_FINDING_BYTES (64u << 10)
+#define LIMIT_FINDING_PART  8192
+#define LIMIT_FINDING_PARTS 9 /* sealing adds 48 bytes */
 
 /* Workers: one a core; nobody has more cores than this in one gateway. */
 #define LIMIT_WORKERS 64
@@ -85,6 +102,7 @@
 #define LIMIT_ANSWER_IDLE_MS   660000 /* longer than the SDKs' own limit */
 #define LIMIT_UPSTREAM_IDLE_MS 55000  /* below common servers' 60–75 s */
 #define LIMIT_KEEPER_DEAD_MS   2000   /* a keeper not heard from for so long */
+#define LIMIT_OWN_MS           60000  /* one request on our own routes */
 #define LIMIT_CUT_DRAIN_MS     60     /* for the error event of a cut stream */
 #define LIMIT_DRAIN_MS         30000  /* SIGTERM until everything is cut */
 

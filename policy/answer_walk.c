@@ -575,6 +575,11 @@ static int route_walk(struct walk *w, const struct answer_event *e)
     case ROUTE_COMPLETIONS:
     case ROUTE_MODELS:
     case ROUTE_MODEL:
+    case ROUTE_STATUS:
+    case ROUTE_NDA:
+    case ROUTE_NDA_DOCUMENT:
+    case ROUTE_NDA_ACCEPT:
+    case ROUTE_FINDINGS:
     case ROUTE_UNKNOWN:
     case ROUTE_COUNT:
     default:

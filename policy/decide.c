@@ -166,7 +166,7 @@ static enum reason step_window(struct question *q)
     uint32_t found = VERDICT_NONE;
     enum reason reason;
 
-    if (fault_is_all(q->f) || q->route->route == ROUTE_UNKNOWN)
+    if (fault_is_all(q->f) || q->own || q->route->route == ROUTE_UNKNOWN)
         return REASON_NONE;
     reason = q->local ? window_of_local(q, &found) : window_of_model(q, &found);
     if (reason != REASON_NONE)
@@ -183,6 +183,34 @@ static enum reason step_window(struct question *q)
     return REASON_NONE;
 }
 
+static bool nda_is_accepted(const struct question *q,
+                            const struct policy_terms *t)
+{
+    return t->nda == POLICY_NO_DOCUMENT ||
+           standing_accepted(q->s, q->f->person, q->p->documents[t->nda].sha256,
+                             NULL);
+}
+
+/* What the terms of this use want; a use that no terms name must not tell more
+ * to whoever has accepted nothing, so then what any of them want. */
+static enum reason step_nda(struct question *q)
+{
+    const struct policy_terms *named;
+    const struct policy_window *w;
+
+    if (fault_is_all(q->f) || q->own || q->route->route == ROUTE_UNKNOWN)
+        return REASON_NONE;
+    w = &q->p->windows[q->v->window];
+    named = policy_terms_for(q->p, w, q->route->route);
+    for (size_t i = 0; i < w->nterms; i++) {
+        const struct policy_terms *t = &q->p->terms[w->terms[i]];
+
+        if ((named == NULL || named == t) && !nda_is_accepted(q, t))
+            return REASON_NDA_REQUIRED;
+    }
+    return REASON_NONE;
+}
+
 static enum reason step_route(struct question *q)
 {
     const struct policy_window *w;
@@ -190,7 +218,9 @@ static enum reason step_route(struct question *q)
     if (q->f->fault == REASON_ROUTE_UNKNOWN ||
         q->f->fault == REASON_METHOD_NOT_ALLOWED)
         return q->f->fault;
-    if (fault_is_all(q->f))
+    if (q->route->route == ROUTE_FINDINGS && !q->p->has_findings)
+        return REASON_ROUTE_UNKNOWN;
+    if (fault_is_all(q->f) || q->own)
         return REASON_NONE;
     if (q->route->route == ROUTE_UNKNOWN)
         return REASON_ROUTE_UNKNOWN;
@@ -205,13 +235,21 @@ static enum reason step_route(struct question *q)
     return REASON_NONE;
 }
 
+static int64_t body_limit(const struct question *q)
+{
+    if (!q->own)
+        return q->p->terms[q->v->terms].request_bytes;
+    return q->route->route == ROUTE_FINDINGS ? q->p->findings_max
+                                             : LIMIT_ACCEPT_BYTES;
+}
+
 static enum reason step_body(struct question *q)
 {
     if ((unsigned)q->f->fault >= REASON_COUNT)
         return REASON_BAD_REQUEST;
     if (q->f->fault != REASON_NONE)
         return q->f->fault;
-    if (q->f->body_bytes > (uint64_t)q->p->terms[q->v->terms].request_bytes)
+    if (q->f->body_bytes > (uint64_t)body_limit(q))
         return REASON_BODY_TOO_LARGE;
     return REASON_NONE;
 }
@@ -226,6 +264,7 @@ static const struct {
     [STEP_SOURCE] = {"source", step_source},
     [STEP_MODEL] = {"model", step_model},
     [STEP_WINDOW] = {"window", step_window},
+    [STEP_NDA] = {"nda", step_nda},
     [STEP_ROUTE] = {"route", step_route},
     [STEP_PURPOSE] = {"purpose", step_purpose},
     [STEP_BODY] = {"body", step_body},
@@ -245,10 +284,11 @@ const char *decide_step_text(enum decide_step step)
 /* The earliest of the ends; of equal ones, the window's. */
 static void deadline_set(struct question *q)
 {
-    int64_t request_ms = q->p->terms[q->v->terms].request_ms;
+    int64_t request_ms =
+        q->own ? LIMIT_OWN_MS : q->p->terms[q->v->terms].request_ms;
     struct verdict *v = q->v;
 
-    v->deadline = q->window_end;
+    v->deadline = q->own ? INT64_MAX : q->window_end;
     v->deadline_reason = REASON_WINDOW_EXPIRED;
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
@@ -282,6 +322,7 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
                          .v = &v};
 
     q.local = q.route->local;
+    q.own = q.route->own;
     for (unsigned i = STEP_CLOCK; i < STEP_ALLOWED; i++) {
         v.step = (enum decide_step)i;
         if ((v.reason = steps[i].take(&q)) != REASON_NONE)
@@ -296,6 +337,17 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
     if (q.local) /* a local route is in no window of one model */
         v.window = v.terms = VERDICT_NONE;
     return v;
+}
+
+enum reason decide_window_reason(const struct policy *p,
+                                 const struct standing *s, uint32_t window,
+                                 int64_t now)
+{
+    int64_t end;
+
+    return window_is_open(s, p, window, now, &end)
+               ? REASON_NONE
+               : window_reason(s, window, now);
 }
 
 bool decide_model_visible(const struct policy *p, const struct standing *s,

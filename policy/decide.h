@@ -2,8 +2,8 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → source → model → window → route → purpose
- * → body → fields → tools → media → rate and concurrency → budgets
+ *   clock → identity → certificate → source → model → window → nda → route →
+ *   purpose → body → fields → tools → media → rate and concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
 #define SP_POLICY_DECIDE_H
@@ -21,6 +21,7 @@ enum decide_step {
     STEP_SOURCE,
     STEP_MODEL,
     STEP_WINDOW,
+    STEP_NDA,
     STEP_ROUTE,
     STEP_PURPOSE,
     STEP_BODY,
@@ -55,7 +56,9 @@ struct verdict {
  * is refused as audit_unavailable. Local routes (model lists) have no
  * window or terms of one model: they are allowed while any window of the
  * party whose terms name the use is open, with the latest end as deadline, and
- * are under the rate and concurrency of that window's terms. What is due by
+ * are under the rate and concurrency of that window's terms. The gateway's own
+ * routes need no window and no terms: they are under the largest rate of any
+ * terms of the party's windows and their own. What is due by
  * time (standing_due) must have been applied before. */
 struct verdict policy_decide(const struct policy *p, const struct standing *s,
                              const struct facts *f, int64_t now,
@@ -72,6 +75,11 @@ void decide_facts(const struct policy *p, const struct entry *e,
                   struct facts *f);
 
 const char *decide_step_text(enum decide_step step);
+
+/* Why a window that is not open is not; REASON_NONE if it is. */
+enum reason decide_window_reason(const struct policy *p,
+                                 const struct standing *s, uint32_t window,
+                                 int64_t now);
 
 /* Whether `person` may see `model` in a list at `now`: a window of it is open
  * for the party. */

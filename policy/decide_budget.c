@@ -63,7 +63,48 @@ static enum reason rate_check(struct question *q, const struct scope *s)
     return REASON_NONE;
 }
 
-enum reason step_rate(struct question *q)
+/* The largest rate that any terms of the party allow; -1: none. */
+static int64_t party_rate(const struct policy *p, uint32_t party)
+{
+    int64_t most = -1;
+
+    for (size_t i = 0; i < p->nwindows; i++) {
+        const struct policy_window *w = &p->windows[i];
+
+        for (size_t k = 0; w->party == party && k < w->nterms; k++) {
+            int64_t rate = p->terms[w->terms[k]].person.requests_per_minute;
+
+            if (rate < 0)
+                return -1;
+            if (rate > most)
+                most = rate;
+        }
+    }
+    return most;
+}
+
+/* No window bounds these: the person's own rate does, and one of their own. */
+static enum reason rate_own(struct question *q)
+{
+    const struct standing_place at = place_of(q);
+    const struct spent *s = standing_spent(q->s, SCOPE_PERSON, &at);
+    int64_t limit = party_rate(q->p, q->f->party);
+
+    if (limit >= 0 && spent_minute_requests(s, q->now) >= (uint64_t)limit) {
+        q->v->retry_after = spent_wait_requests(s, q->now, limit);
+        return REASON_RATE_LIMITED;
+    }
+    if (standing_own_minute(q->s, q->f->person, q->now) >=
+        LIMIT_OWN_PER_MINUTE) {
+        q->v->retry_after = 60 - (int)(q->now / 1000 % 60);
+        return REASON_RATE_LIMITED;
+    }
+    return standing_own_open(q->s, q->f->person) >= LIMIT_OWN_CONCURRENT
+               ? REASON_CONCURRENCY_LIMITED
+               : REASON_NONE;
+}
+
+static enum reason rate_terms(struct question *q)
 {
     const struct policy_terms *t = &q->p->terms[q->v->terms];
     struct scope scopes[3];
@@ -82,6 +123,11 @@ enum reason step_rate(struct question *q)
             scopes[i].spent->open >= scopes[i].budget->concurrent)
             return REASON_CONCURRENCY_LIMITED;
     return REASON_NONE;
+}
+
+enum reason step_rate(struct question *q)
+{
+    return q->own ? rate_own(q) : rate_terms(q);
 }
 
 /* ---- totals ---- */

@@ -13,7 +13,7 @@ struct question {
     int64_t now;
     enum clock_state clock;
     const struct route_info *route;
-    bool local;
+    bool local, own;
     size_t terms; /* index in the window's own list */
     int64_t window_end;
     int64_t hours_end; /* of the party's hours; INT64_MAX: none */

@@ -178,6 +178,27 @@ static const struct field ledger_resumed[] = {
     FIELD("landlock", U32, ALWAYS, ledger_resumed.landlock),
     {0},
 };
+static const struct field nda_accepted[] = {
+    FIELD("of", U64, ALWAYS, nda_accepted.of),
+    FIELD("party", TEXT, ALWAYS, nda_accepted.party),
+    FIELD("person", TEXT, ALWAYS, nda_accepted.person),
+    FIELD("document", TEXT, ALWAYS, nda_accepted.document),
+    FIELD("sha256", HASH, ALWAYS, nda_accepted.sha256),
+    FIELD("certificate", TEXT, ALWAYS, nda_accepted.certificate),
+    FIELD("signature", TEXT, ALWAYS, nda_accepted.signature),
+    FIELD("algorithm", TEXT, ALWAYS, nda_accepted.algorithm),
+    {0},
+};
+static const struct field finding_filed[] = {
+    FIELD("of", U64, ALWAYS, finding_filed.of),
+    FIELD("part", U32, ALWAYS, finding_filed.part),
+    FIELD("parts", U32, ALWAYS, finding_filed.parts),
+    FIELD("party", TEXT, ALWAYS, finding_filed.party),
+    FIELD("person", TEXT, ALWAYS, finding_filed.person),
+    FIELD("sha256", HASH, ALWAYS, finding_filed.sha256),
+    FIELD("data", TEXT, ALWAYS, finding_filed.data),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -197,6 +218,8 @@ static const struct {
     [ENTRY_WORKER_DIED] = {"worker.died", worker_died},
     [ENTRY_LEDGER_RESUMED] = {"ledger.resumed", ledger_resumed},
     [ENTRY_APPROVERS_SET] = {"approvers.set", approvers_set},
+    [ENTRY_NDA_ACCEPTED] = {"nda.accepted", nda_accepted},
+    [ENTRY_FINDING_FILED] = {"finding.filed", finding_filed},
     [ENTRY_HEARTBEAT] = {"ledger.heartbeat", nothing},
 };
 

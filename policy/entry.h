@@ -17,6 +17,7 @@
 #include "lib/error.h"
 #include "lib/json.h"
 #include "policy/field.h"
+#include "lib/limits.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 
@@ -34,7 +35,9 @@ enum entry_kind {
     ENTRY_WORKER_DIED,        /* worker.died */
     ENTRY_LEDGER_RESUMED,     /* ledger.resumed */
     ENTRY_APPROVERS_SET,      /* approvers.set */
-    ENTRY_HEARTBEAT, /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_NDA_ACCEPTED,       /* nda.accepted */
+    ENTRY_FINDING_FILED,      /* finding.filed */
+    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
     ENTRY_KIND_COUNT
 };
 
@@ -146,6 +149,25 @@ struct entry_ledger_resumed {
     uint32_t landlock;  /* the kernel's ABI version, 0: none (downgrade) */
 };
 
+/* Whoever has this can verify it alone (docs/nda.md). */
+struct entry_nda_accepted {
+    uint64_t of; /* the admitted request that brought it */
+    const char *party, *person, *document;
+    uint8_t sha256[32];      /* of the document's bytes */
+    const char *certificate; /* base64 of its DER */
+    const char *signature;   /* base64 */
+    const char *algorithm;
+};
+
+/* One part of a sealed finding; its name is the request that brought it. */
+struct entry_finding_filed {
+    uint64_t of;
+    uint32_t part, parts; /* 1 … */
+    const char *party, *person;
+    uint8_t sha256[32]; /* of the whole ciphertext */
+    const char *data;   /* base64 of this part of it */
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -162,20 +184,23 @@ struct entry {
         struct entry_clock_anomaly clock_anomaly;
         struct entry_worker_died worker_died;
         struct entry_ledger_resumed ledger_resumed;
+        struct entry_nda_accepted nda_accepted;
+        struct entry_finding_filed finding_filed;
     } u;
 };
 
 const char *entry_kind_text(enum entry_kind kind);
 
 /* Writes the line without a newline. SP_ETOOBIG: longer than `size`, or a
- * text that must be there is NULL, or a time is negative. Longest: 8 KiB. */
+ * text that must be there is NULL, or a time is negative. Longest: a
+ * finding's part, 12 KiB; all others stay below 8. */
 int entry_encode(const struct entry *e, char *line, size_t size,
                  size_t *length) SP_MUST_USE;
 
 /* Decoding needs memory for texts that lives until the next call. */
 struct entry_reader {
     struct json json;
-    char text[8192];
+    char text[LIMIT_ENTRY_BYTES];
     size_t used;
     struct field_set fields;
 };

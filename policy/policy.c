@@ -80,6 +80,11 @@ void policy_free(struct policy *p)
     models_free(p);
     people_free(p);
     terms_free(p);
+    for (size_t i = 0; i < p->ndocuments; i++) {
+        free(p->documents[i].name);
+        free(p->documents[i].file);
+    }
+    free(p->documents);
     for (size_t i = 0; i < p->nwindows; i++) {
         free(p->windows[i].id);
         free(p->windows[i].terms);
@@ -95,6 +100,14 @@ int policy_find_model(const struct policy *p, const char *name)
 {
     for (size_t i = 0; i < p->nmodels; i++)
         if (strcmp(p->models[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+int policy_find_document(const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->ndocuments; i++)
+        if (strcmp(p->documents[i].name, name) == 0)
             return (int)i;
     return -1;
 }
@@ -125,6 +138,19 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
         if (p->terms[w->terms[i]].uses & 1u << route)
             return &p->terms[w->terms[i]];
     return NULL;
+}
+
+bool policy_party_document(const struct policy *p, uint32_t party,
+                           uint32_t document)
+{
+    for (size_t i = 0; i < p->nwindows; i++) {
+        const struct policy_window *w = &p->windows[i];
+
+        for (size_t k = 0; w->party == party && k < w->nterms; k++)
+            if (p->terms[w->terms[k]].nda == document)
+                return true;
+    }
+    return false;
 }
 
 const char *party_kind_text(enum party_kind kind)

@@ -98,11 +98,20 @@ struct policy_force {
 };
 
 enum purpose_rule { PURPOSE_IGNORED, PURPOSE_OPTIONAL, PURPOSE_REQUIRED };
+/* What people accept before they use a model. */
+struct policy_document {
+    char *name;
+    char *file;                  /* its name; the bytes are in the fileset */
+    uint8_t sha256[32];          /* of these bytes: its version */
+};
+
+#define POLICY_NO_DOCUMENT UINT32_MAX
 
 /* -1 in any limit: none set. */
 struct policy_terms {
     char *name;
     uint32_t uses; /* bit per enum route */
+    uint32_t nda;  /* index of a document, POLICY_NO_DOCUMENT */
 
     /* fields: for every row of the table what happens to it */
     uint8_t action[FIELD_MAX];   /* enum field_action */
@@ -164,6 +173,11 @@ struct policy {
     char *developer;
     char *author;                /* an approver who does not count, or NULL */
     enum policy_sequence sequence;
+    bool has_findings;           /* findings are taken, sealed to: */
+    uint8_t findings_key[32];    /* X25519 */
+    int64_t findings_max;        /* bytes of one, before it is sealed */
+    struct policy_document *documents;
+    size_t ndocuments;
     struct policy_model *models;
     size_t nmodels;
     struct policy_party *parties;
@@ -177,7 +191,8 @@ struct policy {
 };
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
- * SP_ENOENT …; they must live until policy_parse() returns. */
+ * SP_ENOENT …; they must live until policy_parse() returns. NULL data: the
+ * file was looked at elsewhere, its content is not checked here. */
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
 
@@ -191,6 +206,7 @@ void policy_free(struct policy *p);
 
 /* -1 if there is none. */
 int policy_find_model(const struct policy *p, const char *name);
+int policy_find_document(const struct policy *p, const char *name);
 int policy_find_party(const struct policy *p, const char *name);
 int policy_find_person(const struct policy *p, uint32_t party,
                        const char *name);
@@ -203,6 +219,9 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
 /* The largest whole token ceiling that these terms allow on `route`; -1: they
  * set none. */
 int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route);
+/* Whether any terms of this party's windows name the document. */
+bool policy_party_document(const struct policy *p, uint32_t party,
+                           uint32_t document);
 
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);

@@ -16,7 +16,7 @@ struct policy_build {
     policy_file_fn *file;
     void *file_arg;
     struct policy *p;
-    const struct node *models, *parties, *terms;
+    const struct node *models, *parties, *terms, *documents;
     const struct node **people;  /* node of each person */
     const struct node **windows; /* node of each window */
     bool no_memory;
@@ -46,6 +46,10 @@ void *build_array(struct policy_build *b, size_t count, size_t size);
 /* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
  * of one. `base` is what the terms extend, or NULL. */
 void terms_build(struct policy_build *b);
+/* The index of a name among a map's members; if it is none of them, says so
+ * with the nearest. -1. */
+int reference_find(struct policy_build *b, const struct node *name,
+                   const struct node *map, const char *what);
 /* The budget of a mapping, or none if `n` is NULL. */
 void budget_build(struct budget *b, const struct node *n);
 void fields_build(struct policy_build *b, struct policy_terms *t,

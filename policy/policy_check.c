@@ -249,6 +249,19 @@ static bool terms_are_used(const struct policy_build *b, size_t terms)
     return false;
 }
 
+/* Terms that are wrong elsewhere may have meant this one. */
+static bool document_is_used(const struct policy_build *b, size_t document)
+{
+    for (size_t i = 0; i < b->p->nterms; i++) {
+        const struct node *nda = node_member(b->terms->items[i], "nda");
+
+        if (b->p->terms[i].nda == document ||
+            (nda != NULL && b->p->terms[i].nda == POLICY_NO_DOCUMENT))
+            return true;
+    }
+    return false;
+}
+
 void policy_check(struct policy_build *b)
 {
     people_check(b);
@@ -259,4 +272,10 @@ void policy_check(struct policy_build *b)
                                "no window uses terms \"%s\": expected a "
                                "window with them, or none",
                                b->p->terms[i].name);
+    for (size_t i = 0; i < b->p->ndocuments; i++)
+        if (!document_is_used(b, i))
+            document_error_key(b->d, b->report, b->documents->items[i],
+                               "no terms have document \"%s\" as their nda: "
+                               "expected terms with it, or none",
+                               b->p->documents[i].name);
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/sealing.h"
+#include "lib/utf8.h"
 #include "policy/endpoint.h"
 #include "policy/policy_build.h"
 #include "policy/schemas.h"
@@ -275,7 +277,7 @@ static void parties_build(struct policy_build *b)
 
 /* The index of a name among a map's members; if it is none of them, says so
  * with the nearest. -1. */
-static int reference_find(struct policy_build *b, const struct node *name,
+int reference_find(struct policy_build *b, const struct node *name,
                           const struct node *map, const char *what)
 {
     struct nearest nearest = {0};
@@ -416,6 +418,95 @@ static void windows_build(struct policy_build *b)
     }
 }
 
+/* UTF-8 without what could make a terminal show something else. */
+static bool document_is_text(const uint8_t *data, size_t length)
+{
+    for (size_t i = 0, n; i < length; i += n) {
+        n = utf8_length(data + i, length - i);
+        if (n == 0 || data[i] == 0x7f ||
+            (data[i] < 0x20 && strchr("\t\n\f\r", data[i]) == NULL) ||
+            data[i] == 0 || (n == 2 && data[i] == 0xc2 && data[i + 1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+/* The bytes that people will see must be those that were approved, and text:
+ * what a terminal shows must not depend on who looks. */
+static void document_check(struct policy_build *b, const struct node *n,
+                           const struct policy_document *document)
+{
+    const struct node *file = node_member(n, "file");
+    const struct node *hash = node_member(n, "sha256");
+    const uint8_t *data = NULL;
+    uint8_t sha256[32];
+    size_t length = 0;
+    int r;
+
+    if (b->file == NULL || document->file == NULL || !node_is_good(hash))
+        return;
+    r = b->file(b->file_arg, document->file, &data, &length);
+    if (r == SP_ENOMEM)
+        b->no_memory = true;
+    else if (r != 0)
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": %s: expected the document's text",
+                       document->file, sp_strerror(r));
+    if (r != 0 || data == NULL)
+        return;
+    crypto_hash_sha256(sha256, data, length);
+    if (length > LIMIT_DOCUMENT_BYTES)
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": %zu bytes: expected at most %u",
+                       document->file, length, LIMIT_DOCUMENT_BYTES);
+    else if (memcmp(sha256, document->sha256, 32) != 0)
+        document_error(b->d, b->report, hash,
+                       "file \"%.256s\" has another SHA-256: expected that of "
+                       "the text that was agreed",
+                       document->file);
+    else if (!document_is_text(data, length))
+        document_error(b->d, b->report, file,
+                       "file \"%.256s\": not plain text: expected UTF-8 "
+                       "without control characters",
+                       document->file);
+}
+
+static void documents_build(struct policy_build *b)
+{
+    size_t n = node_members(b->documents);
+
+    b->p->documents = build_array(b, n, sizeof *b->p->documents);
+    for (size_t i = 0; i < n && !b->no_memory; i++) {
+        const struct node *item = b->documents->items[i];
+        struct policy_document *document = &b->p->documents[i];
+        const struct node *hash = node_member(item, "sha256");
+
+        b->p->ndocuments = i + 1;
+        if ((document->name = strdup(item->key)) == NULL)
+            b->no_memory = true;
+        document->file = take_text(b, item, "file");
+        if (node_is_good(hash))
+            memcpy(document->sha256, hash->hash, 32);
+        document_check(b, item, document);
+    }
+}
+
+static void findings_build(struct policy_build *b)
+{
+    const struct node *n = node_member(b->d->root, "findings");
+    const struct node *key = node_member(n, "sealing_key");
+
+    if (!node_is_good(n) || !node_is_good(key))
+        return;
+    b->p->has_findings = true;
+    b->p->findings_max = take_number(n, "max", LIMIT_FINDING_BYTES);
+    if (sealing_key_parse(key->text, b->p->findings_key) != 0)
+        document_error(b->d, b->report, key,
+                       "bad sealing key \"%.64s\": expected x25519: and 32 "
+                       "bytes in base64",
+                       key->text);
+}
+
 static void policy_build(struct policy_build *b, const char *yaml,
                          size_t length)
 {
@@ -426,6 +517,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
     b->models = node_member(root, "models");
     b->parties = node_member(root, "parties");
     b->terms = node_member(root, "terms");
+    b->documents = node_member(root, "documents");
     crypto_hash_sha256(p->sha256, (const uint8_t *)yaml, length);
     p->serial = (uint32_t)take_number(root, "serial", 0);
     p->has_replaces = node_is_good(replaces);
@@ -438,6 +530,8 @@ static void policy_build(struct policy_build *b, const char *yaml,
                                                     SEQUENCE_GOVERNMENT_FIRST);
     models_build(b);
     parties_build(b);
+    documents_build(b);
+    findings_build(b);
     terms_build(b);
     windows_build(b);
     if (!b->no_memory)

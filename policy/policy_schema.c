@@ -589,7 +589,10 @@ static const struct schema_field terms_fields[] = {
      .type = SCHEMA_RECORD,
      .fields = marking,
      .help = "How every answer is marked (`x-sallyport-marking`)."},
-    LATER_FIELD("nda", "The document that people accept first."),
+    {.name = "nda",
+     .type = SCHEMA_NAME,
+     .help = "The document that each person accepts, in its current version, "
+             "before anything else."},
     LATER_FIELD("tripwires", "What suspends a person."),
     END,
 };
@@ -642,6 +645,41 @@ static const struct schema_field window_fields[] = {
 
 static const struct schema_field window[] = {
     {.name = "window", .type = SCHEMA_RECORD, .fields = window_fields},
+    END,
+};
+
+static const struct schema_field document_fields[] = {
+    {.name = "file",
+     .type = SCHEMA_PATH,
+     .flags = REQUIRED,
+     .help = "The text, UTF-8, at most 1 MiB; people see these bytes."},
+    {.name = "sha256",
+     .type = SCHEMA_HASH,
+     .flags = REQUIRED,
+     .help = "SHA-256 of the file: the version that is accepted. Another one "
+             "must be accepted again."},
+    END,
+};
+
+static const struct schema_field document[] = {
+    {.name = "document", .type = SCHEMA_RECORD, .fields = document_fields},
+    END,
+};
+
+static const struct schema_field findings[] = {
+    {.name = "sealing_key",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "`x25519:BASE64`, the key of whoever reads the reports "
+             "(`sallyport finding keygen` makes one)."},
+    {.name = "max",
+     .type = SCHEMA_SIZE,
+     .min = 1,
+     .max = LIMIT_FINDING_BYTES,
+     .fallback = "64KiB",
+     .help = "Size of one report."},
     END,
 };
 
@@ -707,6 +745,16 @@ const struct schema_field policy_schema[] = {
      .max = LIMIT_POLICY_WINDOWS,
      .fields = window,
      .help = "Who may use which model, from when to when."},
-    LATER_FIELD("documents", "Documents that people accept."),
+    {.name = "documents",
+     .type = SCHEMA_MAP,
+     .max = LIMIT_POLICY_DOCUMENTS,
+     .key = SCHEMA_NAME,
+     .fields = document,
+     .help = "What people accept; every one must be the `nda` of some terms."},
+    {.name = "findings",
+     .type = SCHEMA_RECORD,
+     .fields = findings,
+     .help = "Takes vulnerability reports, sealed to one key. Without it there "
+             "is no such route."},
     END,
 };

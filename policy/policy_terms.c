@@ -258,6 +258,21 @@ static const struct node *base_find(struct policy_build *b,
     return base;
 }
 
+/* The document that is named "nda" here, or else in the terms they extend. */
+static uint32_t nda_find(struct policy_build *b, struct pair terms)
+{
+    struct pair nda = pair_in(terms, "nda");
+    int found;
+
+    if (nda.own == NULL && nda.base != NULL &&
+        (!node_is_good(nda.base) ||
+         node_member(b->documents, nda.base->text) == NULL))
+        return POLICY_NO_DOCUMENT; /* an error of the base is told there */
+    found = reference_find(b, nda.own != NULL ? nda.own : nda.base,
+                           b->documents, "document");
+    return found < 0 ? POLICY_NO_DOCUMENT : (uint32_t)found;
+}
+
 static void terms_build_one(struct policy_build *b, struct policy_terms *t,
                             const struct node *n)
 {
@@ -268,6 +283,7 @@ static void terms_build_one(struct policy_build *b, struct policy_terms *t,
     t->uses = uses_read(pair_member(terms, "uses"));
     if (t->uses == 0)
         t->uses = 1u << ROUTE_CHAT_COMPLETIONS;
+    t->nda = nda_find(b, terms);
     budgets_build(t, terms);
     fields_build(b, t, node_member(terms.own, "fields"),
                  node_member(terms.base, "fields"));

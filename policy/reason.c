@@ -49,6 +49,11 @@ static const struct reason_info infos[REASON_COUNT] = {
         {"window_closed", 403, false, 0, DENIED,
          "The access window of this party for this model was closed by the "
          "developer."},
+    [REASON_NDA_REQUIRED] =
+        {"nda_required", 403, false, 0, DENIED,
+         "A nondisclosure document must be accepted first: GET "
+         "/sallyport/v1/nda says which, `sallyport accept` shows and signs "
+         "it."},
     [REASON_ROUTE_DENIED] =
         {"route_denied", 403, false, 0, DENIED,
          "The terms of access do not allow this use of the model."},
@@ -56,6 +61,8 @@ static const struct reason_info infos[REASON_COUNT] = {
                               "There is no such route."},
     [REASON_METHOD_NOT_ALLOWED] = {"method_not_allowed", 405, false, 0, INVALID,
                                    "This route does not have this method."},
+    [REASON_DOCUMENT_NOT_FOUND] = {"document_not_found", 404, false, 0, MISSING,
+                                   "There is no such document for this party."},
 
     [REASON_BAD_REQUEST] = {"bad_request", 400, false, 0, INVALID,
                             "The request is not well-formed HTTP."},
@@ -88,6 +95,10 @@ static const struct reason_info infos[REASON_COUNT] = {
          "The fields model, stream or the token limit are missing, of the "
          "wrong type or out of range."},
 
+    [REASON_NDA_INVALID] =
+        {"nda_invalid", 400, false, 0, INVALID,
+         "The acceptance does not prove that this person accepted this "
+         "document."},
     [REASON_PURPOSE_REQUIRED] =
         {"purpose_required", 403, false, 0, DENIED,
          "The terms of access want a purpose or case that the request does "

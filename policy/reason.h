@@ -23,9 +23,11 @@ enum reason {
     REASON_WINDOW_NOT_OPEN,    /* 403 */
     REASON_WINDOW_EXPIRED,     /* 403 ended by time, also the 30 days */
     REASON_WINDOW_CLOSED,      /* 403 ended by order or by a new policy */
+    REASON_NDA_REQUIRED,       /* 403 a document is to be accepted first */
     REASON_ROUTE_DENIED,       /* 403 the terms do not name this use */
     REASON_ROUTE_UNKNOWN,      /* 404 no such route */
     REASON_METHOD_NOT_ALLOWED, /* 405 */
+    REASON_DOCUMENT_NOT_FOUND, /* 404 none of this party's */
     /* the request itself */
     REASON_BAD_REQUEST,        /* 400 HTTP that two parsers could read apart */
     REASON_HEAD_TOO_LARGE,     /* 431 */
@@ -38,6 +40,7 @@ enum reason {
     REASON_DUPLICATE_KEY,        /* 400 */
     REASON_TOO_DEEP,             /* 400 */
     REASON_INVALID_FIELD, /* 400 model, stream or a ceiling of wrong type */
+    REASON_NDA_INVALID, /* 400 an acceptance that proves nothing */
     /* what for, and with what */
     REASON_PURPOSE_REQUIRED,  /* 403 no purpose or case, or not one allowed */
     REASON_VERSION_DENIED,    /* 403 anthropic-version */

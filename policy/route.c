@@ -13,19 +13,32 @@
 #define ANTHROPIC DIALECT_ANTHROPIC
 
 static const struct route_info routes[ROUTE_COUNT] = {
-    {ROUTE_UNKNOWN, "unknown", METHOD_OTHER, "", OPENAI, NULL, false},
+    {ROUTE_UNKNOWN, "unknown", METHOD_OTHER, "", OPENAI, NULL, false, false},
     {ROUTE_CHAT_COMPLETIONS, "chat.completions", METHOD_POST,
-     "/v1/chat/completions", OPENAI, "openai.chat", false},
+     "/v1/chat/completions", OPENAI, "openai.chat", false, false},
     {ROUTE_COMPLETIONS, "completions", METHOD_POST, "/v1/completions", OPENAI,
-     "openai.completions", false},
+     "openai.completions", false, false},
     {ROUTE_RESPONSES, "responses", METHOD_POST, "/v1/responses", OPENAI,
-     "openai.responses", false},
+     "openai.responses", false, false},
     {ROUTE_MESSAGES, "messages", METHOD_POST, "/v1/messages", ANTHROPIC,
-     "anthropic.messages", false},
+     "anthropic.messages", false, false},
     {ROUTE_MESSAGES_COUNT_TOKENS, "messages.count_tokens", METHOD_POST,
-     "/v1/messages/count_tokens", ANTHROPIC, "anthropic.messages", false},
-    {ROUTE_MODELS, "models", METHOD_GET, "/v1/models", OPENAI, NULL, true},
-    {ROUTE_MODEL, "model", METHOD_GET, "/v1/models/", OPENAI, NULL, true},
+     "/v1/messages/count_tokens", ANTHROPIC, "anthropic.messages", false,
+     false},
+    {ROUTE_MODELS, "models", METHOD_GET, "/v1/models", OPENAI, NULL, true,
+     false},
+    {ROUTE_MODEL, "model", METHOD_GET, "/v1/models/", OPENAI, NULL, true,
+     false},
+    {ROUTE_STATUS, "sallyport.status", METHOD_GET, "/sallyport/v1/status",
+     OPENAI, NULL, true, true},
+    {ROUTE_NDA, "sallyport.nda", METHOD_GET, "/sallyport/v1/nda", OPENAI, NULL,
+     true, true},
+    {ROUTE_NDA_DOCUMENT, "sallyport.nda.document", METHOD_GET,
+     "/sallyport/v1/nda/", OPENAI, NULL, true, true},
+    {ROUTE_NDA_ACCEPT, "sallyport.nda.accept", METHOD_POST, "/sallyport/v1/nda",
+     OPENAI, NULL, true, true},
+    {ROUTE_FINDINGS, "sallyport.findings", METHOD_POST,
+     "/sallyport/v1/findings", OPENAI, NULL, true, true},
 };
 
 const struct route_info *route_info(enum route route)
@@ -113,35 +126,75 @@ static bool path_matches(const struct route_info *r, const char *path,
     return false;
 }
 
+static bool method_fits(enum method method, enum method has)
+{
+    return method == has || (method == METHOD_HEAD && has == METHOD_GET);
+}
+
+const char *route_methods(enum route route)
+{
+    const char *path = route_info(route)->path;
+    bool get = route_info(route)->route == ROUTE_UNKNOWN, post = get;
+
+    for (int i = ROUTE_UNKNOWN + 1; i < ROUTE_COUNT; i++) {
+        if (strcmp(routes[i].path, path) != 0)
+            continue;
+        get = get || routes[i].method == METHOD_GET;
+        post = post || routes[i].method == METHOD_POST;
+    }
+    return !post ? "GET, HEAD" : get ? "GET, HEAD, POST" : "POST";
+}
+
+/* No query means anything but the one that Anthropic's SDKs add. */
+static bool query_fits(const struct route_info *r, const char *query,
+                       size_t length)
+{
+    static const char beta[] = "?beta=true";
+
+    return query == NULL ||
+           (r->dialect == DIALECT_ANTHROPIC && length == sizeof beta - 1 &&
+            memcmp(query, beta, length) == 0);
+}
+
+/* Several routes may have one path: the first of them speaks for all when the
+ * method fits none. */
+static enum target_fault path_match(enum method method, const char *text,
+                                    size_t path, struct target *t)
+{
+    enum target_fault fault = TARGET_UNKNOWN;
+
+    for (int i = 0; i < ROUTE_COUNT; i++) {
+        const struct route_info *r = &routes[i];
+
+        if (!path_matches(r, text, path, t))
+            continue;
+        if (fault == TARGET_UNKNOWN || method_fits(method, r->method)) {
+            t->route = r->route;
+            t->dialect = r->dialect;
+        }
+        if (method_fits(method, r->method))
+            return TARGET_FINE;
+        fault = TARGET_METHOD;
+    }
+    return fault;
+}
+
 enum target_fault target_match(enum method method, const char *text,
                                size_t length, struct target *t)
 {
     const char *query = memchr(text, '?', length);
     size_t path = query == NULL ? length : (size_t)(query - text);
+    enum target_fault fault;
 
     *t = (struct target){.route = ROUTE_UNKNOWN, .dialect = DIALECT_OPENAI};
     if (starts_with(text, length, "/v1/messages"))
         t->dialect = DIALECT_ANTHROPIC;
     if (target_is_malformed(text, length))
         return TARGET_MALFORMED;
-    for (int i = 0; i < ROUTE_COUNT; i++) {
-        const struct route_info *r = &routes[i];
-
-        if (!path_matches(r, text, path, t))
-            continue;
-        if (query != NULL &&
-            (r->dialect != DIALECT_ANTHROPIC ||
-             length - path != strlen("?beta=true") ||
-             memcmp(query, "?beta=true", length - path) != 0)) {
-            t->id[0] = 0;
-            return TARGET_UNKNOWN;
-        }
-        t->route = r->route;
-        t->dialect = r->dialect;
-        if (method == r->method ||
-            (method == METHOD_HEAD && r->method == METHOD_GET))
-            return TARGET_FINE;
-        return TARGET_METHOD;
-    }
+    fault = path_match(method, text, path, t);
+    if (fault == TARGET_UNKNOWN ||
+        query_fits(route_info(t->route), query, length - path))
+        return fault;
+    *t = (struct target){.route = ROUTE_UNKNOWN, .dialect = t->dialect};
     return TARGET_UNKNOWN;
 }

@@ -22,6 +22,11 @@ enum route {
     ROUTE_MESSAGES_COUNT_TOKENS, /* POST /v1/messages/count_tokens */
     ROUTE_MODELS,                /* GET  /v1/models             models */
     ROUTE_MODEL,                 /* GET  /v1/models/{id}        with models */
+    ROUTE_STATUS,                /* GET  /sallyport/v1/status */
+    ROUTE_NDA,                   /* GET  /sallyport/v1/nda */
+    ROUTE_NDA_DOCUMENT,          /* GET  /sallyport/v1/nda/{name} */
+    ROUTE_NDA_ACCEPT,            /* POST /sallyport/v1/nda */
+    ROUTE_FINDINGS,              /* POST /sallyport/v1/findings */
     ROUTE_COUNT
 };
 
@@ -36,9 +41,12 @@ struct route_info {
     enum dialect dialect;
     const char *api;      /* in a model's `apis`: "openai.chat"; NULL: any */
     bool local;           /* the gateway answers it itself from the policy */
+    bool own;             /* …and it is about the person: no window is needed */
 };
 
 const struct route_info *route_info(enum route route); /* never NULL */
+/* The methods of all routes with this one's path, as `allow` writes them. */
+const char *route_methods(enum route route); /* a constant */
 /* ROUTE_UNKNOWN if there is none of that name (or it is "unknown"). */
 enum route route_from_name(const char *name, size_t length);
 
@@ -48,14 +56,15 @@ enum target_fault { TARGET_FINE, TARGET_UNKNOWN, TARGET_METHOD, TARGET_MALFORMED
 struct target {
     enum route route;
     enum dialect dialect;  /* also for unknown routes: by path prefix */
-    char id[129];          /* ROUTE_MODEL: the last segment, else "" */
+    char id[129];          /* ROUTE_MODEL, ROUTE_NDA_DOCUMENT: the last
+                              segment, else "" */
 };
 
 /* Matches a request target as it came (origin-form, at most
  * LIMIT_TARGET_BYTES). Refuses %2f, "..", "//", ";", control bytes, "#", and
  * absolute-form as TARGET_MALFORMED ("\\", %5c and %00 too); query strings other than `?beta=true` on
  * messages routes as TARGET_UNKNOWN. HEAD matches where GET does. On
- * TARGET_METHOD the route is set. In an id, %3A is a colon. */
+ * TARGET_METHOD the route is set: the first with this path. In an id, %3A is a colon. */
 enum target_fault target_match(enum method method, const char *text, size_t length,
                                struct target *t);
 

@@ -38,13 +38,14 @@ void standing_free(struct standing *s)
         watch_free(s->people[i].watch);
     free(s->people);
     standing_spend_free(s);
+    free(s->acceptances);
+    table_release(&s->accepted);
     free(s->requests);
     table_release(&s->names);
     free(s);
 }
 
-SP_PRINTF(2, 3)
-static int standing_refuse(struct standing *s, const char *format, ...)
+int standing_refuse(struct standing *s, const char *format, ...)
 {
     va_list list;
 
@@ -59,8 +60,7 @@ const char *standing_error(const struct standing *s)
     return s->error;
 }
 
-/* Room for one more element behind `count`; grows at powers of two. */
-static int array_grow(void **array, size_t count, size_t size)
+int standing_array_grow(void **array, size_t count, size_t size)
 {
     void *more;
 
@@ -114,7 +114,7 @@ int standing_slot_pair(struct standing *s, const char *party, const char *model,
 
     if ((*slot = standing_slot(s, 'x', party, model)) != SLOT_NONE)
         return 0;
-    r = array_grow(&array, s->npairs, sizeof *s->pairs);
+    r = standing_array_grow(&array, s->npairs, sizeof *s->pairs);
     s->pairs = array;
     if (r != 0 ||
         (r = slot_put(s, 'x', party, model, (uint32_t)s->npairs)) != 0)
@@ -132,7 +132,7 @@ int standing_slot_person(struct standing *s, const char *party,
 
     if ((*slot = standing_slot(s, 'p', party, person)) != SLOT_NONE)
         return 0;
-    r = array_grow(&array, s->npeople, sizeof *s->people);
+    r = standing_array_grow(&array, s->npeople, sizeof *s->people);
     s->people = array;
     if (r != 0 ||
         (r = slot_put(s, 'p', party, person, (uint32_t)s->npeople)) != 0)
@@ -275,7 +275,7 @@ static int window_add(struct standing *s, const char *id, uint32_t pair)
 {
     void *array = s->windows;
     struct window_state *w;
-    int r = array_grow(&array, s->nwindows, sizeof *s->windows);
+    int r = standing_array_grow(&array, s->nwindows, sizeof *s->windows);
 
     s->windows = array;
     if (r != 0 || (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
@@ -346,8 +346,8 @@ static void requests_compact(struct standing *s)
     s->nrequests = kept;
 }
 
-static int request_add(struct standing *s, uint64_t n, uint32_t person,
-                       uint32_t window)
+static int request_add(struct standing *s, const struct entry *e,
+                       uint32_t person, uint32_t window)
 {
     if (s->nrequests == s->requests_room &&
         s->requests_open <= s->nrequests / 2)
@@ -363,7 +363,10 @@ static int request_add(struct standing *s, uint64_t n, uint32_t person,
         s->requests_room = room;
     }
     s->requests[s->nrequests++] =
-        (struct open_request){.n = n, .person = person, .window = window};
+        (struct open_request){.n = e->n,
+                              .person = person,
+                              .window = window,
+                              .route = e->u.request.route};
     for (int i = 0; i < SCOPE_COUNT; i++)
         s->requests[s->nrequests - 1].spent[i] = SLOT_NONE;
     s->requests_open++;
@@ -419,7 +422,7 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
     if ((r = admission_check(s, e, &window)) != 0 ||
         (r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
         (r = watch_need(&s->people[person])) != 0 ||
-        (r = request_add(s, e->n, person, window)) != 0)
+        (r = request_add(s, e, person, window)) != 0)
         return r;
     o = &s->requests[s->nrequests - 1];
     if ((r = standing_spend_admit(s, o, e)) != 0)
@@ -430,6 +433,8 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
         s->windows[window].requests++;
         s->windows[window].open_requests++;
     }
+    if (route_info(q->route)->own)
+        standing_own_count(&s->people[person], e->t);
     return 0;
 }
 
@@ -467,6 +472,16 @@ static size_t request_at(const struct standing *s, uint64_t n)
     return low;
 }
 
+const struct open_request *standing_request_open(const struct standing *s,
+                                                 uint64_t n)
+{
+    size_t i = request_at(s, n);
+
+    return i == s->nrequests || s->requests[i].n != n || s->requests[i].closed
+               ? NULL
+               : &s->requests[i];
+}
+
 static int apply_request_closed(struct standing *s, const struct entry *e)
 {
     uint64_t of = e->u.request_closed.of;
@@ -480,6 +495,8 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     q->closed = true;
     s->requests_open--;
     standing_spend_settle(s, q, e);
+    if (route_info(q->route)->own)
+        s->people[q->person].own_open--;
     if (q->window != SLOT_NONE)
         s->windows[q->window].open_requests--;
     return 0;
@@ -509,6 +526,8 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_WORKER_DIED] = apply_nothing,
         [ENTRY_LEDGER_RESUMED] = apply_nothing,
         [ENTRY_APPROVERS_SET] = apply_approvers_set,
+        [ENTRY_NDA_ACCEPTED] = standing_apply_nda_accepted,
+        [ENTRY_FINDING_FILED] = standing_apply_finding_filed,
         [ENTRY_HEARTBEAT] = apply_nothing,
     };
     int r;

@@ -99,6 +99,20 @@ const struct spent *standing_spent(const struct standing *s,
 uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
                                    const char *address);
 
+/* When a person (index of the bound policy) accepted a document's version. */
+struct standing_acceptance {
+    uint64_t n; /* of the nda.accepted entry */
+    int64_t t;
+};
+/* False: never. */
+bool standing_accepted(const struct standing *s, uint32_t person,
+                       const uint8_t sha256[32], struct standing_acceptance *a);
+/* The gateway's own routes: requests of one person admitted in the minute of
+ * the clock that `now` is in, and those that are open. */
+uint32_t standing_own_minute(const struct standing *s, uint32_t person,
+                             int64_t now);
+uint32_t standing_own_open(const struct standing *s, uint32_t person);
+
 /* The bound policy, NULL if none is. */
 const struct policy *standing_policy(const struct standing *s);
 

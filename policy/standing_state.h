@@ -21,12 +21,16 @@ struct window_state {
 
 struct person_state {
     struct watch *watch; /* NULL: nothing was asked yet */
+    int64_t own_minute; /* since 1970: the one that `own_admitted` counts */
+    uint32_t own_admitted;
+    uint32_t own_open;
 };
 
 struct open_request {
     uint64_t n;
     uint32_t person;
     uint32_t window; /* SLOT_NONE: a local route */
+    enum route route;
     bool closed;
     uint8_t place; /* of its address in the person's watch */
     struct cost reserve;
@@ -63,6 +67,12 @@ struct standing {
     struct spent *spent;
     size_t nspent;
 
+    struct table accepted; /* (person, SHA-256) to index in acceptances[] */
+    struct standing_acceptance *acceptances;
+    size_t nacceptances;
+    uint64_t finding;      /* the newest that is filed in parts … */
+    uint32_t finding_part; /* … and how far it is */
+
     struct open_request *requests; /* by n; closed ones until compacted */
     size_t nrequests, requests_room, requests_open;
 
@@ -73,6 +83,22 @@ struct standing {
     uint32_t *bound_models;
     int64_t next_close, next_open;
 };
+
+/* SP_EINVAL, with the text that standing_error() gives. */
+int standing_refuse(struct standing *s, const char *format, ...)
+    SP_PRINTF(2, 3);
+/* Room for one more element behind `count`; grows at powers of two. */
+int standing_array_grow(void **array, size_t count, size_t size) SP_MUST_USE;
+/* The open request of that entry, or NULL. */
+const struct open_request *standing_request_open(const struct standing *s,
+                                                 uint64_t n);
+
+/* standing_own.c: the entries of the gateway's own routes. */
+int standing_apply_nda_accepted(struct standing *s,
+                                const struct entry *e) SP_MUST_USE;
+int standing_apply_finding_filed(struct standing *s,
+                                 const struct entry *e) SP_MUST_USE;
+void standing_own_count(struct person_state *p, int64_t t);
 
 /* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms,
  * 'm'odel), or SLOT_NONE. `b` may be "". */

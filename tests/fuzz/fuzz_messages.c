@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gateway/messages.h"
+#include "gateway/own_messages.h"
 #include "policy/entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
@@ -104,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(failed, failed);
     SAME(ledger_message, control_ledger);
     SAME(roles_message, control_roles);
+    SAME(own_part, own_part);
+    SAME(own_acceptance, own_acceptance);
+    SAME(own_window, own_window);
+    SAME(own_document, own_document);
     SAME(answer_status, control_status);
     question_is_recordable(data, length);
     end_is_recordable(data, length);

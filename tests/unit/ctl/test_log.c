@@ -10,6 +10,10 @@
 
 #include <cmocka.h>
 
+#include <openssl/pem.h>
+#include <sodium.h>
+
+#include "certs/acceptance.h"
 #include "ctl/verbs.h"
 #include "policy/entry.h"
 #include "tests/unit/ledger/folder.h"
@@ -332,6 +336,90 @@ static void show_prints_and_selects(void **state)
     assert_says("{\"n\":4,");
 }
 
+/* Signed by one key for whoever is named; texts live as long as the program. */
+static struct entry accepted(uint64_t n, EVP_PKEY *key, X509 *cert,
+                             const char *origin)
+{
+    static char certificates[8][8192], signatures[8][1024];
+    struct entry e = {.n = n, .t = T0 + (int64_t)n, .kind = ENTRY_NDA_ACCEPTED};
+    struct entry_nda_accepted *a = &e.u.nda_accepted;
+    enum acceptance_algorithm algorithm = ACCEPTANCE_BY_KEY;
+    uint8_t *der = NULL, *signature, cert_sha256[32];
+    char text[ACCEPTANCE_STATEMENT_SIZE];
+    int der_length = i2d_X509(cert, &der);
+    size_t length;
+
+    a->of = n - 1;
+    a->party = "caisi";
+    a->person = "evaluator";
+    a->document = "nda-v1";
+    a->sha256[0] = 7;
+    length = (size_t)der_length;
+    crypto_hash_sha256(cert_sha256, der, length);
+    assert_int_equal(
+        acceptance_statement(&(struct acceptance_claim){origin, a->party,
+                                                        a->person, a->document,
+                                                        a->sha256, cert_sha256},
+                             text),
+        0);
+    assert_int_equal(
+        acceptance_sign(key, &algorithm, text, &signature, &length), 0);
+    sodium_bin2base64(certificates[n], sizeof certificates[n], der,
+                      (size_t)der_length, sodium_base64_VARIANT_ORIGINAL);
+    sodium_bin2base64(signatures[n], sizeof signatures[n], signature, length,
+                      sodium_base64_VARIANT_ORIGINAL);
+    a->certificate = certificates[n];
+    a->signature = signatures[n];
+    a->algorithm = acceptance_algorithm_text(algorithm);
+    OPENSSL_free(der);
+    free(signature);
+    return e;
+}
+
+static void P12_acceptances_are_verified_again(void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+
+    (void)state;
+    X509_set_pubkey(cert, key);
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 60);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    struct entry list[] = {
+        opened(),
+        accepted(1, key, cert, "log.example/audit"),
+        accepted(2, other, cert, "log.example/audit"), /* another key */
+        accepted(3, key, cert, "other.example/audit"), /* another gate */
+        accepted(4, key, cert, "log.example/audit"),
+        accepted(5, key, cert, "log.example/audit"),
+        accepted(6, key, cert, "log.example/audit"),
+        accepted(7, key, cert, "log.example/audit"),
+    };
+    list[4].u.nda_accepted.person = "other";
+    list[5].u.nda_accepted.sha256[0] = 8;
+    list[6].u.nda_accepted.algorithm = "ed25519";
+    list[7].u.nda_accepted.certificate = "AAAA";
+    ledger_write(list, 2);
+    assert_int_equal(run("acceptances", folder.path, NULL), EXIT_HOLDS);
+    assert_says("\"caisi\"/\"evaluator\" \"nda-v1\"");
+    assert_says("holds");
+    folder_remove(&folder);
+    folder_make(&folder);
+    ledger_write(list, 8);
+    assert_int_equal(run("acceptances", folder.path, "--json", NULL),
+                     EXIT_FAILS);
+    assert_says("{\"n\":1,");
+    for (const char *at = output; (at = strstr(at, "{\"n\":")) != NULL; at++)
+        assert_int_equal(strstr(at, "\"holds\":true") != NULL &&
+                             strstr(at, "\"holds\":true") < strchr(at, '\n'),
+                         at[5] == '1');
+    assert_says("6 of 7 prove nothing");
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
 static void wrong_usage_is_2(void **state)
 {
     (void)state;
@@ -376,6 +464,7 @@ int main(void)
         TEST(P11_broken_rules_are_named),
         TEST(earlier_checkpoint_must_be_extended),
         TEST(show_prints_and_selects),
+        TEST(P12_acceptances_are_verified_again),
         TEST(wrong_usage_is_2),
     };
 

@@ -22,6 +22,7 @@
 #include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
+#include "gateway/own.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
@@ -33,9 +34,14 @@ static const char policy_yaml[] =
     "models:\n  orion:\n    upstream:\n"
     "      endpoints: [\"http://127.0.0.1:9\"]\n      model: hidden\n"
     "    apis: [openai.chat, anthropic.messages]\n"
+    "documents: {nda: {file: nda, sha256: "
+    "0000000000000000000000000000000000000000000000000000000000000000}}\n"
+    "findings: {sealing_key: "
+    "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\", max: 10k}\n"
     "parties:\n  caisi:\n    kind: government\n    anchors: ca\n    people:\n"
     "      e: {san_uri: \"sallyport://d/caisi/e\"}\n"
     "terms:\n  t:\n    uses: [chat.completions, messages, models]\n"
+    "    nda: nda\n"
     "windows:\n  - party: caisi\n    model: orion\n"
     "    opens: 2026-01-01T00:00:00Z\n    lasts: 30d\n    terms: [t]\n";
 
@@ -109,9 +115,10 @@ static int file_any(void *arg, const char *name, const uint8_t **data,
                     size_t *length)
 {
     (void)arg;
-    (void)name;
     *data = (const uint8_t *)anchors;
     *length = sizeof(anchors) - 1;
+    if (strcmp(name, "nda") == 0)
+        *data = NULL; /* as a role that does not have it */
     return 0;
 }
 
@@ -386,6 +393,209 @@ static void P1_no_byte_leaves_before_its_entry_is_durable(void **state)
     assert_string_equal(client.body, "{}");
     assert_int_equal(client.end, CODEC_WHOLE);
     assert_int_equal(keeper_settles(o).cause, CAUSE_DONE);
+    world_free(o);
+}
+
+/* What a worker puts into the ring for a finding: its content, sealed, in
+ * parts, and then the question. */
+static struct ask_admit keeper_hears_content(struct world *o, uint8_t *content,
+                                             size_t *length)
+{
+    uint8_t record[RING_RECORD_MAX];
+    struct own_part part;
+    struct ask_admit v;
+    uint32_t next = 0;
+    size_t n;
+
+    *length = 0;
+    for (;;) {
+        assert_int_equal(link_get(o->keeper, record, &n), 0);
+        if (message_type(record, n) != MESSAGE_OWN_PART)
+            break;
+        assert_int_equal(own_part_get(&part, record, n), 0);
+        assert_int_equal(part.part, next++);
+        memcpy(content + *length, part.data, part.length);
+        *length += part.length;
+    }
+    assert_int_equal(ask_admit_get(&v, record, n), 0);
+    if (next > 0)
+        assert_int_equal(part.ticket, v.ticket);
+    return v;
+}
+
+static void keeper_admits(struct world *o, const struct ask_admit *asked,
+                          uint64_t n, uint32_t behind, uint64_t made)
+{
+    const struct answer_admit v = {.ticket = asked->ticket,
+                                   .n = n,
+                                   .behind = behind,
+                                   .made = made,
+                                   .window = VERDICT_NONE,
+                                   .terms = VERDICT_NONE,
+                                   .model = VERDICT_NONE,
+                                   .deadline = clock_boot_ms() + 60000,
+                                   .deadline_reason = REASON_TIME_LIMIT};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    assert_int_equal(answer_admit_put(&v, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+}
+
+static bool holds(const uint8_t *data, size_t length, const char *text)
+{
+    return memmem(data, length, text, strlen(text)) != NULL;
+}
+
+static void P7_a_finding_is_sealed_before_anybody_is_asked(void **state)
+{
+    static uint8_t content[OWN_CONTENT_BYTES];
+    static char body[9001];
+    struct world *o = world_new();
+    struct ask_admit asked;
+    size_t length;
+
+    (void)state;
+    memset(body, 'x', sizeof(body) - 1);
+    memcpy(body, "CANARY", 6);
+    ask(o, ROUTE_FINDINGS, body);
+    assert_int_equal(o->x->body.length, 0);
+    assert_null(o->x->body.data);
+    turn(o);
+    asked = keeper_hears_content(o, content, &length);
+    assert_int_equal(asked.facts.route, ROUTE_FINDINGS);
+    assert_int_equal(asked.facts.fault, REASON_NONE);
+    assert_int_equal(asked.facts.body_bytes, 9000);
+    assert_int_equal(length, 9000 + 48);
+    assert_false(holds(content, length, "CANARY"));
+    assert_false(holds(content, length, "xxxxxxxx"));
+    exchange_left(o->x);
+    world_free(o);
+}
+
+/* The receipt names entries: all of them are on disk before it is given. */
+static void P1_a_receipt_waits_for_its_last_entry(void **state)
+{
+    static uint8_t content[OWN_CONTENT_BYTES];
+    struct world *o = world_new();
+    struct settle settled;
+    struct ask_admit asked;
+    size_t length;
+
+    (void)state;
+    ask(o, ROUTE_FINDINGS, "what I found");
+    turn(o);
+    asked = keeper_hears_content(o, content, &length);
+    keeper_admits(o, &asked, 5, 3, 6);
+    for (uint64_t durable = 0; durable <= 8; durable++) {
+        link_publish(o->keeper, durable);
+        turn(o);
+        assert_int_equal(client.starts, 0);
+    }
+    link_publish(o->keeper, 9);
+    turn(o);
+    assert_int_equal(client.starts, 1);
+    assert_int_equal(client.answer.status, 201);
+    assert_int_equal(client.answer.n, 5);
+    assert_non_null(strstr(client.body, "\"id\":5,\"entries\":[6,7,8]"));
+    settled = keeper_settles(o);
+    assert_int_equal(settled.cause, CAUSE_DONE);
+    assert_int_equal(settled.status, 201);
+    assert_int_equal(settled.asked_bytes, 12);
+    world_free(o);
+}
+
+/* A keeper that is gone takes the receipt with it (P9). */
+static void P9_no_receipt_without_a_keeper(void **state)
+{
+    static uint8_t content[OWN_CONTENT_BYTES];
+    struct world *o = world_new();
+    struct ask_admit asked;
+    size_t length;
+
+    (void)state;
+    ask(o, ROUTE_FINDINGS, "what I found");
+    turn(o);
+    asked = keeper_hears_content(o, content, &length);
+    keeper_admits(o, &asked, 5, 1, 6);
+    admissions_gone(o->w.admissions, 1);
+    turn(o);
+    assert_int_equal(client.answer.status, 503);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    world_free(o);
+}
+
+static void own_faults_are_asked_without_content(void **state)
+{
+    static const struct {
+        enum route route;
+        const char *body;
+        enum reason fault;
+    } cases[] = {
+        {ROUTE_NDA_ACCEPT, "{", REASON_INVALID_JSON},
+        {ROUTE_NDA_ACCEPT, "[]", REASON_INVALID_FIELD},
+        {ROUTE_NDA_ACCEPT, "{\"a\":1,\"a\":2}", REASON_DUPLICATE_KEY},
+        {ROUTE_NDA_ACCEPT, "{\"chain\":[[[1]]]}", REASON_TOO_DEEP},
+        {ROUTE_NDA_ACCEPT, "{\"document\":\"nda\"}", REASON_INVALID_FIELD},
+        {ROUTE_NDA_ACCEPT,
+         "{\"document\":\"other\",\"sha256\":"
+         "\"00000000000000000000000000000000000000000000000000000000000000"
+         "00\",\"statement\":\"s\",\"certificate\":\"AA==\","
+         "\"signature\":\"AA==\"}",
+         REASON_NDA_INVALID},
+        {ROUTE_NDA_ACCEPT,
+         "{\"document\":\"nda\",\"sha256\":"
+         "\"00000000000000000000000000000000000000000000000000000000000000"
+         "01\",\"statement\":\"s\",\"certificate\":\"AA==\","
+         "\"signature\":\"AA==\"}",
+         REASON_NDA_INVALID},
+        {ROUTE_NDA_ACCEPT,
+         "{\"document\":\"nda\",\"sha256\":"
+         "\"00000000000000000000000000000000000000000000000000000000000000"
+         "00\",\"statement\":\"s\",\"certificate\":\"AA==\","
+         "\"signature\":\"AA==\",\"chain\":[\"AA==\",\"AA==\",\"AA==\","
+         "\"AA==\",\"AA==\"]}",
+         REASON_INVALID_FIELD},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world *o = world_new();
+        struct ask_admit asked;
+
+        o->settings.origin = (char *)(uintptr_t) "o";
+        ask(o, cases[i].route, cases[i].body);
+        turn(o);
+        asked = keeper_hears(o); /* no part before it */
+        assert_int_equal(asked.facts.fault, cases[i].fault);
+        assert_int_equal(o->x->body.length, 0);
+        exchange_left(o->x);
+        world_free(o);
+    }
+}
+
+/* Rows that fit nothing are a keeper gone wrong, or nobody's any more. */
+static void rows_are_checked(void **state)
+{
+    struct world *o = world_new();
+    struct own_window window = {.window = 1};
+    struct own_document document = {.document = 1};
+
+    (void)state;
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
+    assert_int_equal(own_document_row(o->x, &document), SP_EPROTO);
+    window = (struct own_window){.nterms = 2};
+    assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
+    window.nterms = 1;
+    document.document = 0;
+    assert_int_equal(own_window_row(o->x, &window), 0);
+    assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
+    assert_int_equal(own_document_row(o->x, &document), 0);
+    assert_int_equal(own_document_row(o->x, &document), SP_EPROTO);
+    turn(o);
+    exchange_left(o->x);
     world_free(o);
 }
 
@@ -844,6 +1054,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(P1_no_byte_leaves_before_its_entry_is_durable),
+        cmocka_unit_test(P7_a_finding_is_sealed_before_anybody_is_asked),
+        cmocka_unit_test(P1_a_receipt_waits_for_its_last_entry),
+        cmocka_unit_test(P9_no_receipt_without_a_keeper),
+        cmocka_unit_test(own_faults_are_asked_without_content),
+        cmocka_unit_test(rows_are_checked),
         cmocka_unit_test(P1_refusals_wait_too),
         cmocka_unit_test(P2_a_deadline_ends_a_stream_with_its_event),
         cmocka_unit_test(P2_before_an_answer_a_deadline_is_a_refusal),

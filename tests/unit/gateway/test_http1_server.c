@@ -18,12 +18,13 @@
 
 #include "gateway/http1_server.h"
 
-#define POST    "POST /v1/chat/completions HTTP/1.1\r\n"
-#define HOST    "Host: gate.example\r\n"
-#define JSON    "Content-Type: application/json\r\n"
-#define LEN2    "Content-Length: 2\r\n"
-#define CHUNKED "Transfer-Encoding: chunked\r\n"
-#define GET     "GET /v1/models HTTP/1.1\r\n"
+#define POST     "POST /v1/chat/completions HTTP/1.1\r\n"
+#define HOST     "Host: gate.example\r\n"
+#define JSON     "Content-Type: application/json\r\n"
+#define FINDINGS "POST /sallyport/v1/findings HTTP/1.1\r\n"
+#define LEN2     "Content-Length: 2\r\n"
+#define CHUNKED  "Transfer-Encoding: chunked\r\n"
+#define GET      "GET /v1/models HTTP/1.1\r\n"
 
 struct outcome {
     enum http1_step step;
@@ -309,6 +310,19 @@ static const struct {
     {"type_latin1", REASON_CONTENT_TYPE, true,
      POST HOST LEN2 "Content-Type: application/json; charset=latin1\r\n\r\n{}",
      0},
+    {"type_json_only", REASON_CONTENT_TYPE, true,
+     "POST /sallyport/v1/nda HTTP/1.1\r\n" HOST LEN2
+     "Content-Type: text/plain\r\n\r\n{}",
+     0},
+    {"type_html", REASON_CONTENT_TYPE, true,
+     FINDINGS HOST LEN2 "Content-Type: text/html\r\n\r\n{}", 0},
+    {"type_octets_x", REASON_CONTENT_TYPE, true,
+     FINDINGS HOST LEN2
+     "Content-Type: application/octet-stream; charset=utf-8\r\n\r\n{}",
+     0},
+    {"type_text_latin1", REASON_CONTENT_TYPE, true,
+     FINDINGS HOST LEN2 "Content-Type: text/plain; charset=latin1\r\n\r\n{}",
+     0},
     {"type_json_x", REASON_CONTENT_TYPE, true,
      POST HOST LEN2 "Content-Type: application/jsonx\r\n\r\n{}", 0},
 };
@@ -406,6 +420,16 @@ static const struct {
     {"charset_quoted",
      POST HOST LEN2 "content-type:application/json;charset=\"utf-8\"\r\n\r\n{}",
      ROUTE_CHAT_COMPLETIONS, METHOD_POST, "{}", true, 0},
+    {"finding_text", FINDINGS HOST LEN2 "Content-Type: text/plain\r\n\r\n{}",
+     ROUTE_FINDINGS, METHOD_POST, "{}", true, 0},
+    {"finding_utf8",
+     FINDINGS HOST LEN2 "Content-Type: Text/Plain; charset=UTF-8\r\n\r\n{}",
+     ROUTE_FINDINGS, METHOD_POST, "{}", true, 0},
+    {"finding_octets",
+     FINDINGS HOST LEN2 "Content-Type: application/octet-stream\r\n\r\n{}",
+     ROUTE_FINDINGS, METHOD_POST, "{}", true, 0},
+    {"finding_json", FINDINGS HOST JSON LEN2 "\r\n{}", ROUTE_FINDINGS,
+     METHOD_POST, "{}", true, 0},
     {"identity", POST HOST JSON LEN2 "Content-Encoding: identity\r\n\r\n{}",
      ROUTE_CHAT_COMPLETIONS, METHOD_POST, "{}", true, 0},
     {"chunked", POST HOST JSON CHUNKED "\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n",

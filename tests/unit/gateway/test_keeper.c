@@ -12,12 +12,14 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "gateway/keeper.h"
+#include "tests/unit/certs/made.h"
 
 static const char yaml[] =
     "policy: 1\n"
@@ -28,13 +30,19 @@ static const char yaml[] =
     "    upstream:\n"
     "      endpoints: [\"http://127.0.0.1:8000\"]\n"
     "      model: orion-x7\n"
-    "    apis: [openai.chat]\n"
+    "    apis: [openai.chat, openai.completions]\n"
+    "documents:\n"
+    "  nda-v1: {file: nda.txt, sha256: "
+    "b93f51c3ac1bdd90edcce2019d2452a328cbf97443f3744cc7ec63033a5b2c16}\n"
+    "findings: {sealing_key: "
+    "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\"}\n"
     "parties:\n"
     "  caisi:\n"
     "    kind: government\n"
     "    anchors: ca\n"
     "    people:\n"
     "      eva: {san_uri: \"sallyport://sp/caisi/eva\"}\n"
+    "      bob: {san_uri: \"sallyport://sp/caisi/bob\"}\n"
     "  hospital:\n"
     "    kind: government\n"
     "    anchors: ca\n"
@@ -43,12 +51,13 @@ static const char yaml[] =
     "terms:\n"
     "  evaluation:\n"
     "    uses: [chat.completions]\n"
+    "  guarded: {nda: nda-v1, uses: [completions]}\n"
     "windows:\n"
     "  - party: caisi\n"
     "    model: orion\n"
     "    opens: 2026-11-01T00:00:00Z\n"
     "    lasts: 10d\n"
-    "    terms: [evaluation]\n"
+    "    terms: [evaluation, guarded]\n"
     "  - party: hospital\n"
     "    model: orion\n"
     "    opens: 2026-11-01T00:00:00Z\n"
@@ -61,6 +70,7 @@ struct fixture {
     struct keeper k;
     struct policy *policy;
     struct link *worker[2]; /* the other ends */
+    struct made authority, eva, bob;
     char folder[32];
     int fd;
 };
@@ -136,6 +146,46 @@ static void first_entries(struct fixture *f)
     keeper_due(&f->k);
 }
 
+static struct made person_make(const struct made *issuer, const char *uri)
+{
+    struct make m = {.issuer = issuer,
+                     .cn = "p",
+                     .uri = uri,
+                     .from = NOW - 3600000,
+                     .to = NOW + 3600000};
+
+    return make_certificate(&m);
+}
+
+/* Everybody of both parties has a certificate of one authority. */
+static void make_people(struct fixture *f)
+{
+    struct make ca = {
+        .cn = "CA", .ca = true, .from = NOW - 3600000, .to = NOW + 3600000};
+    char problem[256], *pem;
+
+    f->authority = make_certificate(&ca);
+    f->eva = person_make(&f->authority, "sallyport://sp/caisi/eva");
+    f->bob = person_make(&f->authority, "sallyport://sp/caisi/bob");
+    pem = made_pem(&f->authority, NULL);
+    f->k.identities = identities_new();
+    for (uint32_t i = 0; i < f->policy->nparties; i++)
+        assert_int_equal(identities_add_party(f->k.identities, i,
+                                              (const uint8_t *)pem, strlen(pem),
+                                              NULL, 0, problem),
+                         0);
+    for (uint32_t i = 0; i < f->policy->npeople; i++) {
+        const struct identity_match match = {.san_uri =
+                                                 f->policy->people[i].san_uri};
+
+        assert_int_equal(identities_add_person(f->k.identities,
+                                               f->policy->people[i].party, i,
+                                               &match, problem),
+                         0);
+    }
+    free(pem);
+}
+
 static int setup_keeper(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -148,6 +198,8 @@ static int setup_keeper(void **state)
                                   any_file, NULL, &report, &f->policy),
                      0);
     f->k.policy = f->policy;
+    f->k.origin = "sp.sallyport/ledger";
+    make_people(f);
     f->k.now = f->k.wall = NOW;
     f->k.boot = 1000000;
     f->k.standing = standing_new();
@@ -180,7 +232,12 @@ static int end_keeper(void **state)
         link_free(f->worker[i]);
         openset_release(&f->k.links[i].open);
         buf_release(&f->k.links[i].backlog);
+        keeper_own_release(&f->k.links[i]);
     }
+    identities_free(f->k.identities);
+    made_free(&f->eva);
+    made_free(&f->bob);
+    made_free(&f->authority);
     standing_free(f->k.standing);
     policy_free(f->policy);
     close(f->fd);
@@ -379,6 +436,391 @@ static void P2_the_end_is_told_to_workers(void **state)
     assert_int_equal(ask(f, 0, &a).reason, REASON_WINDOW_EXPIRED);
 }
 
+/* ---- the gateway's own routes ---- */
+
+static const char *name_of_person(const struct fixture *f, uint32_t person)
+{
+    return f->policy->people[person].name;
+}
+
+/* What a worker sends for one acceptance; each field can be bent. */
+struct attempt {
+    const struct made *cert;       /* whose certificate is sent */
+    const struct made *key;        /* who signs */
+    const struct made *connection; /* whose certificate the facts say */
+    const char *person;            /* whom the facts say */
+    const char *signed_as;         /* whom the statement says, NULL: the same */
+    const char *origin;            /* NULL: ours */
+    uint32_t document;
+    const struct made *chain; /* sent beside it, NULL: nothing */
+    bool other_version;
+    enum own_problem problem; /* what must be found */
+};
+
+static void cert_hash(const struct made *m, uint8_t sha256[32])
+{
+    unsigned length = 32;
+
+    assert_int_equal(X509_digest(m->cert, EVP_sha256(), sha256, &length), 1);
+}
+
+static size_t attempt_content(const struct fixture *f, const struct attempt *t,
+                              uint8_t content[OWN_CONTENT_BYTES])
+{
+    struct own_acceptance a = {.document = t->document};
+    uint8_t cert_sha256[32], *der = NULL, *chain = NULL, *signature;
+    char text[ACCEPTANCE_STATEMENT_SIZE];
+    const struct acceptance_claim claim = {
+        .origin = t->origin ? t->origin : "sp.sallyport/ledger",
+        .party = "caisi",
+        .person = t->signed_as ? t->signed_as : t->person,
+        .document = "nda-v1",
+        .sha256 = f->policy->documents[0].sha256,
+        .cert_sha256 = cert_sha256};
+    size_t length;
+    int n = i2d_X509(t->cert->cert, &der);
+
+    cert_hash(t->cert, cert_sha256);
+    assert_int_equal(acceptance_statement(&claim, text), 0);
+    assert_int_equal(acceptance_sign(t->key->key, &a.algorithm, text,
+                                     &signature, &a.signature_length),
+                     0);
+    memcpy(a.sha256, f->policy->documents[0].sha256, 32);
+    a.sha256[0] ^= t->other_version;
+    a.certificate = der;
+    a.certificate_length = (size_t)n;
+    a.signature = signature;
+    if (t->chain != NULL) {
+        int m = i2d_X509(t->chain->cert, &chain);
+
+        a.nchain = 1;
+        a.chain[0] = chain;
+        a.chain_length[0] = (size_t)m;
+    }
+    assert_int_equal(
+        own_acceptance_put(&a, content, OWN_CONTENT_BYTES, &length), 0);
+    OPENSSL_free(der);
+    OPENSSL_free(chain);
+    free(signature);
+    return length;
+}
+
+/* Sends a content in parts; the last result. */
+static int send_content(struct fixture *f, size_t i, uint64_t ticket,
+                        const uint8_t *data, size_t length)
+{
+    struct own_part part = {.ticket = ticket};
+    uint8_t record[RING_RECORD_MAX];
+    size_t n;
+    int r = 0;
+
+    part.parts = (uint32_t)((length + OWN_PART_BYTES - 1) / OWN_PART_BYTES);
+    for (; r == 0 && length > 0; part.part++) {
+        part.data = data;
+        part.length = length < OWN_PART_BYTES ? length : OWN_PART_BYTES;
+        data += part.length;
+        length -= part.length;
+        assert_int_equal(own_part_put(&part, record, sizeof(record), &n), 0);
+        r = take(f, i, record, n, false);
+    }
+    return r;
+}
+
+static struct ask_admit own_ask(const struct fixture *f, enum route route,
+                                const char *person, const struct made *cert)
+{
+    struct ask_admit a = ask_of(f, "caisi", "caisi", person);
+
+    a.facts.route = route;
+    a.facts.model[0] = '\0';
+    cert_hash(cert, a.facts.cert_sha256);
+    return a;
+}
+
+/* The answer of an own question; rows may come before it. */
+static struct answer_admit own_answer(struct fixture *f, size_t i,
+                                      const struct ask_admit *a)
+{
+    struct answer_admit answer = {0};
+    uint8_t data[RING_RECORD_MAX];
+    size_t length;
+
+    assert_int_equal(ask_admit_put(a, data, sizeof(data), &length), 0);
+    assert_int_equal(take(f, i, data, length, false), 0);
+    do
+        assert_int_equal(link_get(f->worker[i], data, &length), 0);
+    while (message_type(data, length) != MESSAGE_ANSWER_ADMIT);
+    assert_int_equal(answer_admit_get(&answer, data, length), 0);
+    return answer;
+}
+
+static struct answer_admit attempt_make(struct fixture *f,
+                                        const struct attempt *t)
+{
+    static uint8_t content[OWN_CONTENT_BYTES];
+    struct ask_admit a = own_ask(f, ROUTE_NDA_ACCEPT, t->person, t->connection);
+
+    assert_int_equal(
+        send_content(f, 0, a.ticket, content, attempt_content(f, t, content)),
+        0);
+    return own_answer(f, 0, &a);
+}
+
+static bool has_accepted(const struct fixture *f, const char *person)
+{
+    int i = policy_find_person(f->policy, 0, person);
+
+    return standing_accepted(f->k.standing, (uint32_t)i,
+                             f->policy->documents[0].sha256, NULL);
+}
+
+static void P12_no_worker_accepts_for_anybody(void **state)
+{
+    struct fixture *f = *state;
+    /* Made by the worker itself: it can say that it is eva, and prove nothing.
+     */
+    struct made self = person_make(NULL, "sallyport://sp/caisi/eva");
+    struct make old = {.issuer = &f->authority,
+                       .cn = "p",
+                       .uri = "sallyport://sp/caisi/eva",
+                       .from = NOW - 3600000,
+                       .to = NOW - 1000};
+    struct made expired = make_certificate(&old);
+    const struct made *eva = &f->eva, *bob = &f->bob;
+    const struct attempt attempts[] = {
+        {&self, &self, &self, "eva", .problem = OWN_CERTIFICATE},
+        {&expired, &expired, &expired, "eva", .problem = OWN_CERTIFICATE},
+        {bob, bob, bob, "eva", .problem = OWN_CERTIFICATE},
+        {bob, bob, bob, "eva", "bob", .problem = OWN_CERTIFICATE},
+        {bob, bob, eva, "eva", .problem = OWN_OTHER_CERTIFICATE},
+        {eva, bob, eva, "eva", .problem = OWN_SIGNATURE},
+        {eva, &self, eva, "eva", .problem = OWN_SIGNATURE},
+        {eva, eva, eva, "eva", "bob", .problem = OWN_SIGNATURE},
+        {eva, eva, eva, "eva", .origin = "other/ledger",
+         .problem = OWN_SIGNATURE},
+        {eva, eva, eva, "eva", .other_version = true, .problem = OWN_VERSION},
+        {eva, eva, eva, "eva", .document = 1, .problem = OWN_DOCUMENT},
+        {eva, eva, eva, "eva", .document = UINT32_MAX, .problem = OWN_DOCUMENT},
+    };
+    const struct attempt good = {eva, eva, eva, "eva", .problem = OWN_FINE};
+    struct answer_admit answer;
+
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+        uint64_t size = ledger_size(f->k.ledger);
+
+        answer = attempt_make(f, &attempts[i]);
+        assert_int_equal(answer.reason, REASON_NDA_INVALID);
+        assert_int_equal(answer.problem, attempts[i].problem);
+        assert_int_equal(answer.behind, 0);
+        assert_int_equal(ledger_size(f->k.ledger), size + 1);
+        assert_false(has_accepted(f, "eva"));
+    }
+    answer = attempt_make(f, &good);
+    assert_int_equal(answer.reason, REASON_NONE);
+    assert_int_equal(answer.behind, 1);
+    assert_int_equal(answer.made, answer.n + 1);
+    assert_int_equal(ledger_size(f->k.ledger), answer.n + 2);
+    assert_true(has_accepted(f, "eva"));
+    assert_false(has_accepted(f, "bob"));
+    /* Once is enough: the first one counts. */
+    answer = attempt_make(f, &good);
+    assert_int_equal(answer.reason, REASON_NONE);
+    assert_int_equal(answer.behind, 0);
+    assert_true(answer.made < answer.n);
+    made_free(&self);
+    made_free(&expired);
+}
+
+/* An authority between the party's anchors and the person, which the policy
+ * does not have: it counts when it is sent, and only what the anchors vouch
+ * for. */
+static void P12_a_chain_leads_to_the_partys_anchors(void **state)
+{
+    struct fixture *f = *state;
+    struct make m = {.cn = "between",
+                     .ca = true,
+                     .issuer = &f->authority,
+                     .from = NOW - 3600000,
+                     .to = NOW + 3600000};
+    struct made between = make_certificate(&m), strange, eva, other;
+    struct attempt t = {.person = "eva", .problem = OWN_FINE};
+
+    m.issuer = NULL;
+    strange = make_certificate(&m);
+    eva = person_make(&between, "sallyport://sp/caisi/eva");
+    other = person_make(&strange, "sallyport://sp/caisi/eva");
+    t.cert = t.key = t.connection = &eva;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    t.chain = &strange;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    t.cert = t.key = t.connection = &other;
+    assert_int_equal(attempt_make(f, &t).problem, OWN_CERTIFICATE);
+    assert_false(has_accepted(f, "eva"));
+    t.cert = t.key = t.connection = &eva;
+    t.chain = &between;
+    assert_int_equal(attempt_make(f, &t).reason, REASON_NONE);
+    assert_true(has_accepted(f, "eva"));
+    made_free(&between);
+    made_free(&strange);
+    made_free(&eva);
+    made_free(&other);
+}
+
+static void P5_nothing_is_allowed_before_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct attempt good = {&f->eva, &f->eva, &f->eva, "eva",
+                                 .problem = OWN_FINE};
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+
+    a.facts.route = ROUTE_COMPLETIONS;
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NDA_REQUIRED);
+    assert_int_equal(attempt_make(f, &good).reason, REASON_NONE);
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NONE);
+    a = ask_of(f, "caisi", "caisi", "bob");
+    a.facts.route = ROUTE_COMPLETIONS;
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NDA_REQUIRED);
+    assert_string_equal(name_of_person(f, a.facts.person), "bob");
+}
+
+/* Recorded as a fault, so that an auditor refuses it, too. */
+static void P9_verifications_have_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    const struct attempt bad = {&f->eva, &f->bob, &f->eva, "eva",
+                                .problem = OWN_SIGNATURE};
+    unsigned verified = 0;
+
+    for (unsigned i = 0; i < 2 * KEEPER_VERIFICATIONS_PER_SECOND; i++)
+        verified += attempt_make(f, &bad).reason == REASON_NDA_INVALID;
+    assert_int_equal(verified, KEEPER_VERIFICATIONS_PER_SECOND);
+    assert_int_equal(attempt_make(f, &bad).reason, REASON_OVERLOADED);
+    f->k.boot += 1000;
+    assert_int_equal(attempt_make(f, &bad).reason, REASON_NDA_INVALID);
+}
+
+static int take_part_of(struct fixture *f, uint64_t ticket, uint32_t part,
+                        uint32_t parts, size_t length)
+{
+    static const uint8_t zeros[OWN_PART_BYTES];
+    struct own_part p = {ticket, part, parts, zeros, length};
+    uint8_t record[RING_RECORD_MAX];
+    size_t n;
+
+    assert_int_equal(own_part_put(&p, record, sizeof(record), &n), 0);
+    return take(f, 0, record, n, false);
+}
+
+static int take_own(struct fixture *f, const struct ask_admit *a)
+{
+    uint8_t record[RING_RECORD_MAX];
+    size_t n;
+
+    assert_int_equal(ask_admit_put(a, record, sizeof(record), &n), 0);
+    return take(f, 0, record, n, false);
+}
+
+static void P12_parts_come_in_order_and_before_their_question(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = own_ask(f, ROUTE_FINDINGS, "eva", &f->eva);
+    uint64_t size = ledger_size(f->k.ledger);
+
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* none came */
+    assert_int_equal(take_part_of(f, 5, 1, 2, 10), SP_EPROTO);
+    assert_int_equal(take_part_of(f, 5, 0, 3, OWN_PART_BYTES), 0);
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* not whole */
+    assert_int_equal(take_part_of(f, 5, 2, 3, 10), SP_EPROTO);
+    assert_int_equal(take_part_of(f, 6, 1, 3, OWN_PART_BYTES), SP_EPROTO);
+    assert_int_equal(take_part_of(f, 5, 1, 4, OWN_PART_BYTES), SP_EPROTO);
+    assert_int_equal(take_part_of(f, 5, 0, 1, 48), 0); /* it begins anew */
+    assert_int_equal(take_part_of(f, 5, 1, 2, 10), SP_EPROTO);
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* seals nothing */
+    assert_int_equal(take_part_of(f, 6, 0, 1, 100), 0);
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* another's */
+    a.facts.route = ROUTE_NDA_ACCEPT;
+    assert_int_equal(take_part_of(f, 5, 0, 1, 100), 0);
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* no acceptance */
+    assert_int_equal(ledger_size(f->k.ledger), size);
+    a.facts.route = ROUTE_FINDINGS;
+    assert_int_equal(take_part_of(f, 5, 0, 1, 49), 0);
+    assert_int_equal(take_own(f, &a), 0);
+    assert_int_equal(take_own(f, &a), SP_EPROTO); /* once */
+    assert_int_equal(ledger_size(f->k.ledger), size + 2);
+    /* More than there can be. */
+    for (uint32_t i = 0; i < OWN_PARTS; i++)
+        assert_int_equal(take_part_of(f, 5, i, OWN_PARTS, OWN_PART_BYTES),
+                         i + 1 < OWN_PARTS ? 0 : SP_EPROTO);
+}
+
+static void findings_are_recorded_in_parts(void **state)
+{
+    static uint8_t content[OWN_CONTENT_BYTES];
+    static const struct {
+        size_t length;
+        uint32_t parts;
+    } sizes[] = {{49, 1},   {8192, 1}, {8193, 2},
+                 {3840, 1}, {3841, 1}, {OWN_CONTENT_BYTES, 9}};
+    struct fixture *f = *state;
+    struct ask_admit a = own_ask(f, ROUTE_FINDINGS, "bob", &f->bob);
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct answer_admit answer;
+
+        assert_int_equal(send_content(f, 0, a.ticket, content, sizes[i].length),
+                         0);
+        answer = own_answer(f, 0, &a);
+        assert_int_equal(answer.reason, REASON_NONE);
+        assert_int_equal(answer.made, answer.n + 1);
+        assert_int_equal(answer.behind, sizes[i].parts);
+        assert_int_equal(ledger_size(f->k.ledger),
+                         answer.n + 1 + sizes[i].parts);
+        assert_int_equal(settle(f, 0, answer.n), 0);
+    }
+}
+
+/* Of its own party alone, and nobody else's acceptances. */
+static void status_tells_the_party_its_own(void **state)
+{
+    struct fixture *f = *state;
+    const struct attempt good = {&f->eva, &f->eva, &f->eva, "eva",
+                                 .problem = OWN_FINE};
+    struct ask_admit a = own_ask(f, ROUTE_STATUS, "bob", &f->bob);
+    uint8_t data[RING_RECORD_MAX];
+    struct own_window window;
+    struct own_document document;
+    size_t length;
+
+    assert_int_equal(attempt_make(f, &good).reason, REASON_NONE);
+    for (unsigned i = 0; i < 2; i++) {
+        bool eva = i == 1;
+
+        if (eva)
+            a = own_ask(f, ROUTE_STATUS, "eva", &f->eva);
+        assert_int_equal(take_own(f, &a), 0);
+        assert_int_equal(link_get(f->worker[0], data, &length), 0);
+        assert_int_equal(own_window_get(&window, data, length), 0);
+        assert_int_equal(f->policy->windows[window.window].party, 0);
+        assert_int_equal(window.ticket, a.ticket);
+        assert_int_equal(window.reason, REASON_NONE);
+        assert_int_equal(window.nterms, 2);
+        assert_int_equal(link_get(f->worker[0], data, &length), 0);
+        assert_int_equal(own_document_get(&document, data, length), 0);
+        assert_int_equal(document.document, 0);
+        assert_int_equal(document.accepted, eva);
+        assert_int_equal(link_get(f->worker[0], data, &length), 0);
+        assert_int_equal(message_type(data, length), MESSAGE_ANSWER_ADMIT);
+    }
+    a = ask_of(f, "hospital", "hospital", "ann");
+    a.facts.route = ROUTE_STATUS;
+    assert_int_equal(take_own(f, &a), 0);
+    assert_int_equal(link_get(f->worker[0], data, &length), 0);
+    assert_int_equal(own_window_get(&window, data, length), 0);
+    assert_int_equal(f->policy->windows[window.window].party, 1);
+    assert_int_equal(link_get(f->worker[0], data, &length), 0);
+    assert_int_equal(message_type(data, length), MESSAGE_ANSWER_ADMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +833,13 @@ int main(void)
         TEST(a_dead_workers_questions_are_not_decided),
         TEST(strangers_cannot_fill_the_disk),
         TEST(P2_the_end_is_told_to_workers),
+        TEST(P12_no_worker_accepts_for_anybody),
+        TEST(P12_a_chain_leads_to_the_partys_anchors),
+        TEST(P5_nothing_is_allowed_before_it),
+        TEST(P9_verifications_have_a_limit),
+        TEST(P12_parts_come_in_order_and_before_their_question),
+        TEST(findings_are_recorded_in_parts),
+        TEST(status_tells_the_party_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

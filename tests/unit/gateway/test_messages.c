@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "gateway/messages.h"
+#include "gateway/own_messages.h"
 #include "lib/ring.h"
 
 #define ROOM 32768
@@ -103,6 +104,10 @@ DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
 DECODER(roles_message, control_roles)
+DECODER(own_part, own_part)
+DECODER(own_acceptance, own_acceptance)
+DECODER(own_window, own_window)
+DECODER(own_document, own_document)
 DECODER(answer_status, control_status)
 
 static void check_all(const uint8_t *data, size_t length, decode_fn *decode,
@@ -355,6 +360,9 @@ static void answer_admit_comes_back(void **state)
         .deadline_wall = 1750000000123,
         .deadline_reason = REASON_TIME_LIMIT,
         .retry_after = 60,
+        .behind = LIMIT_FINDING_PARTS,
+        .made = 77,
+        .problem = OWN_SIGNATURE,
         .models = UINT64_C(1) << 63 | 5,
     };
     struct answer_admit out, late = in;
@@ -373,7 +381,20 @@ static void answer_admit_comes_back(void **state)
     assert_int_equal(out.deadline_wall, in.deadline_wall);
     assert_int_equal(out.deadline_reason, in.deadline_reason);
     assert_int_equal(out.retry_after, in.retry_after);
+    assert_int_equal(out.behind, in.behind);
+    assert_int_equal(out.made, in.made);
+    assert_int_equal(out.problem, in.problem);
     assert_true(out.models == in.models);
+    late.behind++;
+    assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(answer_admit_get(&out, memory, length), SP_EPROTO);
+    late = in;
+    late.problem = OWN_PROBLEMS;
+    assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(answer_admit_get(&out, memory, length), SP_EPROTO);
+    late = in;
     late.retry_after = 61;
     assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
                      0);
@@ -382,6 +403,176 @@ static void answer_admit_comes_back(void **state)
     assert_int_equal(answer_admit_put(&late, memory, sizeof(memory), &length),
                      0);
     assert_int_equal(answer_admit_get(&out, memory, length), SP_EPROTO);
+}
+
+static int part_with(struct own_part v)
+{
+    static const uint8_t zeros[OWN_PART_BYTES + 1];
+    uint8_t memory[2 * OWN_PART_BYTES];
+    size_t length;
+
+    v.data = zeros;
+    assert_int_equal(own_part_put(&v, memory, sizeof(memory), &length), 0);
+    return own_part_get(&v, memory, length);
+}
+
+static void P12_parts_are_bounded(void **state)
+{
+    static const uint8_t bytes[] = "content";
+    const struct own_part in = {7, 1, 2, bytes, sizeof(bytes)};
+    struct own_part out;
+    uint8_t memory[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(own_part, &in, &out, MESSAGE_OWN_PART);
+    assert_int_equal(out.ticket, 7);
+    assert_int_equal(out.part, 1);
+    assert_int_equal(out.parts, 2);
+    assert_int_equal(out.length, sizeof(bytes));
+    const struct own_part full = {7, 0, OWN_PARTS, memory, OWN_PART_BYTES};
+    uint8_t record[RING_RECORD_MAX]; /* the longest fits the ring */
+    memset(memory, 0, sizeof(memory));
+    assert_int_equal(own_part_put(&full, record, sizeof(record), &length), 0);
+    assert_int_equal(own_part_get(&out, record, length), 0);
+    const struct own_part bad[] = {
+        {7, 0, 0, NULL, 1},
+        {7, 2, 2, NULL, 1},
+        {7, 0, OWN_PARTS + 1, NULL, OWN_PART_BYTES},
+        {7, UINT32_MAX, UINT32_MAX, NULL, 1},
+        {7, 0, 1, NULL, 0},
+        {7, 0, 1, NULL, OWN_PART_BYTES + 1},
+        {7, 0, 2, NULL, OWN_PART_BYTES - 1}, /* only the last is shorter */
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(part_with(bad[i]), SP_EPROTO);
+    assert_int_equal(part_with((struct own_part){7, 0, 1, NULL, 1}), 0);
+}
+
+static struct own_acceptance an_acceptance(void)
+{
+    static const uint8_t bytes[LIMIT_CERTIFICATE_BYTES + 1] = {1, 2, 3};
+
+    return (struct own_acceptance){.document = 3,
+                                   .sha256 = {9},
+                                   .algorithm = ACCEPTANCE_ED25519,
+                                   .certificate = bytes,
+                                   .certificate_length = 40,
+                                   .signature = bytes,
+                                   .signature_length = 20,
+                                   .nchain = 2,
+                                   .chain = {bytes, bytes, bytes, bytes},
+                                   .chain_length = {10, 11, 12, 13}};
+}
+
+static int acceptance_with(void (*change)(struct own_acceptance *v))
+{
+    struct own_acceptance v = an_acceptance();
+    uint8_t memory[ROOM];
+    size_t length;
+
+    change(&v);
+    assert_int_equal(own_acceptance_put(&v, memory, sizeof(memory), &length),
+                     0);
+    return own_acceptance_get(&v, memory, length);
+}
+
+static void longest_acceptance(struct own_acceptance *v)
+{
+    v->certificate_length = LIMIT_CERTIFICATE_BYTES;
+    v->signature_length = LIMIT_SIGNATURE_BYTES;
+    v->nchain = LIMIT_CERTIFICATE_CHAIN;
+}
+static void bad_algorithm(struct own_acceptance *v)
+{
+    v->algorithm = ACCEPTANCE_ALGORITHMS;
+}
+static void no_certificate(struct own_acceptance *v)
+{
+    v->certificate_length = 0;
+}
+static void long_certificate(struct own_acceptance *v)
+{
+    v->certificate_length = LIMIT_CERTIFICATE_BYTES + 1;
+}
+static void no_signature(struct own_acceptance *v)
+{
+    v->signature_length = 0;
+}
+static void long_signature(struct own_acceptance *v)
+{
+    v->signature_length = LIMIT_SIGNATURE_BYTES + 1;
+}
+static void empty_in_chain(struct own_acceptance *v)
+{
+    v->chain_length[1] = 0;
+}
+static void long_in_chain(struct own_acceptance *v)
+{
+    v->chain_length[0] = LIMIT_CERTIFICATE_BYTES + 1;
+}
+
+static void P12_acceptances_are_bounded(void **state)
+{
+    static void (*const changes[])(struct own_acceptance *) = {
+        bad_algorithm,  no_certificate, long_certificate, no_signature,
+        long_signature, empty_in_chain, long_in_chain};
+    struct own_acceptance in = an_acceptance(), out;
+    uint8_t memory[ROOM];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(own_acceptance, &in, &out, MESSAGE_OWN_ACCEPTANCE);
+    assert_int_equal(out.document, 3);
+    assert_memory_equal(out.sha256, in.sha256, 32);
+    assert_int_equal(out.algorithm, ACCEPTANCE_ED25519);
+    assert_int_equal(out.certificate_length, 40);
+    assert_int_equal(out.signature_length, 20);
+    assert_int_equal(out.nchain, 2);
+    assert_int_equal(out.chain_length[1], 11);
+    assert_int_equal(acceptance_with(longest_acceptance), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        assert_int_equal(acceptance_with(changes[i]), SP_EPROTO);
+    /* a chain of more than it says there may be */
+    assert_int_equal(own_acceptance_put(&in, memory, sizeof(memory), &length),
+                     0);
+    memory[2 + 4 + 32 + 1 + 4 + 40 + 4 + 20] = LIMIT_CERTIFICATE_CHAIN + 1;
+    assert_int_equal(own_acceptance_get(&out, memory, length), SP_EPROTO);
+}
+
+static void own_rows_come_back(void **state)
+{
+    const struct own_window in = {.ticket = 5,
+                                  .window = 2,
+                                  .reason = REASON_WINDOW_EXPIRED,
+                                  .closes = 1750000000123,
+                                  .nterms = 2,
+                                  .all = {{10}, {20}},
+                                  .own = {{1}, {2}}};
+    const struct own_document in2 = {
+        .ticket = 6, .document = 1, .accepted = true, .n = 9, .t = 17};
+    struct own_window out, bad = in;
+    struct own_document out2, bad2 = in2;
+    uint8_t memory[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(own_window, &in, &out, MESSAGE_OWN_WINDOW);
+    assert_memory_equal(&in, &out, sizeof(in));
+    bad.reason = REASON_COUNT;
+    assert_int_equal(own_window_put(&bad, memory, sizeof(memory), &length), 0);
+    assert_int_equal(own_window_get(&out, memory, length), SP_EPROTO);
+    bad = in;
+    bad.nterms = OWN_TERMS + 1;
+    assert_int_equal(own_window_put(&bad, memory, sizeof(memory), &length), 0);
+    assert_int_equal(own_window_get(&out, memory, length), SP_EPROTO);
+    ROUND_TRIP(own_document, &in2, &out2, MESSAGE_OWN_DOCUMENT);
+    assert_int_equal(out2.n, 9);
+    assert_int_equal(out2.t, 17);
+    bad2.accepted = false;
+    assert_int_equal(own_document_put(&bad2, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(own_document_get(&out2, memory, length), SP_EPROTO);
 }
 
 static void settle_comes_back(void **state)
@@ -752,6 +943,9 @@ int main(void)
         cmocka_unit_test(times_before_1970_are_the_beginning),
         cmocka_unit_test(P12_hostile_questions_are_refused),
         cmocka_unit_test(answer_admit_comes_back),
+        cmocka_unit_test(P12_parts_are_bounded),
+        cmocka_unit_test(P12_acceptances_are_bounded),
+        cmocka_unit_test(own_rows_come_back),
         cmocka_unit_test(settle_comes_back),
         cmocka_unit_test(P11_only_the_keeper_says_lost),
         cmocka_unit_test(settle_has_bounds),

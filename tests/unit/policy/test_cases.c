@@ -214,6 +214,20 @@ static void request_read(struct test_case *c, struct facts *f)
             header_read(header + strspn(header, " "), f);
 }
 
+/* As gateway/own.c does: the last segment is a document's name, no model's. */
+static void document_read(const struct table *t, struct facts *f)
+{
+    int document;
+
+    if (f->route != ROUTE_NDA_DOCUMENT || f->party == FACTS_NOBODY)
+        return;
+    document = policy_find_document(t->p, f->model);
+    if (document < 0 ||
+        !policy_party_document(t->p, f->party, (uint32_t)document))
+        f->fault = REASON_DOCUMENT_NOT_FOUND;
+    f->model[0] = 0;
+}
+
 /* The same decision from the entry alone. */
 static void decide_again(struct table *t, const struct facts *f,
                          const struct verdict *v)
@@ -278,6 +292,7 @@ static void case_run(struct table *t, struct test_case *c, unsigned line)
 
     who_read(t, c->who, &f);
     request_read(c, &f);
+    document_read(t, &f);
     if (f.fault == REASON_NONE && !route_info(f.route)->local)
         body_read(&t->json, f.route, c->body, strlen(c->body), &f);
     v = policy_decide(t->p, t->s, &f, NOON, CLOCK_GOOD);
@@ -347,6 +362,7 @@ static void every_reason_has_a_case(void **state)
         REASON_CLOCK_UNSAFE,
         REASON_DRAINING,
         REASON_OVERLOADED,
+        REASON_NDA_INVALID,
         REASON_UPSTREAM_ERROR,
         REASON_UPSTREAM_TIMEOUT,
     };

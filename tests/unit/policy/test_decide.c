@@ -20,7 +20,8 @@
 #define NOW  (NOV1 + DAY)
 
 /* caisi: orion open until 11 Nov, vega to come, lyra over, nova without chat;
- * bank: nothing but a model to come; gao reads the ledger. */
+ * bank: nothing but a model to come; gao reads the ledger. eva has accepted
+ * what her terms want, bob has not. */
 static const char yaml[] =
     "policy: 1\n"
     "serial: 1\n"
@@ -32,15 +33,20 @@ static const char yaml[] =
     "  nova: {upstream: {endpoints: [\"unix:/n\"]}, apis: "
     "[anthropic.messages]}\n"
     "  secret: {upstream: {endpoints: [\"unix:/s\"]}, apis: [openai.chat]}\n"
+    "documents: {doc: {file: d, sha256: "
+    "dd000000000000000000000000000000000000000000000000000000000000dd}}\n"
+    "findings: {sealing_key: "
+    "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\", max: 100}\n"
     "parties:\n"
     "  caisi: {kind: government, anchors: ca, people: {eva: {san_uri: "
-    "\"x://a/eva\"}}}\n"
+    "\"x://a/eva\"}, bob: {san_uri: \"x://a/bob\"}}}\n"
     "  bank: {kind: trusted-partner, anchors: ca, people: {kim: {san_uri: "
     "\"x://a/kim\"}}}\n"
     "  gao: {kind: auditor, anchors: ca, people: {aud: {san_uri: "
     "\"x://a/aud\"}}}\n"
     "terms:\n"
-    "  t: {uses: [chat.completions, messages, models], budget: {window: "
+    "  t: {nda: doc, uses: [chat.completions, messages, models], budget: "
+    "{window: "
     "{requests: 3}, person: {requests_per_minute: 9, concurrent: 2}, request: "
     "{bytes: 1k, seconds: 60}}}\n"
     "  plain: {}\n"
@@ -69,6 +75,36 @@ static void scene_apply(struct scene *c, struct entry *e, int64_t t)
         fail_msg("%s", standing_error(c->s));
 }
 
+/* eva accepts, as the keeper writes it down. */
+static void scene_accept(struct scene *c)
+{
+    struct facts f = {.cert_not_after = NOW + 90 * DAY,
+                      .address = "192.0.2.1",
+                      .method = METHOD_POST,
+                      .route = ROUTE_NDA_ACCEPT,
+                      .max_tokens = -1};
+    struct verdict v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+    struct entry e;
+    uint64_t n = standing_count(c->s);
+
+    assert_int_equal(v.reason, REASON_NONE);
+    decide_entry(c->p, &f, &v, &e);
+    scene_apply(c, &e, NOW);
+    e = (struct entry){.kind = ENTRY_NDA_ACCEPTED,
+                       .u.nda_accepted = {.of = n,
+                                          .party = "caisi",
+                                          .person = "eva",
+                                          .document = "doc",
+                                          .certificate = "",
+                                          .signature = "",
+                                          .algorithm = "x"}};
+    memcpy(e.u.nda_accepted.sha256, c->p->documents[0].sha256, 32);
+    scene_apply(c, &e, NOW);
+    e = (struct entry){.kind = ENTRY_REQUEST_CLOSED,
+                       .u.request_closed = {.of = n, .status = 200}};
+    scene_apply(c, &e, NOW);
+}
+
 static int scene_make(void **state)
 {
     struct scene *c = calloc(1, sizeof *c);
@@ -89,6 +125,7 @@ static int scene_make(void **state)
     assert_int_equal(standing_bind(c->s, c->p), 0);
     while (standing_due(c->s, NOW, true, &e))
         scene_apply(c, &e, NOW);
+    scene_accept(c);
     *state = c;
     return 0;
 }
@@ -128,6 +165,7 @@ static const struct wrong {
     {"certificate", REASON_CERTIFICATE_EXPIRED, STEP_CERTIFICATE},
     {"model", REASON_MODEL_NOT_FOUND, STEP_MODEL},
     {"window", REASON_WINDOW_NOT_OPEN, STEP_WINDOW},
+    {"nda", REASON_NDA_REQUIRED, STEP_NDA},
     {"route", REASON_ROUTE_DENIED, STEP_ROUTE},
     {"body", REASON_INVALID_FIELD, STEP_BODY},
     {"size", REASON_BODY_TOO_LARGE, STEP_BODY},
@@ -154,9 +192,12 @@ static void make_wrong(struct facts *f, size_t i, enum clock_state *clock)
             snprintf(f->model, sizeof f->model, "vega");
         break;
     case 5:
-        f->route = ROUTE_COMPLETIONS;
+        f->person = 1;
         break;
     case 6:
+        f->route = ROUTE_COMPLETIONS;
+        break;
+    case 7:
         f->fault = REASON_INVALID_FIELD;
         break;
     default:
@@ -254,9 +295,9 @@ static void nobody_stays_nobody(void **state)
     static const uint32_t pairs[][2] = {{FACTS_NOBODY, FACTS_NOBODY},
                                         {0, FACTS_NOBODY},
                                         {FACTS_NOBODY, 0},
-                                        {0, 1} /* a person of another party */,
+                                        {0, 2} /* a person of another party */,
                                         {3, 0},
-                                        {0, 3}};
+                                        {0, 4}};
     const struct scene *c = *state;
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -280,13 +321,15 @@ static void parties_without_windows_have_no_models(void **state)
     const struct scene *c = *state;
     struct facts f = facts_good();
 
-    f.party = f.person = 2; /* the auditor */
+    f.party = 2;
+    f.person = 3; /* the auditor */
     assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
                      REASON_MODEL_NOT_FOUND);
     f.route = ROUTE_MODELS;
     assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
                      REASON_ROUTE_DENIED);
-    f.party = f.person = 1; /* whose window is still to come */
+    f.party = 1;
+    f.person = 2; /* whose window is still to come */
     assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
                      REASON_WINDOW_NOT_OPEN);
 }
@@ -364,11 +407,186 @@ static void rate_speaks_before_budget(void **state)
     assert_int_equal(v.step, STEP_RATE);
 }
 
+/* The gateway's own routes: of anybody known, whatever its windows. */
+static void own_routes_need_no_window(void **state)
+{
+    static const enum route routes[] = {ROUTE_STATUS, ROUTE_NDA,
+                                        ROUTE_NDA_DOCUMENT, ROUTE_NDA_ACCEPT,
+                                        ROUTE_FINDINGS};
+    const struct scene *c = *state;
+
+    for (uint32_t person = 0; person < c->p->npeople; person++)
+        for (size_t i = 0; i < 5; i++) {
+            struct facts f = facts_good();
+            struct verdict v;
+
+            f.person = person;
+            f.party = c->p->people[person].party;
+            f.route = routes[i];
+            f.model[0] = 0;
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.reason, REASON_NONE);
+            assert_int_equal(v.step, STEP_ALLOWED);
+            assert_int_equal(v.window, VERDICT_NONE);
+            assert_int_equal(v.terms, VERDICT_NONE);
+            assert_int_equal(v.deadline, NOW + LIMIT_OWN_MS);
+            assert_int_equal(v.deadline_reason, REASON_TIME_LIMIT);
+            f.cert_not_after = NOW + 5;
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.deadline, NOW + 5);
+            assert_int_equal(v.deadline_reason, REASON_CERTIFICATE_EXPIRED);
+        }
+}
+
+static void own_routes_are_refused_like_others(void **state)
+{
+    static const struct {
+        enum route route;
+        uint64_t bytes;
+        enum reason fault, reason;
+    } own[] = {
+        {ROUTE_FINDINGS, 100, 0, REASON_NONE},
+        {ROUTE_FINDINGS, 101, 0, REASON_BODY_TOO_LARGE},
+        {ROUTE_NDA_ACCEPT, LIMIT_ACCEPT_BYTES, 0, REASON_NONE},
+        {ROUTE_NDA_ACCEPT, LIMIT_ACCEPT_BYTES + 1, 0, REASON_BODY_TOO_LARGE},
+        {ROUTE_NDA_ACCEPT, 10, REASON_NDA_INVALID, REASON_NDA_INVALID},
+        {ROUTE_NDA_DOCUMENT, 0, REASON_DOCUMENT_NOT_FOUND,
+         REASON_DOCUMENT_NOT_FOUND},
+        {ROUTE_STATUS, 0, REASON_METHOD_NOT_ALLOWED, REASON_METHOD_NOT_ALLOWED},
+        {ROUTE_STATUS, 0, REASON_DRAINING, REASON_DRAINING},
+    };
+    const struct scene *c = *state;
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        struct facts f = facts_good();
+
+        f.route = own[i].route;
+        f.body_bytes = own[i].bytes;
+        f.fault = own[i].fault;
+        f.model[0] = 0;
+        assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                         own[i].reason);
+        f.party = f.person = FACTS_NOBODY;
+        assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                         REASON_IDENTITY_UNMAPPED);
+        assert_int_equal(
+            policy_decide(c->p, c->s, &f, NOW, CLOCK_BEHIND).reason,
+            REASON_CLOCK_UNSAFE);
+        f = facts_good();
+        f.route = own[i].route;
+        f.cert_not_after = NOW;
+        assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                         REASON_CERTIFICATE_EXPIRED);
+    }
+}
+
+static void findings_need_a_key(void **state)
+{
+    const struct scene *c = *state;
+    struct facts f = facts_good();
+
+    f.route = ROUTE_FINDINGS;
+    f.body_bytes = 5;
+    c->p->has_findings = false;
+    for (unsigned fault = 0; fault < 2; fault++) {
+        f.fault = fault ? REASON_CONTENT_TYPE : REASON_NONE;
+        f.model[0] = 0;
+        assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                         REASON_ROUTE_UNKNOWN);
+    }
+    c->p->has_findings = true;
+}
+
+/* Whoever has accepted nothing learns nothing about its terms. */
+static void nda_speaks_before_uses(void **state)
+{
+    const struct scene *c = *state;
+    struct facts f = facts_good();
+
+    f.person = 1;
+    f.route = ROUTE_COMPLETIONS;
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_NDA_REQUIRED);
+    f.route = ROUTE_MODELS;
+    f.model[0] = 0;
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_NDA_REQUIRED);
+    f.fault = REASON_ROUTE_UNKNOWN;
+    assert_int_equal(policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD).reason,
+                     REASON_ROUTE_UNKNOWN);
+}
+
+static void own_routes_have_a_rate_of_their_own(void **state)
+{
+    struct scene *c = *state;
+    struct facts f = facts_good();
+    int64_t now = NOW + 60000 - NOW % 60000 + 60000;
+    struct verdict v;
+    struct entry e;
+    unsigned i;
+
+    f.route = ROUTE_STATUS;
+    f.model[0] = 0;
+    f.party = 2; /* no window: no other rate */
+    f.person = (uint32_t)policy_find_person(c->p, 2, "aud");
+    for (i = 0; i < 1000; i++) {
+        uint64_t n = standing_count(c->s);
+
+        v = policy_decide(c->p, c->s, &f, now, CLOCK_GOOD);
+        if (v.reason != REASON_NONE)
+            break;
+        decide_entry(c->p, &f, &v, &e);
+        scene_apply(c, &e, now);
+        e = (struct entry){.kind = ENTRY_REQUEST_CLOSED,
+                           .u.request_closed = {.of = n, .status = 200}};
+        scene_apply(c, &e, now);
+    }
+    assert_int_equal(i, LIMIT_OWN_PER_MINUTE);
+    assert_int_equal(v.reason, REASON_RATE_LIMITED);
+    assert_int_equal(v.retry_after, 60);
+    v = policy_decide(c->p, c->s, &f, now + 59999, CLOCK_GOOD);
+    assert_int_equal(v.retry_after, 1);
+    now += 60000;
+    for (i = 0; i < 1000; i++) { /* open ones */
+        v = policy_decide(c->p, c->s, &f, now, CLOCK_GOOD);
+        if (v.reason != REASON_NONE)
+            break;
+        decide_entry(c->p, &f, &v, &e);
+        scene_apply(c, &e, now);
+    }
+    assert_int_equal(i, LIMIT_OWN_CONCURRENT);
+    assert_int_equal(v.reason, REASON_CONCURRENCY_LIMITED);
+    /* nine requests a minute, whatever they are for, are the most that any
+     * terms of eva's party allow */
+    c->p->terms[1].person.requests_per_minute = 5;
+    f.party = f.person = 0;
+    for (i = 0; i < 1000; i++) {
+        uint64_t n = standing_count(c->s);
+
+        v = policy_decide(c->p, c->s, &f, now, CLOCK_GOOD);
+        if (v.reason != REASON_NONE)
+            break;
+        decide_entry(c->p, &f, &v, &e);
+        scene_apply(c, &e, now);
+        e = (struct entry){.kind = ENTRY_REQUEST_CLOSED,
+                           .u.request_closed = {.of = n, .status = 200}};
+        scene_apply(c, &e, now);
+    }
+    assert_int_equal(v.reason, REASON_RATE_LIMITED);
+    assert_int_equal(i, 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(earlier_steps_speak_first),
         cmocka_unit_test(each_case_has_its_reason),
+        cmocka_unit_test(own_routes_need_no_window),
+        cmocka_unit_test(own_routes_are_refused_like_others),
+        cmocka_unit_test(findings_need_a_key),
+        cmocka_unit_test(nda_speaks_before_uses),
+        cmocka_unit_test_setup_teardown(own_routes_have_a_rate_of_their_own,
+                                        scene_make, scene_end),
         cmocka_unit_test(nobody_stays_nobody),
         cmocka_unit_test(parties_without_windows_have_no_models),
         cmocka_unit_test(deadline_is_the_earliest_end),

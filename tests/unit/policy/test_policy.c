@@ -26,8 +26,8 @@ static int file_of_test(void *arg, const char *name, const uint8_t **data,
                         size_t *length)
 {
     (void)arg;
-    *data = (const uint8_t *)"";
-    *length = 0;
+    *data = (const uint8_t *)(strcmp(name, "escape") == 0 ? "\033[2J" : "");
+    *length = strlen((const char *)*data);
     return strstr(name, "missing") || strstr(name, "none") ? SP_ENOENT : 0;
 }
 
@@ -87,6 +87,41 @@ static char *text_replace(const char *text, const char *find,
     assert_true(asprintf(&out, "%.*s%s%s", (int)(at - text), text, replace,
                          at + strlen(find)) >= 0);
     return out;
+}
+
+static void documents_and_findings_are_read(void **state)
+{
+    char *with = text_replace(
+        good_policy, "developer: Acme AI, Inc.\n",
+        "documents:\n  nda-v3: {file: nda/v3.txt, sha256: " EMPTY "}\n"
+        "findings: {sealing_key: "
+        "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=}\n");
+    char *text = text_replace(with, "  evaluation:\n",
+                              "  evaluation:\n    nda: nda-v3\n");
+    struct policy *p;
+    char *said;
+
+    (void)state;
+    if (policy_say(text, strlen(text), &said, &p) != 0)
+        fail_msg("%s", said);
+    assert_int_equal(p->ndocuments, 1);
+    assert_string_equal(p->documents[0].name, "nda-v3");
+    assert_string_equal(p->documents[0].file, "nda/v3.txt");
+    assert_int_equal(p->documents[0].sha256[0], 0xe3);
+    assert_int_equal(policy_find_document(p, "nda-v3"), 0);
+    assert_int_equal(policy_find_document(p, "nda-v2"), -1);
+    assert_int_equal(p->terms[0].nda, 0);
+    assert_int_equal(p->terms[1].nda, 0); /* extends the first */
+    assert_int_equal(p->terms[2].nda, POLICY_NO_DOCUMENT);
+    assert_true(policy_party_document(p, 0, 0));
+    assert_false(policy_party_document(p, 1, 0));
+    assert_true(p->has_findings);
+    assert_int_equal(p->findings_key[0], 0x85);
+    assert_int_equal(p->findings_max, 65536);
+    policy_free(p);
+    free(said);
+    free(text);
+    free(with);
 }
 
 static void right_policy_is_read(void **state)
@@ -455,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(right_policy_is_read),
+        cmocka_unit_test(documents_and_findings_are_read),
         cmocka_unit_test(windows_end_when_the_model_is_released),
         cmocka_unit_test(windows_are_sorted_by_opening),
         cmocka_unit_test(wrong_policies_are_refused_to_the_word),

@@ -81,6 +81,11 @@ static struct policy *policy_make(unsigned serial)
                  "[openai.chat, anthropic.messages]}\n"
                  "  vega: {upstream: {endpoints: [\"unix:/v\"]}, apis: "
                  "[openai.chat, anthropic.messages]}\n"
+                 "documents: {d: {file: d, sha256: "
+                 "%s00000000000000000000000000000000000000000000000000000000"
+                 "000000}}\n"
+                 "findings: {sealing_key: "
+                 "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\"}\n"
                  "parties:\n"
                  "  caisi: {kind: government, anchors: ca, people: {eva: "
                  "{san_uri: \"x://a\"}, bob: {san_uri: \"x://b\"}}}\n"
@@ -90,9 +95,10 @@ static struct policy *policy_make(unsigned serial)
                  "  t: {uses: [chat.completions, models], budget: {window: "
                  "{requests: 150}, person: {requests: 80, concurrent: 3, "
                  "requests_per_minute: 4}, request: {bytes: 1000}}}\n"
-                 "  u: {uses: [messages], budget: {window: {requests: 30}}}\n"
+                 "  u: {nda: d, uses: [messages], budget: {window: {requests: "
+                 "30}}}\n"
                  "windows:\n%s",
-                 serial, windows[serial - 1]) > 0);
+                 serial, serial < 3 ? "aa" : "bb", windows[serial - 1]) > 0);
     assert_int_equal(
         policy_parse("p", yaml, strlen(yaml), NULL, NULL, &report, &p), 0);
     free(yaml);
@@ -176,19 +182,17 @@ static struct facts facts_any(struct run *r)
 {
     static const char *const models[] = {
         "orion", "orion", "orion", "vega", "vega", "nova", "", "or\"io\nn\xff"};
-    static const enum route routes[] = {ROUTE_CHAT_COMPLETIONS,
-                                        ROUTE_CHAT_COMPLETIONS,
-                                        ROUTE_MESSAGES,
-                                        ROUTE_MODELS,
-                                        ROUTE_MODEL,
-                                        ROUTE_UNKNOWN,
-                                        ROUTE_COMPLETIONS};
+    static const enum route routes[] = {
+        ROUTE_CHAT_COMPLETIONS, ROUTE_CHAT_COMPLETIONS, ROUTE_MESSAGES,
+        ROUTE_STATUS,           ROUTE_NDA_ACCEPT,       ROUTE_FINDINGS,
+        ROUTE_MESSAGES,         ROUTE_MODELS,           ROUTE_MODEL,
+        ROUTE_UNKNOWN,          ROUTE_COMPLETIONS};
     const struct policy *p = policy_now(r);
     struct facts f = {.cert_not_after = r->now + any(r, 40) * DAY - 2 * DAY,
                       .cert_sha256 = {(uint8_t)any(r, 256)},
                       .address = "192.0.2.1",
                       .method = METHOD_POST,
-                      .route = routes[any(r, 7)],
+                      .route = routes[any(r, 11)],
                       .dialect = (enum dialect)any(r, 2),
                       .stream = any(r, 2) != 0,
                       .max_tokens = (int64_t)any(r, 1000) - 1,
@@ -244,6 +248,67 @@ static void decide_again(struct run *r, const struct entry *made,
     assert_memory_equal(before, after, n);
 }
 
+/* Refused by both, and changes neither. */
+static void nobody_takes(struct run *r, struct entry e)
+{
+    e.n = r->count;
+    e.t = r->now;
+    assert_int_equal(standing_apply(r->made, &e), SP_EINVAL);
+    assert_int_equal(standing_apply(r->told, &e), SP_EINVAL);
+}
+
+/* What the keeper writes behind an admitted acceptance: once for a person and
+ * a version, and of no other person's request. */
+static void accept(struct run *r, const struct entry *admitted)
+{
+    const struct entry_request *q = &admitted->u.request;
+    const struct policy *p = policy_now(r);
+    int party = policy_find_party(p, q->party);
+    uint32_t person =
+        (uint32_t)policy_find_person(p, (uint32_t)party, q->person);
+    struct entry e = {.kind = ENTRY_NDA_ACCEPTED,
+                      .u.nda_accepted = {.of = admitted->n,
+                                         .party = q->party,
+                                         .person = q->person,
+                                         .document = "d",
+                                         .certificate = "AA==",
+                                         .signature = "AA==",
+                                         .algorithm = "ed25519"}},
+                 other;
+
+    memcpy(e.u.nda_accepted.sha256, p->documents[0].sha256, 32);
+    other = e;
+    other.u.nda_accepted.person = strcmp(q->person, "kim") == 0 ? "eva" : "kim";
+    nobody_takes(r, other);
+    other = e;
+    other.u.nda_accepted.of++;
+    nobody_takes(r, other);
+    if (!standing_accepted(r->made, person, p->documents[0].sha256, NULL))
+        record(r, &e);
+    nobody_takes(r, e);
+    assert_true(
+        standing_accepted(r->told, person, p->documents[0].sha256, NULL));
+}
+
+static void file(struct run *r, const struct entry *admitted)
+{
+    const struct entry_request *q = &admitted->u.request;
+    struct entry e = {.kind = ENTRY_FINDING_FILED,
+                      .u.finding_filed = {.of = admitted->n,
+                                          .parts = 1 + any(r, 3),
+                                          .party = q->party,
+                                          .person = q->person,
+                                          .data = "AA=="}};
+
+    for (uint32_t i = 1; i <= e.u.finding_filed.parts; i++) {
+        e.u.finding_filed.part = i + 1;
+        nobody_takes(r, e);
+        e.u.finding_filed.part = i;
+        record(r, &e);
+        nobody_takes(r, e);
+    }
+}
+
 static void ask(struct run *r)
 {
     enum clock_state clock = any(r, 25) == 0 ? CLOCK_BEHIND : CLOCK_GOOD;
@@ -256,8 +321,13 @@ static void ask(struct run *r)
     decide_entry(policy_now(r), &f, &v, &e);
     decide_again(r, &e, clock);
     record(r, &e);
-    if (v.reason == REASON_NONE)
-        r->open[r->nopen++] = e.n;
+    if (v.reason != REASON_NONE)
+        return;
+    r->open[r->nopen++] = e.n;
+    if (f.route == ROUTE_NDA_ACCEPT)
+        accept(r, &e);
+    else if (f.route == ROUTE_FINDINGS)
+        file(r, &e);
 }
 
 static void settle(struct run *r)

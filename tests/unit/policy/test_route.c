@@ -35,6 +35,12 @@ static const struct {
     FINE(GET, "/v1/models", ROUTE_MODELS, OPENAI, ""),
     FINE(HEAD, "/v1/models", ROUTE_MODELS, OPENAI, ""),
     FINE(GET, "/v1/models/orion-7.b:x_Y", ROUTE_MODEL, OPENAI, "orion-7.b:x_Y"),
+    FINE(GET, "/sallyport/v1/status", ROUTE_STATUS, OPENAI, ""),
+    FINE(HEAD, "/sallyport/v1/nda", ROUTE_NDA, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/nda", ROUTE_NDA, OPENAI, ""),
+    FINE(POST, "/sallyport/v1/nda", ROUTE_NDA_ACCEPT, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/nda/nda-v3", ROUTE_NDA_DOCUMENT, OPENAI, "nda-v3"),
+    FINE(POST, "/sallyport/v1/findings", ROUTE_FINDINGS, OPENAI, ""),
     FINE(GET, "/v1/models/a%3Ab%3ac", ROUTE_MODEL, OPENAI, "a:b:c"),
 #define METHOD(m, t, r, d)                                                     \
     {                                                                          \
@@ -44,6 +50,9 @@ static const struct {
     METHOD(HEAD, "/v1/messages", ROUTE_MESSAGES, ANTHROPIC),
     METHOD(POST, "/v1/models", ROUTE_MODELS, OPENAI),
     METHOD(OTHER, "/v1/responses", ROUTE_RESPONSES, OPENAI),
+    METHOD(POST, "/sallyport/v1/status", ROUTE_STATUS, OPENAI),
+    METHOD(OTHER, "/sallyport/v1/nda", ROUTE_NDA, OPENAI),
+    METHOD(GET, "/sallyport/v1/findings", ROUTE_FINDINGS, OPENAI),
 #define UNKNOWN(t, d)                                                          \
     {                                                                          \
         METHOD_POST, t, TARGET_UNKNOWN, ROUTE_UNKNOWN, DIALECT_##d, ""         \
@@ -68,6 +77,13 @@ static const struct {
     UNKNOWN("/v1/models/a?x", OPENAI),
     UNKNOWN("/v1/models/a%3", OPENAI),
     UNKNOWN("/./v1/responses", OPENAI),
+    UNKNOWN("/sallyport/v1/nda/", OPENAI),
+    UNKNOWN("/sallyport/v1/nda/a/b", OPENAI),
+    UNKNOWN("/sallyport/v1/nda?document=a", OPENAI),
+    UNKNOWN("/sallyport/v1/findings/", OPENAI),
+    UNKNOWN("/sallyport/v1/Status", OPENAI),
+    UNKNOWN("/sallyport/v2/status", OPENAI),
+    UNKNOWN("/sallyport", OPENAI),
 #define BAD(t)                                                                 \
     {                                                                          \
         METHOD_POST, t, TARGET_MALFORMED, ROUTE_UNKNOWN, DIALECT_OPENAI, ""    \
@@ -112,6 +128,27 @@ static void targets_match_to_the_letter(void **state)
                      (int)fault, (int)t.route, (int)t.dialect, t.id);
         free(copy);
     }
+}
+
+static void one_path_may_have_several_methods(void **state)
+{
+    static const struct {
+        enum route route;
+        const char *methods;
+    } allowed[] = {
+        {ROUTE_UNKNOWN, "GET, HEAD, POST"},
+        {ROUTE_MESSAGES, "POST"},
+        {ROUTE_MODELS, "GET, HEAD"},
+        {ROUTE_NDA, "GET, HEAD, POST"},
+        {ROUTE_NDA_ACCEPT, "GET, HEAD, POST"},
+        {ROUTE_NDA_DOCUMENT, "GET, HEAD"},
+        {ROUTE_FINDINGS, "POST"},
+        {(enum route)99, "GET, HEAD, POST"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        assert_string_equal(route_methods(allowed[i].route),
+                            allowed[i].methods);
 }
 
 static void long_ids_are_unknown(void **state)
@@ -194,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_match_to_the_letter),
+        cmocka_unit_test(one_path_may_have_several_methods),
         cmocka_unit_test(long_ids_are_unknown),
         cmocka_unit_test(names_go_there_and_back),
         cmocka_unit_test(reasons_hold_their_rules),

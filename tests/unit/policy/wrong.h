@@ -6,6 +6,12 @@
 #ifndef SP_TESTS_POLICY_WRONG_H
 #define SP_TESTS_POLICY_WRONG_H
 
+/* SHA-256 of nothing, of nothing that is here, and of "\033[2J". */
+#define EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define OTHER "00b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define ESCAPE                                                                 \
+    "05704e8a84c06017af3105c9536c4f0a8396a079988a10374146d7f747e3b705"
+
 struct wrong {
     const char *find, *replace, *said;
 };
@@ -48,7 +54,7 @@ static const struct wrong wrong_policies[] = {
     {"serial: 7", "serial: 7\ncolour: red",
      "policy.yaml:3:1: unknown key \"colour\": expected one of policy, serial, "
      "replaces, basis, developer, author, sequence, models, parties, terms, "
-     "windows\n"},
+     "windows, documents, findings\n"},
     {"serial: 7", "serial: &a 7",
      "policy.yaml:2:9: an anchor (&): expected a plain value\n"},
     {"serial: 7", "serial: !!int 7",
@@ -59,7 +65,7 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:3:1: a merge key (<<): expected the fields themselves\n"
      "policy.yaml:3:1: unknown key \"<<\": expected one of policy, serial, "
      "replaces, basis, developer, author, sequence, models, parties, terms, "
-     "windows\n"},
+     "windows, documents, findings\n"},
     {"serial: 7", "serial: 7\n? [a, b]\n: c",
      "policy.yaml:3:3: a key that is not a plain word: expected key: value\n"},
     {"serial: 7", "%YAML 1.1\n---\nserial: 7",
@@ -105,8 +111,47 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:4:11: bad sequence \"first\": expected government-first or "
      "concurrent\n"},
     {"developer: Acme AI, Inc.", "documents: {a: b}",
-     "policy.yaml:4:1: \"documents\" is not yet supported: expected it to be "
-     "left out\n"},
+     "policy.yaml:4:16: \"document\" is a single value: expected a mapping of "
+     "fields\npolicy.yaml:4:13: no terms have document \"a\" as their nda: "
+     "expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.", "documents: {a: {file: f}}",
+     "policy.yaml:4:16: \"sha256\" is missing: expected 64 hexadecimal "
+     "digits\npolicy.yaml:4:13: no terms have document \"a\" as their nda: "
+     "expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.", "documents: {a: {file: f, sha256: " EMPTY "}}",
+     "policy.yaml:4:13: no terms have document \"a\" as their nda: expected "
+     "terms with it, or none\n"},
+    {"developer: Acme AI, Inc.",
+     "documents: {a: {file: missing, sha256: " EMPTY "}}",
+     "policy.yaml:4:23: file \"missing\": not found: expected the document's "
+     "text\npolicy.yaml:4:13: no terms have document \"a\" as their nda: "
+     "expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.", "documents: {a: {file: f, sha256: " OTHER "}}",
+     "policy.yaml:4:34: file \"f\" has another SHA-256: expected that of the "
+     "text that was agreed\npolicy.yaml:4:13: no terms have document \"a\" as "
+     "their nda: expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.",
+     "documents: {a: {file: escape, sha256: " ESCAPE "}}",
+     "policy.yaml:4:23: file \"escape\": not plain text: expected UTF-8 "
+     "without control characters\npolicy.yaml:4:13: no terms have document "
+     "\"a\" as their nda: expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.", "findings: {}",
+     "policy.yaml:4:11: \"sealing_key\" is missing: expected a text with a "
+     "length from 1 to 64\n"},
+    {"developer: Acme AI, Inc.", "findings: {sealing_key: x25519:AAAA}",
+     "policy.yaml:4:25: bad sealing key \"x25519:AAAA\": expected x25519: and "
+     "32 bytes in base64\n"},
+    {"developer: Acme AI, Inc.",
+     "findings: {sealing_key: "
+     "x25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=}",
+     "policy.yaml:4:25: bad sealing key "
+     "\"x25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\": expected "
+     "x25519: and 32 bytes in base64\n"},
+    {"developer: Acme AI, Inc.",
+     "findings: {sealing_key: "
+     "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=, max: 65KiB}",
+     "policy.yaml:4:83: bad max \"65KiB\": expected a size in bytes, "
+     "such as 16MiB, from 1 to 64KiB\n"},
     {"  orion:\n", "  -orion:\n",
      "policy.yaml:6:3: bad name \"-orion\": expected a name of at most 128 of "
      "A-Z, a-z, 0-9, '.', '_', ':', '-' that begins with a letter or digit\n"
@@ -287,8 +332,12 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:48:13: terms \"plain\" have no use that model \"orion\" "
      "offers: expected one of its \"apis\"\n"},
     {"  plain: {}", "  plain: {nda: x}",
-     "policy.yaml:37:11: \"nda\" is not yet supported: expected it to be left "
-     "out\n"},
+     "policy.yaml:37:16: no document \"x\": expected one that this policy "
+     "defines\n"},
+    {"  plain: {}",
+     "  plain: {nda: nda-v1}\ndocuments: {nda-v2: {file: f, sha256: " EMPTY
+     "}}",
+     "policy.yaml:37:16: no document \"nda-v1\": did you mean \"nda-v2\"?\n"},
     {"  plain: {}", "  plain: []",
      "policy.yaml:37:10: \"terms\" is a list: expected a mapping of fields\n"},
     {"concurrent: 3", "concurrent: 0",

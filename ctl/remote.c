@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reaches a gateway. Runs as an evaluator; the gateway is trusted for what its
+ * certificate proves, and nothing that it says is printed with control bytes.
+ */
+#include "ctl/remote.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/verbs.h"
+#include "lib/json.h"
+#include "lib/log.h"
+
+#define TIMEOUT_MS 30000
+
+bool remote_option(struct remote *r, int option, const char *value)
+{
+    const char **const field = option == 'u'   ? &r->url
+                               : option == 'c' ? &r->certificate
+                               : option == 'k' ? &r->key
+                               : option == 'a' ? &r->anchors
+                                               : NULL;
+
+    if (field == NULL)
+        return false;
+    *field = value;
+    return true;
+}
+
+bool remote_is_complete(const struct remote *r)
+{
+    return r->url != NULL && r->certificate != NULL && r->key != NULL;
+}
+
+/* "https://HOST", "https://HOST:PORT", "https://[ADDRESS]:PORT", each perhaps
+ * with a slash behind it. */
+static int url_parse(struct remote *r, char port[8])
+{
+    static const char scheme[] = "https://";
+    const char *host = r->url + sizeof(scheme) - 1, *end, *rest;
+
+    snprintf(port, 8, "443");
+    if (strncmp(r->url, scheme, sizeof(scheme) - 1) != 0)
+        return SP_EINVAL;
+    if (host[0] == '[') {
+        end = strchr(++host, ']');
+        rest = end == NULL ? NULL : end + 1;
+    } else {
+        end = rest = host + strcspn(host, ":/");
+    }
+    if (end == NULL || end == host || (size_t)(end - host) >= sizeof(r->host))
+        return SP_EINVAL;
+    memcpy(r->host, host, (size_t)(end - host));
+    r->host[end - host] = '\0';
+    if (*rest == ':') {
+        size_t digits = strspn(++rest, "0123456789");
+
+        if (digits == 0 || digits > 5)
+            return SP_EINVAL;
+        snprintf(port, 8, "%.*s", (int)digits, rest);
+        rest += digits;
+    }
+    return *rest == '\0' || strcmp(rest, "/") == 0 ? 0 : SP_EINVAL;
+}
+
+/* The first address of the name that lets us connect. */
+static int connect_any(struct remote *r, const struct addrinfo *all)
+{
+    int e = SP_EIO;
+
+    for (const struct addrinfo *i = all; e != 0 && i != NULL; i = i->ai_next) {
+        struct address to = {.length = i->ai_addrlen};
+        const struct client_options o = {.to = &to,
+                                         .host = r->host,
+                                         .anchors = r->anchors,
+                                         .certificate = r->certificate,
+                                         .key = r->key,
+                                         .timeout_ms = TIMEOUT_MS};
+
+        memcpy(&to.sa, i->ai_addr, i->ai_addrlen);
+        client_close(r->client);
+        e = client_connect(&o, &r->client);
+        if (e == SP_EINVAL || e == SP_EPERM)
+            break; /* another address would say the same */
+    }
+    return e;
+}
+
+int remote_open(struct remote *r)
+{
+    const struct addrinfo want = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *all = NULL;
+    char port[8];
+    int e;
+
+    if (url_parse(r, port) != 0) {
+        fprintf(stderr, "sallyport %s: %s: wanted https://HOST[:PORT]\n",
+                r->verb, log_quote(r->url));
+        return EXIT_MISUSED;
+    }
+    if ((e = getaddrinfo(r->host, port, &want, &all)) != 0) {
+        fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, log_quote(r->host),
+                gai_strerror(e));
+        return EXIT_FAILS;
+    }
+    e = connect_any(r, all);
+    freeaddrinfo(all);
+    if (e == 0)
+        return EXIT_HOLDS;
+    fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, log_quote(r->url),
+            r->client != NULL ? client_problem(r->client) : sp_strerror(e));
+    return EXIT_FAILS;
+}
+
+void remote_close(struct remote *r)
+{
+    client_close(r->client);
+    r->client = NULL;
+}
+
+/* {"error":{"message":…,"code":…}} */
+static void refusal_print(const struct remote *r, const struct client_answer *a)
+{
+    struct json j = {0};
+    char code[64] = "", message[512] = "";
+    uint32_t error = 0;
+
+    if (json_parse(&j, (const char *)buf_bytes(&a->body), a->body.length, 8,
+                   1024) == 0 &&
+        j.nodes[0].type == JSON_OBJECT)
+        error = json_member(&j, 0, "error");
+    if (error != 0 && j.nodes[error].type == JSON_OBJECT) {
+        uint32_t m = json_member(&j, error, "message");
+        uint32_t c = json_member(&j, error, "code");
+
+        if (m == 0 || json_text(&j, m, message, sizeof(message)) != 0)
+            message[0] = '\0';
+        if (c == 0 || json_text(&j, c, code, sizeof(code)) != 0)
+            code[0] = '\0';
+    }
+    fprintf(stderr, "sallyport %s: status %d", r->verb, a->status);
+    if (code[0] != '\0')
+        fprintf(stderr, ", %s", log_quote(code));
+    if (message[0] != '\0')
+        fprintf(stderr, ": %s", log_quote(message));
+    fputc('\n', stderr);
+    json_release(&j);
+}
+
+int remote_ask(struct remote *r, const char *method, const char *target,
+               const char *body, int want, struct client_answer *a)
+{
+    int e = client_exchange(r->client, method, target, body, a, NULL, NULL);
+
+    if (e != 0 || !a->complete) {
+        fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, target,
+                e != 0 ? client_problem(r->client) : "the answer was cut");
+        return EXIT_FAILS;
+    }
+    if (a->status == want)
+        return EXIT_HOLDS;
+    refusal_print(r, a);
+    return EXIT_FAILS;
+}
