@@ -22,6 +22,9 @@ struct policy_build {
     bool no_memory;
 };
 
+/* Sorts the names, once all are built: policy_find_…() need it. SP_ENOMEM. */
+int policy_sort(struct policy *p) SP_MUST_USE;
+
 /* The rules between elements: P3, sequence, overlaps, duplicates, uses. */
 void policy_check(struct policy_build *b);
 

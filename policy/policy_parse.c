@@ -193,6 +193,7 @@ static void people_build(struct policy_build *b, uint32_t party,
         person->kind = (enum person_kind)take_number(n, "kind", PERSON_HUMAN);
         person->custodian = take_text(b, n, "custodian");
         person_match(b, person, n);
+        b->p->parties[party].npeople++;
     }
 }
 
@@ -228,6 +229,7 @@ static void parties_build(struct policy_build *b)
 
         b->p->nparties = i + 1;
         party_build(b, &b->p->parties[i], party);
+        b->p->parties[i].first = (uint32_t)b->p->npeople;
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }
 }
@@ -314,12 +316,12 @@ static int reference_find(struct policy_build *b, const struct node *name,
 
     if (!is_good(name) || name->kind != NODE_SCALAR)
         return -1;
-    nearest.word = name->text;
-    for (size_t i = 0; i < members(map); i++) {
+    for (size_t i = 0; i < members(map); i++)
         if (strcmp(map->items[i]->key, name->text) == 0)
             return (int)i;
+    nearest.word = name->text;
+    for (size_t i = 0; i < members(map); i++)
         nearest_try(&nearest, map->items[i]->key);
-    }
     if (nearest.best != NULL)
         document_error(b->d, b->report, name,
                        "no %s \"%s\": did you mean \"%s\"?", what, name->text,
@@ -471,6 +473,8 @@ static void policy_build(struct policy_build *b, const char *yaml,
     parties_build(b);
     terms_build(b);
     windows_build(b);
+    if (!b->no_memory && policy_sort(p) != 0)
+        b->no_memory = true;
     if (!b->no_memory)
         policy_check(b);
 }
@@ -479,13 +483,17 @@ int policy_parse(const char *name, const char *yaml, size_t length,
                  policy_file_fn *file, void *file_arg, struct report *report,
                  struct policy **p)
 {
+    /* policy.parties.<name>.people: the root's members are at 1. */
+    static const struct document_large people = {
+        .key = "people", .depth = 3, .members = LIMIT_POLICY_PEOPLE};
     struct policy_build b = {
         .report = report, .file = file, .file_arg = file_arg};
     unsigned before = report->errors;
     int r;
 
     *p = NULL;
-    r = document_parse(name, yaml, length, LIMIT_POLICY_BYTES, report, &b.d);
+    r = document_parse_large(name, yaml, length, LIMIT_POLICY_BYTES, &people,
+                             report, &b.d);
     if (r == SP_ENOMEM || b.d->root == NULL)
         goto out;
     if ((r = schema_check(b.d, policy_schema, report)) == SP_ENOMEM)
