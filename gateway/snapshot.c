@@ -22,6 +22,7 @@
 #include "ledger/note.h"
 #include "lib/document.h"
 #include "lib/report.h"
+#include "policy/schemas.h"
 
 /* Secrets are one line; keys of ours are small PEM files. */
 #define SECRET_BYTES 16384
@@ -39,7 +40,8 @@ struct reading {
     const char *config; /* sallyport.yaml, as it was named */
     int folder;         /* of the deployment, open */
     char *policy_path;
-    struct document *settings_text, *policy_text; /* NULL: not read yet */
+    struct document *settings_text;
+    struct document *policy_text; /* NULL: nothing was wrong with it so far */
 };
 
 /* The member "server.key" of a document; its deepest part that is there. */
@@ -69,6 +71,33 @@ static void complain(struct reading *r, const char *where, const char *format,
 static void complain_policy(struct reading *r, const char *where,
                             const char *format, ...) SP_PRINTF(3, 4);
 
+/* Our own reading of a file that its parser has accepted. */
+static struct document *document_again(const char *name, const uint8_t *yaml,
+                                       size_t length)
+{
+    struct report silent = {0};
+    struct document *d = NULL;
+
+    if (document_parse_large(name, (const char *)yaml, length,
+                             LIMIT_POLICY_BYTES, &policy_large, &silent,
+                             &d) != 0) {
+        document_free(d);
+        d = NULL;
+    }
+    return d;
+}
+
+/* Only once it is needed: a large policy takes a while. */
+static struct document *policy_again(const struct reading *r)
+{
+    const uint8_t *yaml;
+    size_t length;
+
+    if (fileset_get(r->s->files, "policy.yaml", &yaml, &length) != 0)
+        return NULL;
+    return document_again(r->policy_path, yaml, length);
+}
+
 static void complain(struct reading *r, const char *where, const char *format,
                      ...)
 {
@@ -84,28 +113,17 @@ static void complain(struct reading *r, const char *where, const char *format,
 static void complain_policy(struct reading *r, const char *where,
                             const char *format, ...)
 {
-    const struct node *n = find(r->policy_text, where);
+    const struct node *n;
     va_list ap;
+
+    if (r->policy_text == NULL)
+        r->policy_text = policy_again(r);
+    n = find(r->policy_text, where);
 
     va_start(ap, format);
     report_error_list(r->report, r->policy_path, n != NULL ? n->line : 1,
                       n != NULL ? n->column : 1, format, ap);
     va_end(ap);
-}
-
-/* Our own reading of a file that its parser has accepted. */
-static struct document *document_again(const char *name, const uint8_t *yaml,
-                                       size_t length)
-{
-    struct report silent = {0};
-    struct document *d = NULL;
-
-    if (document_parse(name, (const char *)yaml, length, LIMIT_POLICY_BYTES,
-                       &silent, &d) != 0) {
-        document_free(d);
-        d = NULL;
-    }
-    return d;
 }
 
 static bool everybody_writes(const struct stat *st)
@@ -249,7 +267,7 @@ static int read_settings(struct reading *r, const char *config)
 
     if (copy == NULL)
         return SP_ENOMEM;
-    e = add_file(r, "sallyport.yaml", "", config, LIMIT_POLICY_BYTES,
+    e = add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
                  "the configuration (`sallyport init` makes one)");
     if (e == 0)
         e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
@@ -312,7 +330,6 @@ static int read_policy(struct reading *r)
                          r, r->report, &r->s->policy);
     if (e != 0)
         return e;
-    r->policy_text = document_again(r->policy_path, yaml, length);
     if (policy_uses_authority(r->s->policy) &&
         fileset_get(r->s->files, "@authority", &pem, &pem_length) != 0) {
         complain(r, "authority",

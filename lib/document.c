@@ -146,6 +146,11 @@ static int text_check(const struct document *d, const char *text, size_t length,
     for (size_t i = 0; i < length; i += n) {
         uint32_t c;
 
+        if (p[i] >= 0x20 && p[i] < 0x7f) { /* nearly all there is */
+            n = 1;
+            column++;
+            continue;
+        }
         n = utf8_length(p + i, length - i);
         if (n == 0) {
             report_error(report, d->name, line, column,
@@ -210,6 +215,9 @@ static char *scalar_text(struct builder *b, const yaml_event_t *e)
     char *text;
 
     for (size_t i = 0; i < length; i += n) {
+        n = 1;
+        if (p[i] >= 0x20 && p[i] < 0x7f)
+            continue;
         n = utf8_length(p + i, length - i);
         if (n == 0 || point_is_forbidden(utf8_point(p + i, n))) {
             builder_complain(b, e->start_mark,

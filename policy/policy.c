@@ -137,8 +137,7 @@ int policy_sort(struct policy *p)
 {
     struct policy_order *o = calloc(1, sizeof *o);
 
-    if ((p->order = o) == NULL ||
-        (o->models = order_new(p->nmodels)) == NULL ||
+    if ((p->order = o) == NULL || (o->models = order_new(p->nmodels)) == NULL ||
         (o->parties = order_new(p->nparties)) == NULL ||
         (o->people = order_new(p->npeople)) == NULL)
         return SP_ENOMEM;

@@ -483,17 +483,14 @@ int policy_parse(const char *name, const char *yaml, size_t length,
                  policy_file_fn *file, void *file_arg, struct report *report,
                  struct policy **p)
 {
-    /* policy.parties.<name>.people: the root's members are at 1. */
-    static const struct document_large people = {
-        .key = "people", .depth = 3, .members = LIMIT_POLICY_PEOPLE};
     struct policy_build b = {
         .report = report, .file = file, .file_arg = file_arg};
     unsigned before = report->errors;
     int r;
 
     *p = NULL;
-    r = document_parse_large(name, yaml, length, LIMIT_POLICY_BYTES, &people,
-                             report, &b.d);
+    r = document_parse_large(name, yaml, length, LIMIT_POLICY_BYTES,
+                             &policy_large, report, &b.d);
     if (r == SP_ENOMEM || b.d->root == NULL)
         goto out;
     if ((r = schema_check(b.d, policy_schema, report)) == SP_ENOMEM)

@@ -389,3 +389,7 @@ const struct schema_field policy_schema[] = {
     LATER_FIELD("documents", "Documents that people accept."),
     END,
 };
+
+/* parties.<name>.people: the root's members are at 1. */
+const struct document_large policy_large = {
+    .key = "people", .depth = 3, .members = LIMIT_POLICY_PEOPLE};

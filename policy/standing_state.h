@@ -66,7 +66,8 @@ struct standing {
 
     const struct policy *policy; /* bound, or NULL */
     struct bound_window *bound_windows;
-    uint32_t *bound_people;
+    struct table bound_ids; /* of them, to their indices */
+    uint32_t *bound_people; /* SLOT_NONE: nothing is known of that person */
     uint32_t *bound_terms;
     int64_t next_close, next_open;
 };
@@ -87,6 +88,11 @@ int standing_spent_add(struct standing *s, uint32_t window, uint32_t terms,
 uint32_t standing_spent_find(const struct standing *s, uint32_t window,
                              uint32_t terms, uint32_t person);
 
+/* A person got a slot: from now on the bound policy's person of these names, if
+ * there is one, has it. People without a request have none, so that a standing
+ * grows with who comes and not with who might. */
+void standing_bind_person(struct standing *s, const char *party,
+                          const char *person, uint32_t slot);
 /* A window of the bound policy was opened. SP_ENOMEM. */
 int standing_bind_opened(struct standing *s, uint32_t state) SP_MUST_USE;
 /* Computes when something is due again. */
