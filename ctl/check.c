@@ -3,18 +3,22 @@
  * sallyport check: are the files right, and what do they allow, in plain
  * words for those who sign. Runs in the command, reads only.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/overview.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
+#include "lib/file.h"
+#include "policy/policy_print.h"
 #include "policy/schemas.h"
 
 static const char help[] =
-    "usage: sallyport check DIR|FILE\n"
+    "usage: sallyport check DIR|FILE [--print]\n"
     "       sallyport check --reference policy|settings\n"
     "\n"
     "Checks a deployment's sallyport.yaml and policy.yaml (or one of them) "
@@ -24,6 +28,12 @@ static const char help[] =
     "Every problem is told as file:line:column: what is wrong: what is "
     "expected.\n"
     "\n"
+    "  --print            print the policy, if it is right, in the one form "
+    "that all\n"
+    "                     policies of its meaning share: to compare two with "
+    "diff.\n"
+    "                     Signatures are of the file as it is, not of this "
+    "form.\n"
     "  --reference NAME   print the reference of policy.yaml or "
     "sallyport.yaml\n"
     "\n"
@@ -116,7 +126,7 @@ static void settings_print(const struct overview *d)
         printf("%u worker%s\n", s->workers, s->workers == 1 ? "" : "s");
 }
 
-static void policy_print(const struct overview *d, int64_t now)
+static void policy_tell(const struct overview *d, int64_t now)
 {
     const struct policy *p = d->policy;
 
@@ -156,14 +166,45 @@ static int reference_print(const char *name)
     return EXIT_MISUSED;
 }
 
+/* The file is read once more; if it changed meanwhile, it says so or prints
+ * the new one. */
+static int canonical_print(const struct overview *d)
+{
+    struct report report = {.out = stderr};
+    uint8_t *text = NULL;
+    size_t length;
+    int r =
+        file_read(AT_FDCWD, d->policy_path, LIMIT_POLICY_BYTES, &text, &length);
+
+    if (r == 0)
+        r = policy_print(d->policy_path, (const char *)text, length, stdout,
+                         &report);
+    if (r != 0 && r != SP_EINVAL)
+        fprintf(stderr, "%s: %s\n", d->policy_path, sp_strerror(r));
+    free(text);
+    return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+static int tell(struct overview *d)
+{
+    if (overview_replay(d) != 0)
+        return EXIT_FAILS;
+    if (d->settings != NULL)
+        settings_print(d);
+    policy_tell(d, clock_wall_ms());
+    return EXIT_HOLDS;
+}
+
 int verb_check(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
+        {"print", no_argument, NULL, 'p'},
         {"reference", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0}};
     struct overview d = {0};
     int option, status = EXIT_FAILS;
+    bool print = false;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -172,6 +213,10 @@ int verb_check(int argc, char **argv)
         }
         if (option == 'r')
             return reference_print(optarg);
+        if (option == 'p') {
+            print = true;
+            continue;
+        }
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
@@ -179,12 +224,8 @@ int verb_check(int argc, char **argv)
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
-    if (overview_load(argv[optind], &d) == 0 && overview_replay(&d) == 0) {
-        if (d.settings != NULL)
-            settings_print(&d);
-        policy_print(&d, clock_wall_ms());
-        status = EXIT_HOLDS;
-    }
+    if (overview_load(argv[optind], &d) == 0)
+        status = print ? canonical_print(&d) : tell(&d);
     overview_release(&d);
     return status;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ struct reading {
     int folder;         /* of the deployment, open */
     char *policy_path;
     struct document *settings_text;
-    struct document *policy_text; /* NULL: nothing was wrong with it so far */
+    struct document *policy_text; /* NULL: not needed so far */
 };
 
 /* The member "server.key" of a document; its deepest part that is there. */
@@ -546,6 +547,13 @@ static int read_all(struct reading *r, const char *config)
     return worst;
 }
 
+/* The tree of a large policy is several times as large as what is made of it,
+ * and no role would ever use that memory again. */
+static void memory_give_back(void)
+{
+    malloc_trim(0);
+}
+
 int snapshot_read(const char *config, struct report *report, struct snapshot *s)
 {
     struct reading r = {
@@ -563,6 +571,7 @@ int snapshot_read(const char *config, struct report *report, struct snapshot *s)
     free(r.policy_path);
     document_free(r.settings_text);
     document_free(r.policy_text);
+    memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;
@@ -635,6 +644,7 @@ int snapshot_pack(const struct snapshot *s, enum role role, int *memfd)
     if (e == 0)
         e = fileset_seal(to, memfd);
     fileset_free(to);
+    memory_give_back();
     return e;
 }
 
@@ -670,6 +680,9 @@ int snapshot_from_fd(int memfd, struct snapshot *s)
     close(memfd);
     if (e == 0)
         e = parse_set(s);
+    if (e == 0) /* its meaning is all that a role needs */
+        fileset_drop(s->files, "policy.yaml");
+    memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;

@@ -50,6 +50,8 @@ int fileset_add(struct fileset *s, const char *name, const void *data,
 /* The data live as long as the set, with a NUL behind them. SP_ENOENT. */
 int fileset_get(const struct fileset *s, const char *name, const uint8_t **data,
                 size_t *length) SP_MUST_USE;
+/* Forgets a blob, if it is there; what fileset_get() gave for it ends. */
+void fileset_drop(struct fileset *s, const char *name);
 int fileset_seal(const struct fileset *s, int *memfd) SP_MUST_USE;
 /* Does not take the descriptor. SP_EPROTO if unsealed or malformed. */
 int fileset_from_fd(int memfd, struct fileset **s) SP_MUST_USE;
