@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counts what the program's own objects allocate, by the linker's --wrap
- * (ALLOCATIONS_WRAPPED in bench/CMakeLists.txt), so that it works beside
+ * (ALLOCATIONS_WRAPPED in CMakeLists.txt), so that it works beside
  * sanitizers, which want malloc(3) for themselves. To be included by one
  * source of a program.
  */

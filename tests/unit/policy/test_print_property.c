@@ -20,7 +20,7 @@
 #include "tests/unit/policy/random_policy.h"
 
 #if defined(SP_SANITIZED)
-#define COUNT 2000
+#define COUNT 5000
 #else
 #define COUNT 10000
 #endif
