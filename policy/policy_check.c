@@ -79,6 +79,11 @@ static void match_check(struct policy_build *b, size_t i)
 {
     const struct policy_person *a = &b->p->people[i];
 
+    if (report_is_full(b->report)) { /* not printed, but it must count */
+        person_error(b, i, "san_uri", "another person has the same match",
+                     "one that is nobody else's");
+        return;
+    }
     for (size_t k = 0; k < i && !report_is_full(b->report); k++) {
         const struct policy_person *o = &b->p->people[k];
 

@@ -132,6 +132,28 @@ static void many_doubles_end(void **state)
     free(text);
 }
 
+/* Nothing is printed any more; it is refused all the same. */
+static void doubles_count_when_the_report_is_full(void **state)
+{
+    struct report report = {.limit = 2, .errors = 3};
+    struct policy *p;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(f);
+    fputs(head, f);
+    party_put(f, "bank", 100);
+    fprintf(f, "      last: {san_uri: \"x://bank/50\"}\n");
+    fclose(f);
+    assert_int_equal(policy_parse("p", text, size, NULL, NULL, &report, &p),
+                     SP_EINVAL);
+    assert_null(p);
+    assert_int_equal(report.errors, 4);
+    free(text);
+}
+
 /* `count` people in each party, refused with these words or not at all. */
 static void check_count(unsigned bank, unsigned lab, const char *expected)
 {
@@ -275,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doubles_are_told_where_they_stand),
         cmocka_unit_test(many_doubles_end),
+        cmocka_unit_test(doubles_count_when_the_report_is_full),
         cmocka_unit_test(only_so_many_people_are_allowed),
         cmocka_unit_test(other_lists_keep_their_limit),
         cmocka_unit_test(everybody_is_found),
