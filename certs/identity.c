@@ -8,7 +8,9 @@
  * Parties that bring the same anchors share one `trust`, so that twenty
  * parties of the deployment's own authority cost one verification, not
  * twenty. A trust is tried only if the names in the chain can lead to one of
- * its anchors, and those that know the leaf are tried first.
+ * its anchors, and those that know the leaf are tried first. Who a leaf belongs
+ * to is looked up, never searched for: a handshake costs the same with a
+ * hundred thousand people as with ten.
  */
 #include "certs/identity.h"
 
@@ -23,6 +25,7 @@
 
 #include "certs/name.h"
 #include "certs/pem.h"
+#include "lib/table.h"
 
 /* FPKI's longest real paths have 6 certificates. */
 #define IDENTITY_DEPTH_MAX 10
@@ -39,13 +42,11 @@
 struct person {
     uint32_t party;
     uint32_t person;
-    X509_NAME *subject; /* with issuer, or NULL */
-    X509_NAME *issuer;
-    char *uri; /* or NULL */
-    size_t uri_length;
-    bool has_spki;
-    uint8_t spki[32];
+    uint32_t next; /* another one whose names have the same hash, or NOBODY */
+    uint32_t names_length;
+    uint8_t *names; /* subject and issuer in DER, or NULL: not by names */
 };
+_Static_assert(IDENTITY_NOBODY == TABLE_NONE, "whom a table does not have");
 
 struct trust {
     uint8_t source[32]; /* SHA-256 of what it was made from */
@@ -54,6 +55,9 @@ struct trust {
     STACK_OF(X509) * intermediates; /* may be empty, never NULL */
     struct person *people;
     size_t npeople;
+    /* What people are recognised by to their indices in `people`: URIs and keys
+     * as they are, names by their hash. */
+    struct table uris, keys, names;
 };
 
 struct member {
@@ -64,11 +68,16 @@ struct member {
 struct identities {
     EVP_MD
     *sha256; /* fetched once: a fetch by name costs a lock and a search */
-    bool uses_spki;
+    bool uses_spki, uses_names;
     struct trust **trusts;
     size_t ntrusts;
     struct member *members;
     size_t nmembers;
+};
+
+/* Of subject and issuer as they are compared (RFC 5280 section 7.1). */
+struct names_hash {
+    uint64_t subject, issuer;
 };
 
 /* What of a leaf people are recognised by. */
@@ -76,24 +85,21 @@ struct leaf {
     X509 *cert;
     STACK_OF(GENERAL_NAME) * names;
     uint8_t spki[32];
+    struct names_hash hash;
 };
 
 /* --- the tables ---------------------------------------------------------- */
-
-static void person_release(struct person *p)
-{
-    X509_NAME_free(p->subject);
-    X509_NAME_free(p->issuer);
-    free(p->uri);
-}
 
 static void trust_free(struct trust *t)
 {
     if (t == NULL)
         return;
     for (size_t i = 0; i < t->npeople; i++)
-        person_release(&t->people[i]);
+        free(t->people[i].names);
     free(t->people);
+    table_release(&t->uris);
+    table_release(&t->keys);
+    table_release(&t->names);
     X509_STORE_free(t->store);
     sk_X509_pop_free(t->anchors, X509_free);
     sk_X509_pop_free(t->intermediates, X509_free);
@@ -126,11 +132,14 @@ void identities_free(struct identities *ids)
     free(ids);
 }
 
-/* Room for one more element behind `count`. */
+/* Room for one more element behind `count`; grows at powers of two. */
 static int array_grow(void **array, size_t count, size_t size)
 {
-    void *larger = reallocarray(*array, count + 1, size);
+    void *larger;
 
+    if ((count & (count - 1)) != 0)
+        return 0;
+    larger = reallocarray(*array, count == 0 ? 1 : count * 2, size);
     if (larger == NULL)
         return SP_ENOMEM;
     *array = larger;
@@ -322,8 +331,94 @@ int identities_add_party(struct identities *ids, uint32_t party,
     return 0;
 }
 
-static int person_make(struct person *p, const struct identity_match *match,
-                       char problem[256])
+/* A name's hash is that of its canonical form, so that names that compare equal
+ * have the same. False: the name cannot be encoded. */
+static bool names_hash(const X509_NAME *subject, const X509_NAME *issuer,
+                       struct names_hash *hash)
+{
+    int good_subject = 0, good_issuer = 0;
+
+    hash->subject = X509_NAME_hash_ex(subject, NULL, NULL, &good_subject);
+    hash->issuer = X509_NAME_hash_ex(issuer, NULL, NULL, &good_issuer);
+    return good_subject == 1 && good_issuer == 1;
+}
+
+/* Both in DER, one behind the other: a tenth of what X509_NAME takes. */
+static int names_encode(X509_NAME *subject, X509_NAME *issuer, struct person *p)
+{
+    int m = i2d_X509_NAME(subject, NULL), n = i2d_X509_NAME(issuer, NULL);
+    uint8_t *at;
+
+    if (m <= 0 || n <= 0)
+        return SP_ECRYPTO;
+    p->names_length = (uint32_t)m + (uint32_t)n;
+    at = p->names = malloc(p->names_length);
+    if (at == NULL)
+        return SP_ENOMEM;
+    i2d_X509_NAME(subject, &at);
+    i2d_X509_NAME(issuer, &at);
+    return 0;
+}
+
+static bool names_are(const struct person *p, const X509_NAME *subject,
+                      const X509_NAME *issuer)
+{
+    const uint8_t *at = p->names, *end = at + p->names_length;
+    X509_NAME *s = d2i_X509_NAME(NULL, &at, end - at);
+    X509_NAME *i = s == NULL ? NULL : d2i_X509_NAME(NULL, &at, end - at);
+    bool equal = i != NULL && names_equal(s, subject) && names_equal(i, issuer);
+
+    X509_NAME_free(s);
+    X509_NAME_free(i);
+    return equal;
+}
+
+/* The index of the person of these names, or NOBODY. */
+static uint32_t names_find(const struct trust *t, const struct names_hash *hash,
+                           const X509_NAME *subject, const X509_NAME *issuer)
+{
+    uint32_t i = table_get(&t->names, hash, sizeof *hash);
+
+    while (i != IDENTITY_NOBODY && !names_are(&t->people[i], subject, issuer))
+        i = t->people[i].next;
+    return i;
+}
+
+static int person_add_names(struct trust *t, struct person *p,
+                            const char *match, char problem[256])
+{
+    X509_NAME *subject = NULL, *issuer = NULL;
+    struct names_hash hash;
+    int r = name_parse_pair(match, &subject, &issuer, problem);
+
+    if (r != 0)
+        goto out;
+    r = SP_ECRYPTO;
+    if (!names_hash(subject, issuer, &hash))
+        goto out;
+    r = SP_EAMBIGUOUS;
+    if (names_find(t, &hash, subject, issuer) != IDENTITY_NOBODY)
+        goto out;
+    p->next = table_get(&t->names, &hash, sizeof hash);
+    if ((r = names_encode(subject, issuer, p)) == 0)
+        r = table_put(&t->names, &hash, sizeof hash, (uint32_t)t->npeople);
+out:
+    X509_NAME_free(subject);
+    X509_NAME_free(issuer);
+    return r;
+}
+
+static int person_add_key(struct trust *t, struct table *table, const void *key,
+                          size_t length)
+{
+    if (table_get(table, key, length) != TABLE_NONE)
+        return SP_EAMBIGUOUS;
+    return table_put(table, key, length, (uint32_t)t->npeople);
+}
+
+/* How the next person of `t` is recognised. */
+static int person_add(struct trust *t, struct person *p,
+                      const struct identity_match *match, char problem[256])
 {
     int set = (match->issuer_subject != NULL) + (match->spki_sha256 != NULL) +
               (match->san_uri != NULL);
@@ -336,38 +431,22 @@ static int person_make(struct person *p, const struct identity_match *match,
         return SP_EINVAL;
     }
     if (match->issuer_subject != NULL)
-        return name_parse_pair(match->issuer_subject, &p->subject, &p->issuer,
-                               problem);
-    if (match->spki_sha256 != NULL) {
-        p->has_spki = true;
-        memcpy(p->spki, match->spki_sha256, sizeof p->spki);
-        return 0;
-    }
+        return person_add_names(t, p, match->issuer_subject, problem);
+    if (match->spki_sha256 != NULL)
+        return person_add_key(t, &t->keys, match->spki_sha256, 32);
     if (match->san_uri[0] == '\0') {
         snprintf(problem, 256, "expected a URI, not an empty text");
         return SP_EINVAL;
     }
-    p->uri_length = strlen(match->san_uri);
-    p->uri = strdup(match->san_uri);
-    return p->uri == NULL ? SP_ENOMEM : 0;
-}
-
-static bool persons_same_match(const struct person *a, const struct person *b)
-{
-    if (a->has_spki && b->has_spki)
-        return memcmp(a->spki, b->spki, sizeof a->spki) == 0;
-    if (a->uri != NULL && b->uri != NULL)
-        return strcmp(a->uri, b->uri) == 0;
-    return a->subject != NULL && b->subject != NULL &&
-           names_equal(a->subject, b->subject) &&
-           names_equal(a->issuer, b->issuer);
+    return person_add_key(t, &t->uris, match->san_uri, strlen(match->san_uri));
 }
 
 int identities_add_person(struct identities *ids, uint32_t party,
                           uint32_t person, const struct identity_match *match,
                           char problem[256])
 {
-    struct person p = {.party = party, .person = person};
+    struct person p = {
+        .party = party, .person = person, .next = IDENTITY_NOBODY};
     const struct member *member = member_find(ids, party);
     struct trust *t;
     int r;
@@ -376,27 +455,23 @@ int identities_add_person(struct identities *ids, uint32_t party,
     if (member == NULL)
         return SP_ENOENT;
     t = ids->trusts[member->trust];
-    if ((r = person_make(&p, match, problem)) != 0)
-        goto out;
-    /* Over all parties of the same anchors: one certificate would be both. */
-    for (size_t i = 0; i < t->npeople; i++) {
-        if (persons_same_match(&t->people[i], &p)) {
-            snprintf(problem, 256,
-                     "another person under the same anchors is recognised by "
-                     "the same certificate: expected a match of their own");
-            r = SP_EAMBIGUOUS;
-            goto out;
-        }
-    }
     r = array_grow((void **)&t->people, t->npeople, sizeof *t->people);
-    if (r != 0)
-        goto out;
+    if (r == 0)
+        r = person_add(t, &p, match, problem);
+    if (r == SP_EAMBIGUOUS)
+        /* Over all parties of the same anchors: one certificate would be both.
+         */
+        snprintf(problem, 256,
+                 "another person under the same anchors is recognised by "
+                 "the same certificate: expected a match of their own");
+    if (r != 0) {
+        free(p.names);
+        return r;
+    }
     t->people[t->npeople++] = p;
-    ids->uses_spki |= p.has_spki;
+    ids->uses_spki |= match->spki_sha256 != NULL;
+    ids->uses_names |= match->issuer_subject != NULL;
     return 0;
-out:
-    person_release(&p);
-    return r;
 }
 
 /* --- the leaf ------------------------------------------------------------ */
@@ -460,6 +535,9 @@ static int leaf_read(const struct identities *ids, X509 *cert, struct leaf *l)
     l->names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     if (!uris_are_plain(l->names))
         return X509_V_ERR_UNSUPPORTED_NAME_SYNTAX;
+    if (ids->uses_names && !names_hash(X509_get_subject_name(cert),
+                                       X509_get_issuer_name(cert), &l->hash))
+        return X509_V_ERR_UNSPECIFIED;
     return ids->uses_spki ? leaf_hash_key(ids, l) : X509_V_OK;
 }
 
@@ -468,28 +546,46 @@ static void leaf_release(struct leaf *l)
     GENERAL_NAMES_free(l->names);
 }
 
-static bool leaf_has_uri(const struct leaf *l, const struct person *p)
+/* One person or more of a trust whose certificate a leaf is. */
+struct matches {
+    uint32_t first; /* of them, or NOBODY */
+    size_t count;   /* 2: two or more */
+};
+
+static void matches_add(struct matches *m, uint32_t person)
+{
+    if (person == IDENTITY_NOBODY || person == m->first)
+        return;
+    m->count += m->count < 2;
+    if (m->first == IDENTITY_NOBODY)
+        m->first = person;
+}
+
+static void matches_add_uris(struct matches *m, const struct trust *t,
+                             const struct leaf *l)
 {
     for (int i = 0; i < sk_GENERAL_NAME_num(l->names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(l->names, i);
         const ASN1_STRING *uri = name->d.uniformResourceIdentifier;
 
-        if (name->type == GEN_URI &&
-            (size_t)ASN1_STRING_length(uri) == p->uri_length &&
-            memcmp(ASN1_STRING_get0_data(uri), p->uri, p->uri_length) == 0)
-            return true;
+        if (name->type == GEN_URI)
+            matches_add(m, table_get(&t->uris, ASN1_STRING_get0_data(uri),
+                                     (size_t)ASN1_STRING_length(uri)));
     }
-    return false;
 }
 
-static bool leaf_is_of(const struct leaf *l, const struct person *p)
+static struct matches trust_match(const struct trust *t, const struct leaf *l)
 {
-    if (p->has_spki)
-        return memcmp(l->spki, p->spki, sizeof p->spki) == 0;
-    if (p->uri != NULL)
-        return leaf_has_uri(l, p);
-    return names_equal(X509_get_subject_name(l->cert), p->subject) &&
-           names_equal(X509_get_issuer_name(l->cert), p->issuer);
+    struct matches m = {.first = IDENTITY_NOBODY};
+
+    if (t->uris.count > 0)
+        matches_add_uris(&m, t, l);
+    if (t->keys.count > 0)
+        matches_add(&m, table_get(&t->keys, l->spki, sizeof l->spki));
+    if (t->names.count > 0)
+        matches_add(&m, names_find(t, &l->hash, X509_get_subject_name(l->cert),
+                                   X509_get_issuer_name(l->cert)));
+    return m;
 }
 
 /* --- verification -------------------------------------------------------- */
@@ -666,34 +762,19 @@ static bool search_try(struct search *s, const struct trust *t)
     return true;
 }
 
-static size_t trust_count_matches(const struct trust *t, const struct leaf *l,
-                                  const struct person **person)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < t->npeople; i++) {
-        if (leaf_is_of(l, &t->people[i])) {
-            *person = &t->people[i];
-            count++;
-        }
-    }
-    return count;
-}
-
 /* Those who know the leaf: in the usual case one, and one verification. */
 static void search_known(struct search *s)
 {
     for (size_t i = 0; i < s->ids->ntrusts; i++) {
         const struct trust *t = s->ids->trusts[i];
-        const struct person *person = NULL;
-        size_t matches = trust_count_matches(t, &s->leaf, &person);
+        struct matches m = trust_match(t, &s->leaf);
 
-        if (matches == 0 || !trust_may_vouch(t, s->leaf.cert, s->chain) ||
+        if (m.count == 0 || !trust_may_vouch(t, s->leaf.cert, s->chain) ||
             !search_try(s, t))
             continue;
-        s->matches += matches;
-        s->id->party = person->party;
-        s->id->person = person->person;
+        s->matches += m.count;
+        s->id->party = t->people[m.first].party;
+        s->id->person = t->people[m.first].person;
     }
 }
 
@@ -702,9 +783,8 @@ static void search_voucher(struct search *s)
 {
     for (size_t i = 0; i < s->ids->ntrusts && !s->vouched; i++) {
         const struct trust *t = s->ids->trusts[i];
-        const struct person *person = NULL;
 
-        if (trust_count_matches(t, &s->leaf, &person) == 0 &&
+        if (trust_match(t, &s->leaf).count == 0 &&
             trust_may_vouch(t, s->leaf.cert, s->chain))
             search_try(s, t);
     }

@@ -3,9 +3,11 @@
  * sallyport check: are the files right, and what do they allow, in plain
  * words for those who sign. Runs in the command, reads only.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/approvals.h"
@@ -13,10 +15,12 @@
 #include "ctl/overview.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
+#include "lib/file.h"
+#include "policy/policy_print.h"
 #include "policy/schemas.h"
 
 static const char help[] =
-    "usage: sallyport check DIR|FILE\n"
+    "usage: sallyport check DIR|FILE [--print]\n"
     "       sallyport check --reference policy|settings\n"
     "\n"
     "Checks a deployment's sallyport.yaml and policy.yaml (or one of them) "
@@ -29,6 +33,12 @@ static const char help[] =
     "ones are\n"
     "no error here (`sallyportd -n` is the check that wants them).\n"
     "\n"
+    "  --print            print the policy, if it is right, in the one form "
+    "that all\n"
+    "                     policies of its meaning share: to compare two with "
+    "diff.\n"
+    "                     Signatures are of the file as it is, not of this "
+    "form.\n"
     "  --reference NAME   print the reference of policy.yaml or "
     "sallyport.yaml\n"
     "\n"
@@ -166,14 +176,47 @@ static int reference_print(const char *name)
     return EXIT_MISUSED;
 }
 
+/* The file is read once more; if it changed meanwhile, it says so or prints
+ * the new one. */
+static int canonical_print(const struct overview *d)
+{
+    struct report report = {.out = stderr};
+    uint8_t *text = NULL;
+    size_t length;
+    int r =
+        file_read(AT_FDCWD, d->policy_path, LIMIT_POLICY_BYTES, &text, &length);
+
+    if (r == 0)
+        r = policy_print(d->policy_path, (const char *)text, length, stdout,
+                         &report);
+    if (r != 0 && r != SP_EINVAL)
+        fprintf(stderr, "%s: %s\n", d->policy_path, sp_strerror(r));
+    free(text);
+    return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+static int tell(struct overview *d)
+{
+    if (overview_replay(d) != 0)
+        return EXIT_FAILS;
+    if (d->settings != NULL)
+        settings_print(d);
+    check_policy_print(d, clock_wall_ms());
+    if (d->settings != NULL)
+        approvals_print(d, stdout);
+    return EXIT_HOLDS;
+}
+
 int verb_check(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
+        {"print", no_argument, NULL, 'p'},
         {"reference", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0}};
     struct overview d = {0};
     int option, status = EXIT_FAILS;
+    bool print = false;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -182,6 +225,10 @@ int verb_check(int argc, char **argv)
         }
         if (option == 'r')
             return reference_print(optarg);
+        if (option == 'p') {
+            print = true;
+            continue;
+        }
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
@@ -189,14 +236,8 @@ int verb_check(int argc, char **argv)
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
-    if (overview_load(argv[optind], &d) == 0 && overview_replay(&d) == 0) {
-        if (d.settings != NULL)
-            settings_print(&d);
-        check_policy_print(&d, clock_wall_ms());
-        if (d.settings != NULL)
-            approvals_print(&d, stdout);
-        status = EXIT_HOLDS;
-    }
+    if (overview_load(argv[optind], &d) == 0)
+        status = print ? canonical_print(&d) : tell(&d);
     overview_release(&d);
     return status;
 }

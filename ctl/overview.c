@@ -18,6 +18,7 @@
 #include "lib/clock.h"
 #include "lib/document.h"
 #include "lib/file.h"
+#include "policy/schemas.h"
 
 /* Files that a policy names, from the folder it is in. */
 struct files {
@@ -139,7 +140,8 @@ static void complain_at(const char *path, const char *text, size_t length,
     struct document *d = NULL;
     const struct node *n;
 
-    if (document_parse(path, text, length, LIMIT_POLICY_BYTES, &quiet, &d) != 0)
+    if (document_parse_large(path, text, length, LIMIT_POLICY_BYTES,
+                             &policy_large, &quiet, &d) != 0)
         return;
     n = d->root;
     while (*keys != NULL && node_member(n, *keys) != NULL)

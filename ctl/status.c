@@ -65,7 +65,7 @@ static char *control_path(const char *dir)
         *slash = '\0';
     else
         strcpy(folder, ".");
-    r = file_read(AT_FDCWD, config, LIMIT_POLICY_BYTES, &yaml, &length);
+    r = file_read(AT_FDCWD, config, LIMIT_SETTINGS_BYTES, &yaml, &length);
     if (r != 0)
         fprintf(stderr, "sallyport status: %s: %s\n", config, sp_strerror(r));
     else if (settings_parse(config, (const char *)yaml, length, folder, &report,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "lib/report.h"
 #include "lib/signatures.h"
 #include "policy/approval.h"
+#include "policy/schemas.h"
 
 /* Secrets are one line; keys of ours are small PEM files. */
 #define SECRET_BYTES 16384
@@ -36,7 +38,8 @@ struct reading {
     const char *config; /* sallyport.yaml, as it was named */
     int folder;         /* of the deployment, open */
     char *policy_path;
-    struct document *settings_text, *policy_text; /* NULL: not read yet */
+    struct document *settings_text;
+    struct document *policy_text; /* NULL: not needed so far */
 };
 
 /* The member "server.key" of a document; its deepest part that is there. */
@@ -66,6 +69,33 @@ static void complain(struct reading *r, const char *where, const char *format,
 static void complain_policy(struct reading *r, const char *where,
                             const char *format, ...) SP_PRINTF(3, 4);
 
+/* Our own reading of a file that its parser has accepted. */
+static struct document *document_again(const char *name, const uint8_t *yaml,
+                                       size_t length)
+{
+    struct report silent = {0};
+    struct document *d = NULL;
+
+    if (document_parse_large(name, (const char *)yaml, length,
+                             LIMIT_POLICY_BYTES, &policy_large, &silent,
+                             &d) != 0) {
+        document_free(d);
+        d = NULL;
+    }
+    return d;
+}
+
+/* Only once it is needed: a large policy takes a while. */
+static struct document *policy_again(const struct reading *r)
+{
+    const uint8_t *yaml;
+    size_t length;
+
+    if (fileset_get(r->s->files, "policy.yaml", &yaml, &length) != 0)
+        return NULL;
+    return document_again(r->policy_path, yaml, length);
+}
+
 static void complain(struct reading *r, const char *where, const char *format,
                      ...)
 {
@@ -81,28 +111,17 @@ static void complain(struct reading *r, const char *where, const char *format,
 static void complain_policy(struct reading *r, const char *where,
                             const char *format, ...)
 {
-    const struct node *n = find(r->policy_text, where);
+    const struct node *n;
     va_list ap;
+
+    if (r->policy_text == NULL)
+        r->policy_text = policy_again(r);
+    n = find(r->policy_text, where);
 
     va_start(ap, format);
     report_error_list(r->report, r->policy_path, n != NULL ? n->line : 1,
                       n != NULL ? n->column : 1, format, ap);
     va_end(ap);
-}
-
-/* Our own reading of a file that its parser has accepted. */
-static struct document *document_again(const char *name, const uint8_t *yaml,
-                                       size_t length)
-{
-    struct report silent = {0};
-    struct document *d = NULL;
-
-    if (document_parse(name, (const char *)yaml, length, LIMIT_POLICY_BYTES,
-                       &silent, &d) != 0) {
-        document_free(d);
-        d = NULL;
-    }
-    return d;
 }
 
 static bool everybody_writes(const struct stat *st)
@@ -247,7 +266,7 @@ static int read_settings(struct reading *r, const char *config)
 
     if (copy == NULL)
         return SP_ENOMEM;
-    e = add_file(r, "sallyport.yaml", "", config, LIMIT_POLICY_BYTES,
+    e = add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
                  "the configuration (`sallyport init` makes one)");
     if (e == 0)
         e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
@@ -355,7 +374,6 @@ static int read_policy(struct reading *r)
                          r, r->report, &r->s->policy);
     if (e != 0)
         return e;
-    r->policy_text = document_again(r->policy_path, yaml, length);
     if (policy_uses_authority(r->s->policy) &&
         fileset_get(r->s->files, "@authority", &pem, &pem_length) != 0) {
         complain(r, "authority",
@@ -574,6 +592,13 @@ static int read_all(struct reading *r, const char *config)
     return worst;
 }
 
+/* The tree of a large policy is several times as large as what is made of it,
+ * and no role would ever use that memory again. */
+static void memory_give_back(void)
+{
+    malloc_trim(0);
+}
+
 int snapshot_read(const char *config, struct report *report, struct snapshot *s)
 {
     struct reading r = {
@@ -591,6 +616,7 @@ int snapshot_read(const char *config, struct report *report, struct snapshot *s)
     free(r.policy_path);
     document_free(r.settings_text);
     document_free(r.policy_text);
+    memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;
@@ -690,6 +716,7 @@ int snapshot_pack(const struct snapshot *s, enum role role, int *memfd)
     if (e == 0)
         e = fileset_seal(to, memfd);
     fileset_free(to);
+    memory_give_back();
     return e;
 }
 
@@ -725,6 +752,9 @@ int snapshot_from_fd(int memfd, struct snapshot *s)
     close(memfd);
     if (e == 0)
         e = parse_set(s);
+    if (e == 0) /* its meaning is all that a role needs */
+        fileset_drop(s->files, "policy.yaml");
+    memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;

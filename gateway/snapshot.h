@@ -17,7 +17,8 @@
 struct snapshot {
     struct settings *settings;
     struct policy *policy; /* NULL in a role that gets none (control) */
-    struct fileset *files; /* everything that was read (see messages.h) */
+    struct fileset *files; /* everything that was read (see messages.h); in a
+                              role without the policy's text */
 };
 
 /* Reads and checks everything: both files, every file the policy names, the

@@ -10,11 +10,16 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "lib/table.h"
 #include "lib/utf8.h"
+
+/* From so many members on, a table finds the key that was there before. */
+#define INDEXED_MEMBERS 16
 
 struct builder {
     yaml_parser_t parser;
     struct document *d;
+    const struct document_large *large; /* or NULL */
     struct report *report;
     bool faulty; /* something was reported */
     int error;   /* the tree cannot be finished: SP_EINVAL, SP_ENOMEM */
@@ -141,6 +146,11 @@ static int text_check(const struct document *d, const char *text, size_t length,
     for (size_t i = 0; i < length; i += n) {
         uint32_t c;
 
+        if (p[i] >= 0x20 && p[i] < 0x7f) { /* nearly all there is */
+            n = 1;
+            column++;
+            continue;
+        }
         n = utf8_length(p + i, length - i);
         if (n == 0) {
             report_error(report, d->name, line, column,
@@ -205,6 +215,9 @@ static char *scalar_text(struct builder *b, const yaml_event_t *e)
     char *text;
 
     for (size_t i = 0; i < length; i += n) {
+        n = 1;
+        if (p[i] >= 0x20 && p[i] < 0x7f)
+            continue;
         n = utf8_length(p + i, length - i);
         if (n == 0 || point_is_forbidden(utf8_point(p + i, n))) {
             builder_complain(b, e->start_mark,
@@ -222,7 +235,7 @@ static char *scalar_text(struct builder *b, const yaml_event_t *e)
 }
 
 static struct node *node_read(struct builder *b, yaml_event_t *event,
-                              unsigned depth);
+                              const char *key, unsigned depth);
 
 static struct node *scalar_read(struct builder *b, struct node *n,
                                 const yaml_event_t *e)
@@ -238,13 +251,15 @@ static struct node *scalar_read(struct builder *b, struct node *n,
     return n;
 }
 
-static void items_check(struct builder *b, const struct node *n,
+static void items_check(struct builder *b, const struct node *n, size_t most,
                         const yaml_event_t *e)
 {
-    if (n->count < DOCUMENT_MEMBERS)
+    char text[64];
+
+    if (n->count < most)
         return;
-    builder_complain(b, e->start_mark,
-                     "too many members: expected at most 4096");
+    snprintf(text, sizeof text, "too many members: expected at most %zu", most);
+    builder_complain(b, e->start_mark, text);
     b->error = SP_EINVAL;
 }
 
@@ -259,8 +274,8 @@ static void list_read(struct builder *b, struct node *n, unsigned depth)
             yaml_event_delete(&e);
             return;
         }
-        items_check(b, n, &e);
-        item = node_read(b, &e, depth);
+        items_check(b, n, DOCUMENT_MEMBERS, &e);
+        item = node_read(b, &e, NULL, depth);
         if (item != NULL && node_add(n, item) != 0) {
             node_free(item);
             b->error = SP_ENOMEM;
@@ -268,8 +283,37 @@ static void list_read(struct builder *b, struct node *n, unsigned depth)
     }
 }
 
-/* The key in `e`, checked against those that `n` has. */
-static char *key_read(struct builder *b, const struct node *n, yaml_event_t *e)
+/* A mapping while it is read: the places of its members' keys, from the
+ * first that is one too many to look through. */
+struct members {
+    struct node *map;
+    struct table keys;
+    size_t indexed; /* members that are in `keys` */
+    size_t most;
+};
+
+/* The first member of that key, or NULL. A key that is there twice keeps its
+ * first place. */
+static const struct node *members_find(struct builder *b, struct members *m,
+                                       const char *key)
+{
+    uint32_t at;
+
+    if (m->map->count < INDEXED_MEMBERS)
+        return node_member(m->map, key);
+    for (; m->indexed < m->map->count; m->indexed++) {
+        const char *next = m->map->items[m->indexed]->key;
+
+        if (table_get(&m->keys, next, strlen(next)) == TABLE_NONE &&
+            table_put(&m->keys, next, strlen(next), (uint32_t)m->indexed) != 0)
+            b->error = SP_ENOMEM;
+    }
+    at = table_get(&m->keys, key, strlen(key));
+    return at == TABLE_NONE ? NULL : m->map->items[at];
+}
+
+/* The key in `e`, checked against those that are there. */
+static char *key_read(struct builder *b, struct members *m, yaml_event_t *e)
 {
     const struct node *first;
     char text[160], *key;
@@ -291,7 +335,7 @@ static char *key_read(struct builder *b, const struct node *n, yaml_event_t *e)
         e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
         builder_complain(b, e->start_mark,
                          "a merge key (<<): expected the fields themselves");
-    first = node_member(n, key);
+    first = members_find(b, m, key);
     if (first != NULL) {
         snprintf(text, sizeof text,
                  "duplicate key \"%.64s\": expected it once, it is in line %u",
@@ -301,39 +345,61 @@ static char *key_read(struct builder *b, const struct node *n, yaml_event_t *e)
     return key;
 }
 
-static void map_read(struct builder *b, struct node *n, unsigned depth)
+/* The member whose key is in `e`; takes the event. */
+static void member_read(struct builder *b, struct members *m, yaml_event_t *e,
+                        unsigned depth)
 {
+    yaml_mark_t mark = e->start_mark;
+    struct node *item;
+    char *key;
+
+    items_check(b, m->map, m->most, e);
+    key = b->error == 0 ? key_read(b, m, e) : NULL;
+    yaml_event_delete(e);
+    item =
+        key != NULL && builder_next(b, e) ? node_read(b, e, key, depth) : NULL;
+    if (item == NULL || node_add(m->map, item) != 0) {
+        node_free(item);
+        free(key);
+        b->error = b->error == 0 ? SP_ENOMEM : b->error;
+        return;
+    }
+    item->key = key;
+    item->key_line = (unsigned)mark.line + 1;
+    item->key_column = (unsigned)mark.column + 1;
+}
+
+static void map_read(struct builder *b, struct node *n, size_t most,
+                     unsigned depth)
+{
+    struct members m = {.map = n, .most = most};
     yaml_event_t e;
 
     while (builder_next(b, &e)) {
-        yaml_mark_t mark = e.start_mark;
-        struct node *item;
-        char *key;
-
         if (e.type == YAML_MAPPING_END_EVENT) {
             yaml_event_delete(&e);
-            return;
+            break;
         }
-        items_check(b, n, &e);
-        key = b->error == 0 ? key_read(b, n, &e) : NULL;
-        yaml_event_delete(&e);
-        item =
-            key != NULL && builder_next(b, &e) ? node_read(b, &e, depth) : NULL;
-        if (item == NULL || node_add(n, item) != 0) {
-            node_free(item);
-            free(key);
-            b->error = b->error == 0 ? SP_ENOMEM : b->error;
-            return;
-        }
-        item->key = key;
-        item->key_line = (unsigned)mark.line + 1;
-        item->key_column = (unsigned)mark.column + 1;
+        member_read(b, &m, &e, depth);
     }
+    table_release(&m.keys);
 }
 
-/* The node that `event` begins; takes the event. NULL with b->error. */
+static size_t members_most(const struct builder *b, const char *key,
+                           unsigned depth)
+{
+    const struct document_large *l = b->large;
+
+    return l != NULL && key != NULL && depth == l->depth &&
+                   strcmp(key, l->key) == 0
+               ? l->members
+               : DOCUMENT_MEMBERS;
+}
+
+/* The node that `event` begins, a member's with its key; takes the event. NULL
+ * with b->error. */
 static struct node *node_read(struct builder *b, yaml_event_t *event,
-                              unsigned depth)
+                              const char *key, unsigned depth)
 {
     struct node *n = b->error == 0 ? calloc(1, sizeof *n) : NULL;
 
@@ -359,7 +425,7 @@ static struct node *node_read(struct builder *b, yaml_event_t *event,
         n->kind = NODE_MAP;
         decoration_check(b, event, event->data.mapping_start.anchor,
                          event->data.mapping_start.tag);
-        map_read(b, n, depth + 1);
+        map_read(b, n, members_most(b, key, depth - 1), depth + 1);
     } else { /* an alias */
         builder_complain(b, event->start_mark,
                          "an alias (*): expected the value itself");
@@ -395,7 +461,7 @@ static void stream_read(struct builder *b)
             }
             yaml_event_delete(&e);
         } else {
-            b->d->root = node_read(b, &e, 1);
+            b->d->root = node_read(b, &e, NULL, 1);
         }
     }
 }
@@ -414,7 +480,14 @@ static struct document *document_new(const char *name)
 int document_parse(const char *name, const char *text, size_t length,
                    size_t max, struct report *report, struct document **d)
 {
-    struct builder b = {.report = report};
+    return document_parse_large(name, text, length, max, NULL, report, d);
+}
+
+int document_parse_large(const char *name, const char *text, size_t length,
+                         size_t max, const struct document_large *large,
+                         struct report *report, struct document **d)
+{
+    struct builder b = {.report = report, .large = large};
 
     b.d = *d = document_new(name);
     if (b.d == NULL)

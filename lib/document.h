@@ -19,6 +19,14 @@ enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 #define DOCUMENT_DEPTH   16   /* the policy language needs 7 */
 #define DOCUMENT_MEMBERS 4096 /* of one list or mapping */
 
+/* The mappings that may have more members than that: those under this key at
+ * this depth (the root's members are at 1). */
+struct document_large {
+    const char *key;
+    unsigned depth;
+    size_t members;
+};
+
 struct node {
     enum node_kind kind;
     unsigned line, column;
@@ -49,6 +57,11 @@ struct document {
 int document_parse(const char *name, const char *text, size_t length,
                    size_t max, struct report *report,
                    struct document **d) SP_MUST_USE;
+/* The same with mappings that may be large. */
+int document_parse_large(const char *name, const char *text, size_t length,
+                         size_t max, const struct document_large *large,
+                         struct report *report,
+                         struct document **d) SP_MUST_USE;
 void document_free(struct document *d);
 
 /* The member `key` of a mapping, or NULL (also if `n` is NULL). */

@@ -53,6 +53,8 @@ int fileset_get(const struct fileset *s, const char *name, const uint8_t **data,
 /* The blob that was added as number `i` (from 0), in the same way. */
 int fileset_at(const struct fileset *s, size_t i, const char **name,
                const uint8_t **data, size_t *length) SP_MUST_USE;
+/* Forgets a blob, if it is there; what fileset_get() gave for it ends. */
+void fileset_drop(struct fileset *s, const char *name);
 int fileset_seal(const struct fileset *s, int *memfd) SP_MUST_USE;
 /* Does not take the descriptor. SP_EPROTO if unsealed or malformed. */
 int fileset_from_fd(int memfd, struct fileset **s) SP_MUST_USE;

@@ -43,16 +43,20 @@ struct fileset *fileset_new(void)
     return s;
 }
 
+static void blob_release(struct blob *b)
+{
+    free(b->name);
+    /* Keys and credentials travel in sets like everything else. */
+    explicit_bzero(b->data, b->length);
+    free(b->data);
+}
+
 void fileset_free(struct fileset *s)
 {
     if (s == NULL)
         return;
-    for (size_t i = 0; i < s->count; i++) {
-        free(s->blobs[i].name);
-        /* Keys and credentials travel in sets like everything else. */
-        explicit_bzero(s->blobs[i].data, s->blobs[i].length);
-        free(s->blobs[i].data);
-    }
+    for (size_t i = 0; i < s->count; i++)
+        blob_release(&s->blobs[i]);
     free(s->blobs);
     free(s);
 }
@@ -132,6 +136,21 @@ int fileset_at(const struct fileset *s, size_t i, const char **name,
     *data = s->blobs[i].data;
     *length = s->blobs[i].length;
     return 0;
+}
+
+void fileset_drop(struct fileset *s, const char *name)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct blob *b = &s->blobs[i];
+
+        if (strcmp(b->name, name) != 0)
+            continue;
+        s->bytes -= 4 + strlen(b->name) + 4 + b->length;
+        blob_release(b);
+        s->count--;
+        memmove(b, b + 1, (s->count - i) * sizeof(*b));
+        return;
+    }
 }
 
 static int fileset_encode(const struct fileset *s, uint8_t *memory)

@@ -51,10 +51,14 @@
 /* One ledger entry (docs/ledger.md) */
 #define LIMIT_ENTRY_BYTES 16384
 
-/* Sizes of a policy: enough for every agency and partner there is. */
-#define LIMIT_POLICY_BYTES   (1u << 20)
+/* Settings: what one operator writes. */
+#define LIMIT_SETTINGS_BYTES (1u << 20)
+/* Sizes of a policy: enough for every agency and partner there is. 100,000
+ * people are the staff of a large department; one takes 80 to 150 bytes of
+ * text, so the bytes hold them all. */
+#define LIMIT_POLICY_BYTES   (16u << 20)
 #define LIMIT_POLICY_PARTIES 256
-#define LIMIT_POLICY_PEOPLE  4096
+#define LIMIT_POLICY_PEOPLE  131072
 #define LIMIT_POLICY_MODELS  64
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64

@@ -7,10 +7,20 @@
 
 #include "lib/limits.h"
 
+static unsigned report_limit(const struct report *r)
+{
+    return r->limit == 0 ? LIMIT_POLICY_ERRORS : r->limit;
+}
+
+bool report_is_full(const struct report *r)
+{
+    return r->errors > report_limit(r);
+}
+
 void report_error_list(struct report *r, const char *file, unsigned line,
                        unsigned column, const char *format, va_list list)
 {
-    unsigned limit = r->limit == 0 ? LIMIT_POLICY_ERRORS : r->limit;
+    unsigned limit = report_limit(r);
 
     r->errors++;
     if (r->out == NULL || r->errors > limit + 1)

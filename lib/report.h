@@ -10,6 +10,7 @@
 #define SP_LIB_REPORT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "lib/error.h"
@@ -24,6 +25,8 @@ struct report {
 /* Adds an error; `format` is "what is wrong: what is expected". */
 void report_error(struct report *r, const char *file, unsigned line,
                   unsigned column, const char *format, ...) SP_PRINTF(5, 6);
+/* Whether nothing more will be printed: what is still found only counts. */
+bool report_is_full(const struct report *r);
 void report_error_list(struct report *r, const char *file, unsigned line,
                        unsigned column, const char *format, va_list list)
     SP_PRINTF(5, 0);

@@ -63,6 +63,10 @@ void schema_expected(const struct schema_field *f,
 /* Decodes the text of a scalar; false if it is not what the field wants. */
 bool schema_decode(const struct schema_field *f, struct node *n);
 
+/* A number as one would write it, with the largest unit that divides it. */
+void schema_number(const struct schema_field *f, int64_t v, char *text,
+                   size_t size);
+
 /* The candidate that `word` is probably a misspelling of, or NULL. Feed all
  * candidates to one struct. */
 struct nearest {
@@ -70,6 +74,11 @@ struct nearest {
     size_t distance;
 };
 void nearest_try(struct nearest *n, const char *candidate);
+
+/* Writes a document that schema_check() found right in the one form that all
+ * documents of its meaning share (lib/schema_print.c). SP_EIO. */
+int schema_print(FILE *out, const struct document *d,
+                 const struct schema_field *fields) SP_MUST_USE;
 
 /* The reference of a table in Markdown. */
 int schema_reference(FILE *out, const struct schema_field *fields) SP_MUST_USE;

@@ -154,9 +154,8 @@ struct unit {
     int64_t factor;
 };
 
-/* A number as one would write it: with the largest unit that fits. */
-static void number_word(const struct schema_field *f, int64_t v, char *text,
-                        size_t size)
+void schema_number(const struct schema_field *f, int64_t v, char *text,
+                   size_t size)
 {
     static const struct unit times[] = {
         {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
@@ -198,8 +197,8 @@ static void expected_number(const struct schema_field *f, const char *what,
 {
     char min[32], max[32];
 
-    number_word(f, f->min, min, sizeof min);
-    number_word(f, f->max, max, sizeof max);
+    schema_number(f, f->min, min, sizeof min);
+    schema_number(f, f->max, max, sizeof max);
     if (f->max == 0)
         snprintf(text, SCHEMA_EXPECTED_SIZE, "%s of at least %s", what, min);
     else

@@ -9,7 +9,24 @@
 #include <string.h>
 
 #include "policy/endpoint.h"
+#include "policy/policy_build.h"
 #include "policy/schemas.h"
+
+/* Indices in the order of their names, of equal names in their own; people
+ * within their party. */
+struct policy_order {
+    uint32_t *models, *parties, *people;
+};
+
+static void order_free(struct policy_order *o)
+{
+    if (o == NULL)
+        return;
+    free(o->models);
+    free(o->parties);
+    free(o->people);
+    free(o);
+}
 
 static void models_free(struct policy *p)
 {
@@ -90,18 +107,101 @@ void policy_free(struct policy *p)
         free(p->windows[i].terms);
     }
     free(p->windows);
+    order_free(p->order);
     free(p->basis);
     free(p->developer);
     free(p->author);
     free(p);
 }
 
+typedef const char *name_fn(const struct policy *p, uint32_t i);
+
+static const char *model_name(const struct policy *p, uint32_t i)
+{
+    return p->models[i].name;
+}
+
+static const char *party_name(const struct policy *p, uint32_t i)
+{
+    return p->parties[i].name;
+}
+
+static const char *person_name(const struct policy *p, uint32_t i)
+{
+    return p->people[i].name;
+}
+
+struct sorting {
+    const struct policy *p;
+    name_fn *name;
+};
+
+static int name_compare(const void *a, const void *b, void *arg)
+{
+    const struct sorting *s = arg;
+    uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    int order = strcmp(s->name(s->p, i), s->name(s->p, k));
+
+    return order != 0 ? order : i < k ? -1 : i > k;
+}
+
+static void range_sort(const struct policy *p, name_fn *name, uint32_t *order,
+                       size_t count)
+{
+    struct sorting s = {.p = p, .name = name};
+
+    if (count > 1)
+        qsort_r(order, count, sizeof *order, name_compare, &s);
+}
+
+/* 0 … count - 1; NULL: out of memory. */
+static uint32_t *order_new(size_t count)
+{
+    uint32_t *order = reallocarray(NULL, count + 1, sizeof *order);
+
+    for (size_t i = 0; order != NULL && i < count; i++)
+        order[i] = (uint32_t)i;
+    return order;
+}
+
+int policy_sort(struct policy *p)
+{
+    struct policy_order *o = calloc(1, sizeof *o);
+
+    if ((p->order = o) == NULL || (o->models = order_new(p->nmodels)) == NULL ||
+        (o->parties = order_new(p->nparties)) == NULL ||
+        (o->people = order_new(p->npeople)) == NULL)
+        return SP_ENOMEM;
+    range_sort(p, model_name, o->models, p->nmodels);
+    range_sort(p, party_name, o->parties, p->nparties);
+    for (size_t i = 0; i < p->nparties; i++)
+        range_sort(p, person_name, o->people + p->parties[i].first,
+                   p->parties[i].npeople);
+    return 0;
+}
+
+/* The first of that name in a sorted range, or -1. */
+static int range_find(const struct policy *p, name_fn *name,
+                      const uint32_t *order, size_t count, const char *wanted)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(name(p, order[middle]), wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && strcmp(name(p, order[low]), wanted) == 0
+               ? (int)order[low]
+               : -1;
+}
+
 int policy_find_model(const struct policy *p, const char *name)
 {
-    for (size_t i = 0; i < p->nmodels; i++)
-        if (strcmp(p->models[i].name, name) == 0)
-            return (int)i;
-    return -1;
+    return range_find(p, model_name, p->order->models, p->nmodels, name);
 }
 
 int policy_find_document(const struct policy *p, const char *name)
@@ -114,18 +214,16 @@ int policy_find_document(const struct policy *p, const char *name)
 
 int policy_find_party(const struct policy *p, const char *name)
 {
-    for (size_t i = 0; i < p->nparties; i++)
-        if (strcmp(p->parties[i].name, name) == 0)
-            return (int)i;
-    return -1;
+    return range_find(p, party_name, p->order->parties, p->nparties, name);
 }
 
 int policy_find_person(const struct policy *p, uint32_t party, const char *name)
 {
-    for (size_t i = 0; i < p->npeople; i++)
-        if (p->people[i].party == party && strcmp(p->people[i].name, name) == 0)
-            return (int)i;
-    return -1;
+    if (party >= p->nparties)
+        return -1;
+    return range_find(p, person_name,
+                      p->order->people + p->parties[party].first,
+                      p->parties[party].npeople, name);
 }
 
 const struct policy_terms *policy_terms_for(const struct policy *p,

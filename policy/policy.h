@@ -71,6 +71,8 @@ struct policy_party {
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
+    uint32_t first;              /* of its people, who are one behind the other */
+    uint32_t npeople;
 };
 
 /* Exactly one of the match fields is set. */
@@ -188,6 +190,7 @@ struct policy {
     size_t nterms;
     struct policy_window *windows; /* sorted by opens */
     size_t nwindows;
+    struct policy_order *order; /* of names, for policy_find_…() */
 };
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
@@ -204,7 +207,7 @@ int policy_parse(const char *name, const char *yaml, size_t length,
                  struct policy **p) SP_MUST_USE;
 void policy_free(struct policy *p);
 
-/* -1 if there is none. */
+/* -1 if there is none; in the time of a binary search. */
 int policy_find_model(const struct policy *p, const char *name);
 int policy_find_document(const struct policy *p, const char *name);
 int policy_find_party(const struct policy *p, const char *name);

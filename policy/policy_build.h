@@ -54,6 +54,8 @@ int reference_find(struct policy_build *b, const struct node *name,
 void budget_build(struct budget *b, const struct node *n);
 void fields_build(struct policy_build *b, struct policy_terms *t,
                   const struct node *own, const struct node *base);
+/* Sorts the names, once all are built: policy_find_…() need it. SP_ENOMEM. */
+int policy_sort(struct policy *p) SP_MUST_USE;
 
 /* The rules between elements: P3, sequence, overlaps, duplicates, uses. */
 void policy_check(struct policy_build *b);

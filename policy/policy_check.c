@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/table.h"
 #include "policy/policy_build.h"
 
 /* One error at a person's own member `key`. */
@@ -78,7 +79,12 @@ static void match_check(struct policy_build *b, size_t i)
 {
     const struct policy_person *a = &b->p->people[i];
 
-    for (size_t k = 0; k < i; k++) {
+    if (report_is_full(b->report)) { /* not printed, but it must count */
+        person_error(b, i, "san_uri", "another person has the same match",
+                     "one that is nobody else's");
+        return;
+    }
+    for (size_t k = 0; k < i && !report_is_full(b->report); k++) {
         const struct policy_person *o = &b->p->people[k];
 
         if (a->san_uri != NULL && o->san_uri != NULL &&
@@ -98,13 +104,53 @@ static void match_check(struct policy_build *b, size_t i)
     }
 }
 
+/* Adds one way to recognise a person; true if it was there before. */
+static bool match_add(struct policy_build *b, struct table *seen, char kind,
+                      uint32_t party, const void *match, size_t length)
+{
+    uint8_t key[2048];
+    bool before;
+
+    if (match == NULL)
+        return false;
+    if (length > sizeof key - 5)
+        return true; /* longer than any match may be: compare in full */
+    key[0] = (uint8_t)kind;
+    memcpy(key + 1, &party, sizeof party);
+    memcpy(key + 5, match, length);
+    before = table_get(seen, key, length + 5) != TABLE_NONE;
+    if (!before && table_put(seen, key, length + 5, 0) != 0)
+        b->no_memory = true;
+    return before;
+}
+
+static size_t text_length(const char *text)
+{
+    return text == NULL ? 0 : strlen(text);
+}
+
+/* Whether somebody before has the same; who it is, match_check() finds. */
+static bool match_is_taken(struct policy_build *b, struct table *seen, size_t i)
+{
+    const struct policy_person *a = &b->p->people[i];
+    bool uri = match_add(b, seen, 'u', 0, a->san_uri, text_length(a->san_uri));
+    bool key = match_add(b, seen, 'k', 0, a->spki_sha256, 32);
+    bool names = match_add(b, seen, 'n', a->party, a->issuer_subject,
+                           text_length(a->issuer_subject));
+
+    return uri || key || names;
+}
+
 static void people_check(struct policy_build *b)
 {
-    for (size_t i = 0; i < b->p->npeople; i++) {
+    struct table seen = {0};
+
+    for (size_t i = 0; i < b->p->npeople && !b->no_memory; i++) {
         const struct policy_person *person = &b->p->people[i];
 
         custodian_check(b, i);
-        match_check(b, i);
+        if (match_is_taken(b, &seen, i))
+            match_check(b, i);
         if (person->san_uri != NULL && !uri_is_good(person->san_uri))
             person_error(b, i, "san_uri", "bad URI",
                          "a URI such as sallyport://DEPLOYMENT/PARTY/PERSON");
@@ -114,6 +160,7 @@ static void people_check(struct policy_build *b)
                          "\"SUBJECT | ISSUER\", such as "
                          "\"CN=Ann,O=Lab | CN=Lab CA\"");
     }
+    table_release(&seen);
 }
 
 /* Uses in two terms would leave open which budget they are charged to. */

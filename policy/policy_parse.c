@@ -188,6 +188,7 @@ static void people_build(struct policy_build *b, uint32_t party,
         person->kind = (enum person_kind)take_number(n, "kind", PERSON_HUMAN);
         person->custodian = take_text(b, n, "custodian");
         person_match(b, person, n);
+        b->p->parties[party].npeople++;
     }
 }
 
@@ -271,6 +272,7 @@ static void parties_build(struct policy_build *b)
         party_build(b, &b->p->parties[i], party);
         networks_build(b, &b->p->parties[i], node_member(party, "networks"));
         hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
+        b->p->parties[i].first = (uint32_t)b->p->npeople;
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }
 }
@@ -278,18 +280,18 @@ static void parties_build(struct policy_build *b)
 /* The index of a name among a map's members; if it is none of them, says so
  * with the nearest. -1. */
 int reference_find(struct policy_build *b, const struct node *name,
-                          const struct node *map, const char *what)
+                   const struct node *map, const char *what)
 {
     struct nearest nearest = {0};
 
     if (!node_is_good(name) || name->kind != NODE_SCALAR)
         return -1;
-    nearest.word = name->text;
-    for (size_t i = 0; i < node_members(map); i++) {
+    for (size_t i = 0; i < node_members(map); i++)
         if (strcmp(map->items[i]->key, name->text) == 0)
             return (int)i;
+    nearest.word = name->text;
+    for (size_t i = 0; i < node_members(map); i++)
         nearest_try(&nearest, map->items[i]->key);
-    }
     if (nearest.best != NULL)
         document_error(b->d, b->report, name,
                        "no %s \"%s\": did you mean \"%s\"?", what, name->text,
@@ -534,6 +536,8 @@ static void policy_build(struct policy_build *b, const char *yaml,
     findings_build(b);
     terms_build(b);
     windows_build(b);
+    if (!b->no_memory && policy_sort(p) != 0)
+        b->no_memory = true;
     if (!b->no_memory)
         policy_check(b);
 }
@@ -548,7 +552,8 @@ int policy_parse(const char *name, const char *yaml, size_t length,
     int r;
 
     *p = NULL;
-    r = document_parse(name, yaml, length, LIMIT_POLICY_BYTES, report, &b.d);
+    r = document_parse_large(name, yaml, length, LIMIT_POLICY_BYTES,
+                             &policy_large, report, &b.d);
     if (r == SP_ENOMEM || b.d->root == NULL)
         goto out;
     if ((r = schema_check(b.d, policy_schema, report)) == SP_ENOMEM)

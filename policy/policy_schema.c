@@ -758,3 +758,7 @@ const struct schema_field policy_schema[] = {
              "is no such route."},
     END,
 };
+
+/* parties.<name>.people: the root's members are at 1. */
+const struct document_large policy_large = {
+    .key = "people", .depth = 3, .members = LIMIT_POLICY_PEOPLE};

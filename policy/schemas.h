@@ -9,6 +9,8 @@
 #include "lib/schema.h"
 
 extern const struct schema_field policy_schema[];
+/* The mappings of people, which may be large. */
+extern const struct document_large policy_large;
 extern const struct schema_field settings_schema[];
 
 /* The words of policy_schema that are enums of policy.h, by value. */

@@ -219,7 +219,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     int r;
 
     *s = NULL;
-    r = document_parse(name, yaml, length, LIMIT_POLICY_BYTES, report, &b.d);
+    r = document_parse(name, yaml, length, LIMIT_SETTINGS_BYTES, report, &b.d);
     if (r == SP_ENOMEM || b.d->root == NULL)
         goto out;
     if ((r = schema_check(b.d, settings_schema, report)) == SP_ENOMEM)

@@ -139,6 +139,7 @@ int standing_slot_person(struct standing *s, const char *party,
         return r;
     *slot = (uint32_t)s->npeople;
     s->people[s->npeople++] = (struct person_state){0};
+    standing_bind_person(s, party, person, *slot);
     return 0;
 }
 

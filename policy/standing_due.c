@@ -14,6 +14,7 @@ void standing_unbind(struct standing *s)
     free(s->bound_people);
     free(s->bound_terms);
     free(s->bound_models);
+    table_release(&s->bound_ids);
     s->bound_windows = NULL;
     s->bound_people = s->bound_terms = s->bound_models = NULL;
     s->policy = NULL;
@@ -30,7 +31,8 @@ static int window_bind(struct standing *s, uint32_t window)
     int r;
 
     if ((r = standing_slot_pair(s, p->parties[w->party].name,
-                                p->models[w->model].name, &b->pair)) != 0)
+                                p->models[w->model].name, &b->pair)) != 0 ||
+        (r = table_put(&s->bound_ids, w->id, strlen(w->id), window)) != 0)
         return r;
     b->state = standing_slot(s, 'w', w->id, "");
     if (b->state == SLOT_NONE)
@@ -52,10 +54,8 @@ static int names_bind(struct standing *s)
         s->bound_terms == NULL || s->bound_models == NULL)
         return SP_ENOMEM;
     for (size_t i = 0; i < p->npeople; i++)
-        if ((r = standing_slot_person(s, p->parties[p->people[i].party].name,
-                                      p->people[i].name,
-                                      &s->bound_people[i])) != 0)
-            return r;
+        s->bound_people[i] = standing_slot(
+            s, 'p', p->parties[p->people[i].party].name, p->people[i].name);
     for (size_t i = 0; i < p->nterms; i++)
         if ((r = standing_slot_word(s, 't', p->terms[i].name,
                                     &s->bound_terms[i])) != 0)
@@ -86,15 +86,30 @@ int standing_bind(struct standing *s, const struct policy *p)
     return r;
 }
 
+void standing_bind_person(struct standing *s, const char *party,
+                          const char *person, uint32_t slot)
+{
+    int of = s->policy == NULL ? -1 : policy_find_party(s->policy, party), i;
+
+    if (of < 0)
+        return;
+    i = policy_find_person(s->policy, (uint32_t)of, person);
+    if (i >= 0)
+        s->bound_people[i] = slot;
+}
+
 int standing_bind_opened(struct standing *s, uint32_t state)
 {
+    const char *id = s->windows[state].id;
+    uint32_t window;
+
     if (s->policy == NULL)
         return 0;
-    for (size_t i = 0; i < s->policy->nwindows; i++)
-        if (strcmp(s->policy->windows[i].id, s->windows[state].id) == 0) {
-            s->bound_windows[i].state = state;
-            s->windows[state].bound = (uint32_t)i;
-        }
+    window = table_get(&s->bound_ids, id, strlen(id));
+    if (window != TABLE_NONE) {
+        s->bound_windows[window].state = state;
+        s->windows[state].bound = window;
+    }
     standing_schedule(s);
     return 0;
 }
@@ -247,7 +262,8 @@ void standing_window(const struct standing *s, uint32_t window,
 static const struct person_state *person_find(const struct standing *s,
                                               uint32_t person)
 {
-    if (s->policy == NULL || person >= s->policy->npeople)
+    if (s->policy == NULL || person >= s->policy->npeople ||
+        s->bound_people[person] == SLOT_NONE)
         return NULL;
     return &s->people[s->bound_people[person]];
 }

@@ -99,7 +99,8 @@ bool standing_accepted(const struct standing *s, uint32_t person,
     struct accepted_key key;
     uint32_t i;
 
-    if (s->policy == NULL || person >= s->policy->npeople)
+    if (s->policy == NULL || person >= s->policy->npeople ||
+        s->bound_people[person] == SLOT_NONE)
         return false;
     key.person = s->bound_people[person];
     memcpy(key.sha256, sha256, sizeof key.sha256);
@@ -114,7 +115,8 @@ bool standing_accepted(const struct standing *s, uint32_t person,
 static const struct person_state *own_person(const struct standing *s,
                                              uint32_t person)
 {
-    if (s->policy == NULL || person >= s->policy->npeople)
+    if (s->policy == NULL || person >= s->policy->npeople ||
+        s->bound_people[person] == SLOT_NONE)
         return NULL;
     return &s->people[s->bound_people[person]];
 }

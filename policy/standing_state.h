@@ -78,7 +78,8 @@ struct standing {
 
     const struct policy *policy; /* bound, or NULL */
     struct bound_window *bound_windows;
-    uint32_t *bound_people;
+    struct table bound_ids; /* of them, to their indices */
+    uint32_t *bound_people; /* SLOT_NONE: nothing is known of that person */
     uint32_t *bound_terms;
     uint32_t *bound_models;
     int64_t next_close, next_open;
@@ -119,6 +120,11 @@ void standing_spend_settle(struct standing *s, const struct open_request *q,
                            const struct entry *e);
 void standing_spend_free(struct standing *s);
 
+/* A person got a slot: from now on the bound policy's person of these names, if
+ * there is one, has it. People without a request have none, so that a standing
+ * grows with who comes and not with who might. */
+void standing_bind_person(struct standing *s, const char *party,
+                          const char *person, uint32_t slot);
 /* A window of the bound policy was opened. SP_ENOMEM. */
 int standing_bind_opened(struct standing *s, uint32_t state) SP_MUST_USE;
 /* Computes when something is due again. */

@@ -274,6 +274,31 @@ static void test_set_names(void **state)
     fileset_free(s);
 }
 
+static void test_set_forgets(void **state)
+{
+    static const char *const names[] = {"a", "policy.yaml", "c"};
+    struct fileset *s = set_with(names, 3), *got;
+    const uint8_t *data;
+    size_t length;
+    int fd;
+
+    (void)state;
+    fileset_drop(s, "none");
+    fileset_drop(s, "policy.yaml");
+    assert_int_equal(fileset_get(s, "policy.yaml", &data, &length), SP_ENOENT);
+    assert_int_equal(fileset_get(s, "c", &data, &length), 0);
+    assert_string_equal((const char *)data, "c");
+    /* What is left still adds up. */
+    assert_int_equal(fileset_seal(s, &fd), 0);
+    assert_int_equal(fileset_from_fd(fd, &got), 0);
+    assert_int_equal(fileset_get(got, "a", &data, &length), 0);
+    assert_int_equal(fileset_get(got, "policy.yaml", &data, &length),
+                     SP_ENOENT);
+    fileset_free(got);
+    fileset_free(s);
+    (void)close(fd);
+}
+
 static int memfd_with(const void *data, size_t length, int seals)
 {
     int fd;
@@ -368,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_set_travels),
         cmocka_unit_test(test_set_cannot_be_changed),
         cmocka_unit_test(test_set_names),
+        cmocka_unit_test(test_set_forgets),
         cmocka_unit_test(test_set_without_seals_is_refused),
         cmocka_unit_test(test_malformed_sets_are_refused),
     };

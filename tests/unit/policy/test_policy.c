@@ -286,8 +286,8 @@ static void large_files_are_refused(void **state)
     memset(text, '#', LIMIT_POLICY_BYTES + 1);
     assert_int_equal(policy_say(text, LIMIT_POLICY_BYTES + 1, &said, &p),
                      SP_EINVAL);
-    assert_string_equal(said, "policy.yaml:1:1: the file has 1048577 bytes: "
-                              "expected at most 1048576\n");
+    assert_string_equal(said, "policy.yaml:1:1: the file has 16777217 bytes: "
+                              "expected at most 16777216\n");
     free(said);
     free(text);
 }
