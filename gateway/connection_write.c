@@ -295,6 +295,9 @@ static void codec_start(void *stream, const struct answer_head *answer)
     headers_answer(&t, answer, framing, !c->keep_alive,
                    worker_date(c->all->worker));
     c->framing = (uint8_t)framing;
+    /* RFC 8446, section 5.4. Only TLS 1.3 has it; 1.2 ignores it. */
+    if (SSL_set_block_padding(c->ssl, answer->padding) != 1)
+        log_error("padding_failed", "conn=%llu", (unsigned long long)c->id);
     buf_release(&c->head);
     if (text_end(&t) != 0 || buf_append(&c->head, t.data, t.length) != 0)
         log_error("answer_head_failed", "conn=%llu", (unsigned long long)c->id);

@@ -209,6 +209,7 @@ int control_main(struct role_start *start)
     if ((r = snapshot_from_fd(start->fds[0], &snapshot)) != 0)
         return role_failed(start, false, "control: snapshot: %s",
                            sp_strerror(r));
+    snapshot_forget_text(&snapshot);
     role_log(start, snapshot.settings->log_level);
     snapshot_release(&snapshot);
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);

@@ -483,6 +483,7 @@ int dialer_main(struct role_start *start)
         d->snapshot.policy == NULL)
         return role_failed(start, false, "dialer: snapshot: %s",
                            sp_strerror(r));
+    snapshot_forget_text(&d->snapshot);
     role_log(start, d->snapshot.settings->log_level);
     if ((d->base = event_base_new()) == NULL || (r = resolver_start(d)) != 0 ||
         (r = role_sandbox(start, NULL, 0, 0, &report)) != 0)

@@ -19,6 +19,7 @@
 #include "gateway/deadlines.h"
 #include "gateway/dialect.h"
 #include "gateway/exchange_pool.h"
+#include "gateway/gather.h"
 #include "gateway/models.h"
 #include "gateway/own.h"
 #include "gateway/shares.h"
@@ -105,6 +106,7 @@ static void exchange_end(struct exchange *x, enum cause cause)
     buf_release(&x->forward);
     buf_release(&x->held);
     answer_release(&x->reader);
+    gather_end(x);
     own_view_free(x->view);
     x->view = NULL;
     x->codec = NULL;
@@ -214,7 +216,8 @@ void exchange_writable(struct exchange *x)
 {
     if (x->state != EXCHANGE_ANSWERING)
         return;
-    pump(x);
+    if (!x->gathering)
+        pump(x);
     if (x->state == EXCHANGE_ANSWERING && x->call.paused &&
         x->held.length < RELAY_LOW)
         upstream_resume(x);
@@ -233,8 +236,10 @@ static void answer_common(struct exchange *x)
     x->answer.salt = x->admitted && keeps_commitments(x) ? x->salt : NULL;
     if (x->model < p->nmodels)
         x->answer.build = p->models[x->model].build;
-    if (x->terms < p->nterms)
+    if (x->terms < p->nterms) {
         x->answer.marking = p->terms[x->terms].marking;
+        x->answer.padding = (size_t)p->terms[x->terms].padding;
+    }
     x->answer.dialect = x->facts.dialect;
     x->answer.requests =
         (struct answer_rate){x->rate_requests.limit, x->rate_requests.remaining,
@@ -715,7 +720,11 @@ void exchange_upstream_pump(struct exchange *x, bool complete)
         exchange_cut(x, over);
         return;
     }
-    if (x->state != EXCHANGE_HOLDING)
+    if (complete)
+        gather_end(x);
+    if (x->state != EXCHANGE_HOLDING && !complete && gather_more(x, pump))
+        ; /* with what comes meanwhile */
+    else if (x->state != EXCHANGE_HOLDING)
         pump(x);
     else if (has_begun(x) && !x->waiting)
         hold(x);

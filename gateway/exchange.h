@@ -107,6 +107,8 @@ struct exchange {
 
     /* the answer */
     struct answer_head answer;
+    struct gather *gather; /* gateway/gather.c; NULL: none was needed */
+    bool gathering;        /* events wait to go out together */
     bool own;      /* ours, not the model's */
     bool complete; /* nothing comes behind what is held */
     bool bodyless; /* to a HEAD */

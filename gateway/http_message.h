@@ -64,6 +64,7 @@ struct answer_head {
     uint32_t policy;     /* serial */
     const char *build;   /* the model's, or NULL */
     const char *marking; /* of the terms, or NULL */
+    size_t padding;      /* TLS records become multiples of it; 0: as they are */
     enum dialect dialect; /* the form of the two below */
     struct answer_rate requests, tokens; /* of the person's minute */
 };

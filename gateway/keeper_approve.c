@@ -103,11 +103,14 @@ static int approve_policy(const struct keeper *k,
     size_t length;
     int r = fileset_get(k->snapshot.files, "policy.yaml", &yaml, &length);
 
-    if (r == 0) {
-        d = approval_of_policy(k->policy, yaml, length);
-        r = judge(k, set, &d, &a);
-        memcpy(approved->policy_by, a.by, sizeof(approved->policy_by));
+    if (r != 0) {
+        snprintf(problem, 512, "policy serial %u: its text is missing: %s",
+                 k->policy->serial, sp_strerror(r));
+        return r;
     }
+    d = approval_of_policy(k->policy, yaml, length);
+    r = judge(k, set, &d, &a);
+    memcpy(approved->policy_by, a.by, sizeof(approved->policy_by));
     if (r == 0)
         return 0;
     approval_summary(&a, summary);

@@ -253,6 +253,7 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
         record_opened(k);
     else
         record_resumed(k, &recovery);
+    snapshot_forget_text(&k->snapshot);
     keeper_record_approvers(k, &approved);
     if ((e = load_policy(k, &approved, problem)) != 0)
         return e;

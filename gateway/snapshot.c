@@ -752,12 +752,16 @@ int snapshot_from_fd(int memfd, struct snapshot *s)
     close(memfd);
     if (e == 0)
         e = parse_set(s);
-    if (e == 0) /* its meaning is all that a role needs */
-        fileset_drop(s->files, "policy.yaml");
     memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;
+}
+
+void snapshot_forget_text(struct snapshot *s)
+{
+    fileset_drop(s->files, "policy.yaml");
+    memory_give_back();
 }
 
 void snapshot_release(struct snapshot *s)

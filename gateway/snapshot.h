@@ -37,6 +37,10 @@ int snapshot_pack(const struct snapshot *s, enum role role,
  * in it. SP_EPROTO, SP_EINVAL, SP_ENOMEM. */
 int snapshot_from_fd(int memfd, struct snapshot *s) SP_MUST_USE;
 
+/* Gives back the policy's text: its meaning is all that a role needs, but for
+ * the keeper, which first looks at who approved it. */
+void snapshot_forget_text(struct snapshot *s);
+
 void snapshot_release(struct snapshot *s);
 
 /* A policy_file_fn over a fileset (`arg`). */

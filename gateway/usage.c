@@ -77,7 +77,8 @@ static void settle_answer(const struct exchange *x, struct settle *s)
     uint64_t content = answer_content_bytes(a);
     /* To count tokens is to read them; nothing is said. */
     bool counts = x->facts.route == ROUTE_MESSAGES_COUNT_TOKENS;
-    bool whole = answer_finished(a) && u.input >= 0 && (u.output >= 0 || counts);
+    bool whole =
+        answer_finished(a) && u.input >= 0 && (u.output >= 0 || counts);
 
     s->content_bytes = content;
     s->cached_tokens = told(u.cached);

@@ -293,6 +293,7 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
     snprintf(problem, 256, "configuration");
     if ((r = snapshot_from_fd(start->fds[FD_FILES], &w->snapshot)) != 0)
         return r;
+    snapshot_forget_text(&w->snapshot);
     w->settings = w->snapshot.settings;
     w->policy = w->snapshot.policy;
     role_log(start, w->settings->log_level);

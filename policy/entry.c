@@ -234,8 +234,8 @@ const char *entry_kind_text(enum entry_kind kind)
 typedef const char *text_pointer;
 typedef const struct field_set *fields_pointer;
 
-static const char *const source_words[USAGE_COUNT] = {
-    "none", "reported", "estimated", "unknown"};
+static const char *const source_words[USAGE_COUNT] = {"none", "reported",
+                                                      "estimated", "unknown"};
 /* By the bits of enum facts_media. */
 static const char *const media_words[] = {"none", "data", "remote",
                                           "data remote"};
