@@ -12,6 +12,7 @@
 
 static const struct verb verbs[] = {
     {"accept", verb_accept, "read and sign a document, as an evaluator"},
+    {"explain", verb_explain, "say what would happen to a request, and why"},
     {"approve", verb_approve, "read a policy and sign it as an approver"},
     {"ca", verb_ca,
      "a small certificate authority for parties that bring none"},

@@ -20,6 +20,7 @@ struct verb {
 
 int verb_accept(int argc, char **argv);
 int verb_approve(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_demo(int argc, char **argv);

@@ -10,6 +10,8 @@
  */
 #include "gateway/http1_server.h"
 
+#include "policy/labels.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -469,68 +471,25 @@ static void head_target(struct span target, struct request_head *head)
 static void head_anthropic(const struct head_parse *p,
                            struct request_head *head)
 {
-    static const char form[] = "0000-00-00";
     struct span s = span_trim(p->found[FIELD_ANTHROPIC_VERSION]);
-    bool fine = s.length == sizeof(form) - 1;
 
     if (p->times[FIELD_ANTHROPIC_VERSION] == 0)
         return;
     head->has_anthropic = true;
-    for (size_t i = 0; fine && i < s.length; i++)
-        fine = form[i] == '-' ? s.data[i] == '-'
-                              : s.data[i] >= '0' && s.data[i] <= '9';
-    if (fine)
-        memcpy(head->anthropic_version, s.data, s.length);
+    (void)version_take(head->anthropic_version, s.data, s.length);
     /* Lists and unknown routes have no dialect of their own. */
     if (head->target.route == ROUTE_UNKNOWN ||
         route_info(head->target.route)->local)
         head->dialect = DIALECT_ANTHROPIC;
 }
 
-static const char label_characters[] =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-";
-
 /* A word that goes into the ledger; empty is as good as absent. */
-static void head_label(struct request_head *head, struct span s, char *label,
-                       const char *why)
+static void head_label(struct request_head *head, struct span s,
+                       char label[FACTS_LABEL + 1], const char *why)
 {
     s = span_trim(s);
-    if (s.length > FACTS_LABEL) {
+    if (label_take(label, s.data, s.length) != 0)
         refuse(head, REASON_BAD_REQUEST, why);
-        return;
-    }
-    for (size_t i = 0; i < s.length; i++)
-        if (s.data[i] == '\0' || strchr(label_characters, s.data[i]) == NULL) {
-            refuse(head, REASON_BAD_REQUEST, why);
-            return;
-        }
-    if (s.length > 0)
-        memcpy(label, s.data, s.length);
-    label[s.length] = '\0';
-}
-
-/* The tokens with commas between, without spaces (RFC 9110, section 5.6.1). */
-static bool betas_take(struct span s, char betas[FACTS_BETAS + 1])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.length; i++) {
-        char c = s.data[i];
-
-        if (c == ' ' || c == '\t')
-            continue;
-        if (c == ',' && (n == 0 || betas[n - 1] == ','))
-            continue;
-        if (n == FACTS_BETAS ||
-            !(c == ',' || c == '-' || c == '_' || c == '.' ||
-              (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')))
-            return false;
-        betas[n++] = c;
-    }
-    if (n > 0 && betas[n - 1] == ',')
-        n--;
-    betas[n] = '\0';
-    return true;
 }
 
 static void head_labels(const struct head_parse *p, struct request_head *head)
@@ -539,10 +498,11 @@ static void head_labels(const struct head_parse *p, struct request_head *head)
         head_label(head, p->found[FIELD_PURPOSE], head->purpose, "purpose");
     if (p->times[FIELD_CASE] > 0)
         head_label(head, p->found[FIELD_CASE], head->case_id, "case");
-    if (p->times[FIELD_ANTHROPIC_BETA] > 0 &&
-        !betas_take(span_trim(p->found[FIELD_ANTHROPIC_BETA]), head->betas)) {
-        head->betas[0] = '\0';
-        refuse(head, REASON_BAD_REQUEST, "anthropic_beta");
+    if (p->times[FIELD_ANTHROPIC_BETA] > 0) {
+        struct span s = span_trim(p->found[FIELD_ANTHROPIC_BETA]);
+
+        if (betas_take(head->betas, s.data, s.length) != 0)
+            refuse(head, REASON_BAD_REQUEST, "anthropic_beta");
     }
 }
 

@@ -308,6 +308,15 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
                              const struct facts *f, int64_t now,
                              enum clock_state clock)
 {
+    return policy_decide_traced(p, s, f, now, clock, NULL, NULL);
+}
+
+struct verdict policy_decide_traced(const struct policy *p,
+                                    const struct standing *s,
+                                    const struct facts *f, int64_t now,
+                                    enum clock_state clock,
+                                    decide_trace_fn *trace, void *arg)
+{
     struct verdict v = {.window = VERDICT_NONE,
                         .terms = VERDICT_NONE,
                         .model = VERDICT_NONE,
@@ -325,7 +334,10 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
     q.own = q.route->own;
     for (unsigned i = STEP_CLOCK; i < STEP_ALLOWED; i++) {
         v.step = (enum decide_step)i;
-        if ((v.reason = steps[i].take(&q)) != REASON_NONE)
+        v.reason = steps[i].take(&q);
+        if (trace != NULL)
+            trace(arg, &v);
+        if (v.reason != REASON_NONE)
             break;
     }
     if (v.reason == REASON_NONE) {

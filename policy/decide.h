@@ -64,6 +64,15 @@ struct verdict policy_decide(const struct policy *p, const struct standing *s,
                              const struct facts *f, int64_t now,
                              enum clock_state clock);
 
+/* The same, and tells each step that was taken as it was left: with the verdict
+ * so far, whose `step` it is. */
+typedef void decide_trace_fn(void *arg, const struct verdict *so_far);
+struct verdict policy_decide_traced(const struct policy *p,
+                                    const struct standing *s,
+                                    const struct facts *f, int64_t now,
+                                    enum clock_state clock,
+                                    decide_trace_fn *trace, void *arg);
+
 /* The entry of this decision: request.admitted or request.refused. Texts point
  * into policy and facts. */
 void decide_entry(const struct policy *p, const struct facts *f,
