@@ -71,9 +71,12 @@ static int names_bind(struct standing *s)
     if (s->bound_windows == NULL || s->bound_people == NULL ||
         s->bound_terms == NULL)
         return SP_ENOMEM;
-    for (size_t i = 0; i < p->npeople; i++)
-        s->bound_people[i] = standing_slot(
+    for (size_t i = 0; i < p->npeople; i++) {
+        uint32_t slot = standing_slot(
             s, 'p', p->parties[p->people[i].party].name, p->people[i].name);
+
+        s->bound_people[i] = slot == SLOT_NONE ? SLOT_NEWCOMER : slot;
+    }
     for (size_t i = 0; i < p->nterms; i++)
         if ((r = standing_slot_terms(s, p->terms[i].name,
                                      &s->bound_terms[i])) != 0)
@@ -293,8 +296,7 @@ uint64_t standing_person_requests(const struct standing *s, uint32_t window,
 
     if (p == NULL || window >= p->nwindows || person >= p->npeople ||
         terms >= p->windows[window].nterms ||
-        s->bound_windows[window].state == SLOT_NONE ||
-        s->bound_people[person] == SLOT_NONE) /* which would mean all of them */
+        s->bound_windows[window].state == SLOT_NONE)
         return 0;
     index = standing_spent_find(s, s->bound_windows[window].state,
                                 s->bound_terms[p->windows[window].terms[terms]],
@@ -305,8 +307,7 @@ uint64_t standing_person_requests(const struct standing *s, uint32_t window,
 static const struct person_state *person_find(const struct standing *s,
                                               uint32_t person)
 {
-    if (s->policy == NULL || person >= s->policy->npeople ||
-        s->bound_people[person] == SLOT_NONE)
+    if (s->policy == NULL || person >= s->policy->npeople)
         return NULL;
     return &s->people[s->bound_people[person]];
 }

@@ -7,6 +7,9 @@
 #include "policy/standing.h"
 
 #define SLOT_NONE UINT32_MAX
+/* In people[]: whoever has not come yet. Always zero, and no key has it, so
+ * that looking up what a newcomer did finds nothing. */
+#define SLOT_NEWCOMER 0
 /* Seconds that a person's rate looks back on, and the one that runs. */
 #define RATE_SECONDS 61
 
@@ -67,7 +70,7 @@ struct standing {
     const struct policy *policy; /* bound, or NULL */
     struct bound_window *bound_windows;
     struct table bound_ids; /* of them, to their indices */
-    uint32_t *bound_people; /* SLOT_NONE: nothing is known of that person */
+    uint32_t *bound_people; /* SLOT_NEWCOMER: nothing is known of that person */
     uint32_t *bound_terms;
     int64_t next_close, next_open;
 };
