@@ -30,7 +30,8 @@ static const char help[] =
     "  --method METHOD        default POST with a body, else GET\n"
     "  --body FILE            the JSON body; - is standard input\n"
     "  --header 'NAME: VALUE' x-sallyport-purpose, x-sallyport-case,\n"
-    "                         anthropic-version, anthropic-beta; may be repeated\n"
+    "                         anthropic-version, anthropic-beta; may be "
+    "repeated\n"
     "  --address IP           where from; default 127.0.0.1\n"
     "  --at TIME              when, such as 2026-11-20T08:00:00Z; default now\n"
     "  --fresh                as if the ledger were empty\n"
@@ -130,7 +131,8 @@ static int header_take(struct facts *f, const char *header)
     name[n] = 0;
     colon += 1 + strspn(colon + 1, " \t");
     length = strlen(colon);
-    while (length > 0 && (colon[length - 1] == ' ' || colon[length - 1] == '\t'))
+    while (length > 0 &&
+           (colon[length - 1] == ' ' || colon[length - 1] == '\t'))
         length--;
     r = labels_take(f, name, colon, length);
     if (r == SP_EINVAL)
@@ -281,9 +283,9 @@ static void body_print(struct request *r, const struct explanation *e)
 {
     const struct verdict *v = &e->verdict;
     const struct facts *f = e->facts;
-    struct body_change change = {
-        .count = f->stream && (f->route == ROUTE_CHAT_COMPLETIONS ||
-                               f->route == ROUTE_COMPLETIONS)};
+    struct body_change change = {.count = f->stream &&
+                                          (f->route == ROUTE_CHAT_COMPLETIONS ||
+                                           f->route == ROUTE_COMPLETIONS)};
     struct buf out;
 
     if (v->reason != REASON_NONE || v->terms >= e->policy->nterms ||

@@ -199,8 +199,9 @@ static void say_route(struct words *w, const struct explanation *e,
     else if (v->reason == REASON_METHOD_NOT_ALLOWED)
         say(w, "%s has another method", route);
     else if (v->reason != REASON_NONE)
-        say(w, "no terms of the window name the use \"%s\", or the model does "
-               "not speak it",
+        say(w,
+            "no terms of the window name the use \"%s\", or the model does "
+            "not speak it",
             route);
     else if (t != NULL)
         say(w, "\"%s\", under terms \"%s\"", route, t->name);
@@ -364,9 +365,8 @@ static void say_media(struct words *w, const struct explanation *e,
 static struct standing_place place_of(const struct explanation *e,
                                       const struct verdict *v)
 {
-    struct standing_place at = {.window = v->window,
-                                .model = v->model,
-                                .person = e->facts->person};
+    struct standing_place at = {
+        .window = v->window, .model = v->model, .person = e->facts->person};
 
     if (v->window < e->policy->nwindows)
         while (at.terms < e->policy->windows[v->window].nterms &&
@@ -420,7 +420,8 @@ static void say_budget(struct words *w, const struct explanation *e,
         say(w, "nothing is limited");
 }
 
-/* In the order of the steps: one without words is a defect that a test finds. */
+/* In the order of the steps: one without words is a defect that a test finds.
+ */
 static void (*const sayings[EXPLAIN_STEPS])(struct words *w,
                                             const struct explanation *e,
                                             const struct verdict *v) = {
@@ -462,6 +463,5 @@ void explain(struct explanation *e, const struct policy *p,
 {
     *e = (struct explanation){
         .policy = p, .standing = s, .facts = f, .now = now};
-    e->verdict =
-        policy_decide_traced(p, s, f, now, CLOCK_GOOD, on_step, e);
+    e->verdict = policy_decide_traced(p, s, f, now, CLOCK_GOOD, on_step, e);
 }

@@ -62,8 +62,7 @@ bool version_take(char version[FACTS_VERSION + 1], const char *value,
     if (length != FACTS_VERSION)
         return false;
     for (size_t i = 0; i < length; i++)
-        if (form[i] == '-' ? value[i] != '-'
-                           : value[i] < '0' || value[i] > '9')
+        if (form[i] == '-' ? value[i] != '-' : value[i] < '0' || value[i] > '9')
             return false;
     memcpy(version, value, length);
     version[length] = '\0';

@@ -20,8 +20,12 @@ struct standing *standing_new(void)
 {
     struct standing *s = calloc(1, sizeof *s);
 
-    if (s != NULL)
-        s->next_close = s->next_open = INT64_MAX;
+    if (s == NULL || (s->people = calloc(1, sizeof *s->people)) == NULL) {
+        free(s);
+        return NULL;
+    }
+    s->npeople = SLOT_NEWCOMER + 1;
+    s->next_close = s->next_open = INT64_MAX;
     return s;
 }
 

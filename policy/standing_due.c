@@ -53,9 +53,12 @@ static int names_bind(struct standing *s)
     if (s->bound_windows == NULL || s->bound_people == NULL ||
         s->bound_terms == NULL || s->bound_models == NULL)
         return SP_ENOMEM;
-    for (size_t i = 0; i < p->npeople; i++)
-        s->bound_people[i] = standing_slot(
+    for (size_t i = 0; i < p->npeople; i++) {
+        uint32_t slot = standing_slot(
             s, 'p', p->parties[p->people[i].party].name, p->people[i].name);
+
+        s->bound_people[i] = slot == SLOT_NONE ? SLOT_NEWCOMER : slot;
+    }
     for (size_t i = 0; i < p->nterms; i++)
         if ((r = standing_slot_word(s, 't', p->terms[i].name,
                                     &s->bound_terms[i])) != 0)
@@ -262,8 +265,7 @@ void standing_window(const struct standing *s, uint32_t window,
 static const struct person_state *person_find(const struct standing *s,
                                               uint32_t person)
 {
-    if (s->policy == NULL || person >= s->policy->npeople ||
-        s->bound_people[person] == SLOT_NONE)
+    if (s->policy == NULL || person >= s->policy->npeople)
         return NULL;
     return &s->people[s->bound_people[person]];
 }

@@ -99,8 +99,7 @@ bool standing_accepted(const struct standing *s, uint32_t person,
     struct accepted_key key;
     uint32_t i;
 
-    if (s->policy == NULL || person >= s->policy->npeople ||
-        s->bound_people[person] == SLOT_NONE)
+    if (s->policy == NULL || person >= s->policy->npeople)
         return false;
     key.person = s->bound_people[person];
     memcpy(key.sha256, sha256, sizeof key.sha256);
@@ -115,8 +114,7 @@ bool standing_accepted(const struct standing *s, uint32_t person,
 static const struct person_state *own_person(const struct standing *s,
                                              uint32_t person)
 {
-    if (s->policy == NULL || person >= s->policy->npeople ||
-        s->bound_people[person] == SLOT_NONE)
+    if (s->policy == NULL || person >= s->policy->npeople)
         return NULL;
     return &s->people[s->bound_people[person]];
 }

@@ -186,9 +186,6 @@ const struct spent *standing_spent(const struct standing *s,
         scope, window, terms,
         scope == SCOPE_MODEL ? s->bound_models[at->model] : SLOT_NONE,
         at->person < p->npeople ? s->bound_people[at->person] : SLOT_NONE);
-    if ((scope == SCOPE_PERSON || scope == SCOPE_WINDOW_PERSON) &&
-        key.person == SLOT_NONE)
-        return NULL; /* never came; without one it would be all people */
     place = table_get(&s->places, &key, sizeof key);
     return place == TABLE_NONE ? NULL : &s->spent[place];
 }

@@ -8,6 +8,9 @@
 #include "policy/watch.h"
 
 #define SLOT_NONE UINT32_MAX
+/* In people[]: whoever has not come yet. Always zero, and no key has it, so
+ * that looking up what a newcomer did finds nothing. */
+#define SLOT_NEWCOMER 0
 
 /* A window that was opened, in the order of the ledger. */
 struct window_state {
@@ -79,7 +82,7 @@ struct standing {
     const struct policy *policy; /* bound, or NULL */
     struct bound_window *bound_windows;
     struct table bound_ids; /* of them, to their indices */
-    uint32_t *bound_people; /* SLOT_NONE: nothing is known of that person */
+    uint32_t *bound_people; /* SLOT_NEWCOMER: nothing is known of that person */
     uint32_t *bound_terms;
     uint32_t *bound_models;
     int64_t next_close, next_open;

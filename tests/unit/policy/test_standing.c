@@ -242,6 +242,69 @@ static void window_opens_and_ends_on_time(void **state)
     gate_close(&g);
 }
 
+static uint32_t person_open(const struct gate *g, uint32_t person)
+{
+    const struct standing_place at = {.person = person};
+    const struct spent *s = standing_spent(g->s, SCOPE_PERSON, &at);
+
+    return s == NULL ? 0 : s->open;
+}
+
+static uint64_t person_minute(const struct gate *g, uint32_t person,
+                              int64_t now)
+{
+    const struct standing_place at = {.person = person};
+
+    return spent_minute_requests(standing_spent(g->s, SCOPE_PERSON, &at), now);
+}
+
+static uint64_t person_requests(const struct gate *g, uint32_t window,
+                                uint32_t person)
+{
+    const struct standing_place at = {.window = window, .person = person};
+    const struct spent *s = standing_spent(g->s, SCOPE_WINDOW_PERSON, &at);
+
+    return s == NULL ? 0 : s->total[UNIT_REQUESTS];
+}
+
+/* People have a place of their own once they come; until then they share one
+ * where nothing is ever written. */
+static void newcomers_have_done_nothing(void **state)
+{
+    struct gate g;
+    uint32_t eva, kim;
+
+    (void)state;
+    gate_open(&g,
+              policy_of(1,
+                        WINDOW("caisi", "orion", NOV, "10d")
+                            WINDOW("bank", "orion", NOV, "10d"),
+                        "", "sequence: concurrent\n"),
+              NOV1);
+    eva = facts_of(&g, "caisi", "eva", "orion").person;
+    kim = facts_of(&g, "bank", "kim", "orion").person;
+    assert_int_equal(person_open(&g, eva), 0);
+    for (unsigned i = 1; i < 4; i++)
+        assert_int_equal(gate_chat(&g, "caisi", NOV1 + i), REASON_NONE);
+    for (unsigned i = 0; i < 2; i++) { /* bound while it came, and again */
+        assert_int_equal(person_open(&g, eva), 3);
+        assert_int_equal(person_minute(&g, eva, NOV1 + 9), 3);
+        assert_int_equal(person_open(&g, kim), 0);
+        assert_int_equal(person_minute(&g, kim, NOV1 + 9), 0);
+        for (uint32_t w = 0; w < 2; w++) {
+            assert_int_equal(person_requests(&g, w, kim), 0);
+            assert_int_equal(
+                person_requests(&g, w, eva),
+                g.p->windows[w].party == g.p->people[eva].party ? 3 : 0);
+        }
+        assert_int_equal(standing_bind(g.s, g.p), 0);
+    }
+    assert_int_equal(gate_chat(&g, "bank", NOV1 + 10), REASON_NONE);
+    assert_int_equal(person_open(&g, kim), 1);
+    assert_int_equal(person_open(&g, eva), 3);
+    gate_close(&g);
+}
+
 /* P3: a window that nobody used counts from its opening all the same. */
 static void P3_unused_window_counts_from_its_opening(void **state)
 {
@@ -805,6 +868,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(window_opens_and_ends_on_time),
+        cmocka_unit_test(newcomers_have_done_nothing),
         cmocka_unit_test(P3_unused_window_counts_from_its_opening),
         cmocka_unit_test(P3_renewals_add_nothing),
         cmocka_unit_test(P3_longer_window_in_a_new_policy),
