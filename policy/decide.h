@@ -2,8 +2,8 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → model → window → route → body → rate and
- *   concurrency → budgets
+ *   clock → identity → certificate → suspended → model → window → route → body
+ *   → rate and concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
 #define SP_POLICY_DECIDE_H
@@ -18,6 +18,7 @@ enum decide_step {
     STEP_CLOCK,
     STEP_IDENTITY,
     STEP_CERTIFICATE,
+    STEP_SUSPENDED,
     STEP_MODEL,
     STEP_WINDOW,
     STEP_ROUTE,

@@ -27,12 +27,14 @@ enum field_type {
     FIELD_DIALECT,
     FIELD_REASON,
     FIELD_CAUSE,
+    FIELD_OPERATOR, /* struct entry_operator, as its uid */
 };
 
 /* When a key may be missing. */
 enum field_rule {
     ALWAYS,
-    IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE */
+    IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, an
+               operator who is known */
     IF_REPLACES,   /* has_replaces */
     IF_COMMITMENTS /* has_commitments */
 };
@@ -78,6 +80,7 @@ static const struct field window_opened[] = {
 static const struct field window_closed[] = {
     FIELD("window", TEXT, ALWAYS, window_closed.window),
     FIELD("cause", TEXT, ALWAYS, window_closed.cause),
+    FIELD("operator", OPERATOR, IF_SET, window_closed.by),
     {0},
 };
 #define REQUEST_FIELDS                                                         \
@@ -142,6 +145,37 @@ static const struct field ledger_resumed[] = {
     FIELD("landlock", U32, ALWAYS, ledger_resumed.landlock),
     {0},
 };
+static const struct field person_suspended[] = {
+    FIELD("party", TEXT, ALWAYS, person_suspended.party),
+    FIELD("person", TEXT, IF_SET, person_suspended.person),
+    FIELD("cause", TEXT, ALWAYS, person_suspended.cause),
+    FIELD("operator", OPERATOR, IF_SET, person_suspended.by),
+    FIELD("reason", TEXT, IF_SET, person_suspended.reason),
+    {0},
+};
+static const struct field person_resumed[] = {
+    FIELD("party", TEXT, ALWAYS, person_resumed.party),
+    FIELD("person", TEXT, IF_SET, person_resumed.person),
+    FIELD("of", U64, ALWAYS, person_resumed.of),
+    FIELD("operator", OPERATOR, IF_SET, person_resumed.by),
+    FIELD("approver", TEXT, ALWAYS, person_resumed.approver),
+    FIELD("reason", TEXT, IF_SET, person_resumed.reason),
+    {0},
+};
+static const struct field party_revoked[] = {
+    FIELD("party", TEXT, ALWAYS, party_revoked.party),
+    FIELD("person", TEXT, IF_SET, party_revoked.person),
+    FIELD("operator", OPERATOR, IF_SET, party_revoked.by),
+    FIELD("reason", TEXT, IF_SET, party_revoked.reason),
+    {0},
+};
+static const struct field model_released[] = {
+    FIELD("model", TEXT, ALWAYS, model_released.model),
+    FIELD("cause", TEXT, ALWAYS, model_released.cause),
+    FIELD("operator", OPERATOR, IF_SET, model_released.by),
+    FIELD("reason", TEXT, IF_SET, model_released.reason),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -161,6 +195,10 @@ static const struct {
     [ENTRY_WORKER_DIED] = {"worker.died", worker_died},
     [ENTRY_LEDGER_RESUMED] = {"ledger.resumed", ledger_resumed},
     [ENTRY_HEARTBEAT] = {"ledger.heartbeat", nothing},
+    [ENTRY_PERSON_SUSPENDED] = {"person.suspended", person_suspended},
+    [ENTRY_PERSON_RESUMED] = {"person.resumed", person_resumed},
+    [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
+    [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};
@@ -246,6 +284,8 @@ static bool field_is_set(const struct entry *e, const struct field *f)
             return GET(text_pointer, e, f) != NULL;
         if (f->type == FIELD_REASON)
             return GET(enum reason, e, f) != REASON_NONE;
+        if (f->type == FIELD_OPERATOR)
+            return GET(struct entry_operator, e, f).known;
         return GET(int64_t, e, f) >= 0;
     case IF_REPLACES:
         return e->u.policy_loaded.has_replaces;
@@ -297,6 +337,9 @@ static void field_encode(struct line *l, const struct entry *e,
         break;
     case FIELD_CAUSE:
         line_put_quoted(l, cause_code(GET(enum cause, e, f)));
+        break;
+    case FIELD_OPERATOR:
+        line_put_unsigned(l, GET(struct entry_operator, e, f).uid);
         break;
     default:
         l->failed = true;
@@ -465,6 +508,17 @@ static int number_decode(struct entry_reader *r, uint32_t node,
     return 0;
 }
 
+static int operator_decode(struct entry_reader *r, uint32_t node,
+                           struct entry_operator *who)
+{
+    uint64_t uid;
+    int error = unsigned_decode(r, node, UINT32_MAX, &uid);
+
+    if (error == 0)
+        *who = (struct entry_operator){.known = true, .uid = (uint32_t)uid};
+    return error;
+}
+
 static int field_decode(struct entry_reader *r, uint32_t node,
                         const struct field *f, struct entry *e)
 {
@@ -495,6 +549,8 @@ static int field_decode(struct entry_reader *r, uint32_t node,
     case FIELD_REASON:
     case FIELD_CAUSE:
         return code_decode(r, node, f, e);
+    case FIELD_OPERATOR:
+        return operator_decode(r, node, &AT(struct entry_operator, e, f));
     default:
         return SP_EINVAL;
     }

@@ -30,6 +30,13 @@ static const struct reason_info infos[REASON_COUNT] = {
     [REASON_CERTIFICATE_EXPIRED] =
         {"certificate_expired", 403, false, 0, DENIED,
          "The client certificate is outside its validity period."},
+    [REASON_PERSON_SUSPENDED] =
+        {"person_suspended", 403, false, 0, DENIED,
+         "Access is suspended. The developer's operator, together with an "
+         "approver, can resume it."},
+    [REASON_ACCESS_REVOKED] =
+        {"access_revoked", 403, false, 0, DENIED,
+         "Access was revoked by the developer. It cannot be resumed."},
 
     [REASON_MODEL_NOT_FOUND] = {"model_not_found", 404, false, 0, MISSING,
                                 "There is no such model for this party."},
@@ -43,6 +50,10 @@ static const struct reason_info infos[REASON_COUNT] = {
         {"window_closed", 403, false, 0, DENIED,
          "The access window of this party for this model was closed by the "
          "developer."},
+    [REASON_MODEL_RELEASED] =
+        {"model_released", 403, false, 0, DENIED,
+         "The model was released: access before its release has ended for "
+         "everybody."},
     [REASON_ROUTE_DENIED] =
         {"route_denied", 403, false, 0, DENIED,
          "The terms of access do not allow this use of the model."},

@@ -16,11 +16,14 @@ enum reason {
     /* who */
     REASON_IDENTITY_UNMAPPED,     /* 401 valid chain, nobody we know */
     REASON_CERTIFICATE_EXPIRED,   /* 403 since the handshake */
+    REASON_PERSON_SUSPENDED,      /* 403 or the whole party is */
+    REASON_ACCESS_REVOKED,        /* 403 of the person or the party, for ever */
     /* what and when */
     REASON_MODEL_NOT_FOUND,       /* 404 unknown and ungranted look the same */
     REASON_WINDOW_NOT_OPEN,       /* 403 */
     REASON_WINDOW_EXPIRED,        /* 403 ended by time, also the 30 days */
     REASON_WINDOW_CLOSED,         /* 403 ended by order or by a new policy */
+    REASON_MODEL_RELEASED,        /* 403 its windows have ended, for everybody */
     REASON_ROUTE_DENIED,          /* 403 the terms do not name this use */
     REASON_ROUTE_UNKNOWN,         /* 404 no such route */
     REASON_METHOD_NOT_ALLOWED,    /* 405 */

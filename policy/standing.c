@@ -21,7 +21,7 @@ struct standing *standing_new(void)
     struct standing *s = calloc(1, sizeof *s);
 
     if (s != NULL)
-        s->next_close = s->next_open = INT64_MAX;
+        s->next_close = s->next_open = s->next_release = INT64_MAX;
     return s;
 }
 
@@ -35,6 +35,8 @@ void standing_free(struct standing *s)
     free(s->windows);
     free(s->pairs);
     free(s->people);
+    free(s->holds);
+    free(s->models);
     free(s->counts);
     free(s->requests);
     table_release(&s->names);
@@ -42,8 +44,7 @@ void standing_free(struct standing *s)
     free(s);
 }
 
-SP_PRINTF(2, 3)
-static int standing_refuse(struct standing *s, const char *format, ...)
+int standing_refuse(struct standing *s, const char *format, ...)
 {
     va_list list;
 
@@ -153,6 +154,40 @@ int standing_slot_terms(struct standing *s, const char *terms, uint32_t *slot)
     return 0;
 }
 
+int standing_slot_hold(struct standing *s, const char *party,
+                       const char *person, uint32_t *slot)
+{
+    void *array = s->holds;
+    int r;
+
+    if ((*slot = standing_slot(s, 'h', party, person)) != SLOT_NONE)
+        return 0;
+    r = array_grow(&array, s->nholds, sizeof *s->holds);
+    s->holds = array;
+    if (r != 0 ||
+        (r = slot_put(s, 'h', party, person, (uint32_t)s->nholds)) != 0)
+        return r;
+    *slot = (uint32_t)s->nholds;
+    s->holds[s->nholds++] = (struct hold_state){NO_ENTRY, NO_ENTRY};
+    return 0;
+}
+
+int standing_slot_model(struct standing *s, const char *model, uint32_t *slot)
+{
+    void *array = s->models;
+    int r;
+
+    if ((*slot = standing_slot(s, 'm', model, "")) != SLOT_NONE)
+        return 0;
+    r = array_grow(&array, s->nmodels, sizeof *s->models);
+    s->models = array;
+    if (r != 0 || (r = slot_put(s, 'm', model, "", (uint32_t)s->nmodels)) != 0)
+        return r;
+    *slot = (uint32_t)s->nmodels;
+    s->models[s->nmodels++] = (struct model_state){NO_ENTRY};
+    return 0;
+}
+
 uint32_t standing_spent_find(const struct standing *s, uint32_t window,
                              uint32_t terms, uint32_t person)
 {
@@ -226,7 +261,8 @@ static bool id_is_right(const struct entry_window_opened *w)
            strcmp(id, w->window) == 0;
 }
 
-static int window_add(struct standing *s, const char *id, uint32_t pair)
+static int window_add(struct standing *s, const char *id, uint32_t pair,
+                      uint32_t model)
 {
     void *array = s->windows;
     struct window_state *w;
@@ -236,7 +272,8 @@ static int window_add(struct standing *s, const char *id, uint32_t pair)
     if (r != 0 || (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
         return r;
     w = &s->windows[s->nwindows];
-    *w = (struct window_state){.pair = pair, .bound = SLOT_NONE};
+    *w =
+        (struct window_state){.pair = pair, .model = model, .bound = SLOT_NONE};
     if ((w->id = strdup(id)) == NULL)
         return SP_ENOMEM;
     s->nwindows++;
@@ -247,7 +284,7 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
 {
     const struct entry_window_opened *w = &e->u.window_opened;
     int64_t first;
-    uint32_t pair;
+    uint32_t pair, model;
     int r;
 
     if (!s->loaded)
@@ -260,8 +297,12 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
     if (w->opens > e->t || w->opens <= 0 || w->closes <= w->opens)
         return standing_refuse(s, "window %.128s opens at a wrong time",
                                w->window);
-    if ((r = standing_slot_pair(s, w->party, w->model, &pair)) != 0)
+    if ((r = standing_slot_pair(s, w->party, w->model, &pair)) != 0 ||
+        (r = standing_slot_model(s, w->model, &model)) != 0)
         return r;
+    if (s->models[model].released != NO_ENTRY)
+        return standing_refuse(s, "window %.128s opens after the release",
+                               w->window);
     first = s->pairs[pair];
     if (first == 0 || w->opens < first)
         first = w->opens;
@@ -270,10 +311,26 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
                                "window %.128s ends more than 30 days after "
                                "the first opening",
                                w->window);
-    if ((r = window_add(s, w->window, pair)) != 0)
+    if ((r = window_add(s, w->window, pair, model)) != 0)
         return r;
     s->pairs[pair] = first;
     return standing_bind_opened(s, (uint32_t)s->nwindows - 1);
+}
+
+/* Whether a window can end so: only an order has an operator, and only a
+ * release ends what is released. */
+static bool closing_is_right(const struct standing *s, uint32_t slot,
+                             const struct entry_window_closed *w)
+{
+    bool released = s->models[s->windows[slot].model].released != NO_ENTRY;
+
+    if (strcmp(w->cause, "order") == 0)
+        return w->by.known;
+    if (w->by.known)
+        return false;
+    if (strcmp(w->cause, "released") == 0)
+        return released;
+    return strcmp(w->cause, "expired") == 0 || strcmp(w->cause, "policy") == 0;
 }
 
 static int apply_window_closed(struct standing *s, const struct entry *e)
@@ -283,6 +340,9 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
 
     if (slot == SLOT_NONE || s->windows[slot].closed)
         return standing_refuse(s, "window %.128s closes but is not open",
+                               w->window);
+    if (!closing_is_right(s, slot, w))
+        return standing_refuse(s, "window %.128s closes for no such cause",
                                w->window);
     s->windows[slot].closed = true;
     s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
@@ -362,12 +422,15 @@ static int admission_check(struct standing *s, const struct entry *e,
 {
     const struct entry_request *q = &e->u.request;
     int64_t first;
+    int r;
 
     if (q->party == NULL || q->person == NULL)
         return standing_refuse(s, "request %" PRIu64 " of nobody", e->n);
     if (!s->loaded || q->policy != s->serial)
         return standing_refuse(s, "request %" PRIu64 " under policy %u", e->n,
                                q->policy);
+    if ((r = standing_check_held(s, q)) != 0)
+        return r;
     if (route_info(q->route)->local) {
         if (q->window != NULL || q->terms != NULL)
             return standing_refuse(s, "local request %" PRIu64 " in a window",
@@ -379,6 +442,9 @@ static int admission_check(struct standing *s, const struct entry *e,
     *window = standing_slot(s, 'w', q->window, "");
     if (*window == SLOT_NONE || s->windows[*window].closed)
         return standing_refuse(s, "request %" PRIu64 " in a closed window",
+                               e->n);
+    if (s->models[s->windows[*window].model].released != NO_ENTRY)
+        return standing_refuse(s, "request %" PRIu64 " to a released model",
                                e->n);
     first = s->pairs[s->windows[*window].pair];
     if (e->t - first >= LIMIT_ACCESS_MS ||
@@ -470,6 +536,10 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_WORKER_DIED] = apply_nothing,
         [ENTRY_LEDGER_RESUMED] = apply_nothing,
         [ENTRY_HEARTBEAT] = apply_nothing,
+        [ENTRY_PERSON_SUSPENDED] = standing_apply_suspended,
+        [ENTRY_PERSON_RESUMED] = standing_apply_resumed,
+        [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
+        [ENTRY_MODEL_RELEASED] = standing_apply_released,
     };
     int r;
 

@@ -16,12 +16,16 @@ void standing_unbind(struct standing *s)
     free(s->bound_windows);
     free(s->bound_people);
     free(s->bound_terms);
+    free(s->bound_holds);
+    free(s->bound_parties);
+    free(s->bound_models);
     s->bound_windows = NULL;
     s->bound_people = s->bound_terms = NULL;
+    s->bound_holds = s->bound_parties = s->bound_models = NULL;
     s->policy = NULL;
     for (size_t i = 0; i < s->nwindows; i++)
         s->windows[i].bound = SLOT_NONE;
-    s->next_close = s->next_open = INT64_MAX;
+    s->next_close = s->next_open = s->next_release = INT64_MAX;
 }
 
 /* Once a window has a state, what is spent in it has places. */
@@ -84,6 +88,29 @@ static int names_bind(struct standing *s)
     return 0;
 }
 
+/* What orders are about: each name has a place, so that one which is given
+ * later is found by its index. */
+static int orders_bind(struct standing *s)
+{
+    const struct policy *p = s->policy;
+    int r = 0;
+
+    s->bound_holds = calloc(p->npeople + 1, sizeof *s->bound_holds);
+    s->bound_parties = calloc(p->nparties + 1, sizeof *s->bound_parties);
+    s->bound_models = calloc(p->nmodels + 1, sizeof *s->bound_models);
+    if (s->bound_holds == NULL || s->bound_parties == NULL ||
+        s->bound_models == NULL)
+        return SP_ENOMEM;
+    for (size_t i = 0; r == 0 && i < p->npeople; i++)
+        r = standing_slot_hold(s, p->parties[p->people[i].party].name,
+                               p->people[i].name, &s->bound_holds[i]);
+    for (size_t i = 0; r == 0 && i < p->nparties; i++)
+        r = standing_slot_hold(s, p->parties[i].name, "", &s->bound_parties[i]);
+    for (size_t i = 0; r == 0 && i < p->nmodels; i++)
+        r = standing_slot_model(s, p->models[i].name, &s->bound_models[i]);
+    return r;
+}
+
 int standing_bind(struct standing *s, const struct policy *p)
 {
     int r;
@@ -92,7 +119,8 @@ int standing_bind(struct standing *s, const struct policy *p)
     if (!standing_policy_is_current(s, p))
         return SP_EINVAL;
     s->policy = p;
-    r = names_bind(s);
+    if ((r = names_bind(s)) == 0)
+        r = orders_bind(s);
     if (r != 0)
         standing_unbind(s);
     else
@@ -163,12 +191,19 @@ static int64_t window_end(const struct standing *s, uint32_t window)
 static bool window_may_open(const struct standing *s, uint32_t window)
 {
     return s->bound_windows[window].state == SLOT_NONE &&
+           !standing_model_released(s, s->policy->windows[window].model) &&
            window_end(s, window) > s->policy->windows[window].opens;
+}
+
+static bool window_is_released(const struct standing *s,
+                               const struct window_state *w)
+{
+    return s->models[w->model].released != NO_ENTRY;
 }
 
 void standing_schedule(struct standing *s)
 {
-    s->next_close = s->next_open = INT64_MAX;
+    s->next_close = s->next_open = s->next_release = INT64_MAX;
     if (s->policy == NULL)
         return;
     for (size_t i = 0; i < s->nwindows; i++) {
@@ -177,7 +212,9 @@ void standing_schedule(struct standing *s)
 
         if (w->closed)
             continue;
-        end = w->bound == SLOT_NONE ? 0 : window_end(s, w->bound);
+        end = w->bound == SLOT_NONE || window_is_released(s, w)
+                  ? 0
+                  : window_end(s, w->bound);
         if (end < s->next_close)
             s->next_close = end;
     }
@@ -186,6 +223,34 @@ void standing_schedule(struct standing *s)
             s->next_open = s->policy->windows[i].opens;
             break;
         }
+    for (uint32_t i = 0; i < s->policy->nmodels; i++)
+        if (!standing_model_released(s, i) &&
+            s->policy->models[i].release < s->next_release)
+            s->next_release = s->policy->models[i].release;
+}
+
+/* The developer's time has come: said once, and for ever. */
+static bool release_due(const struct standing *s, int64_t now, struct entry *e)
+{
+    for (uint32_t i = 0; i < s->policy->nmodels; i++) {
+        const struct policy_model *m = &s->policy->models[i];
+
+        if (m->release > now || standing_model_released(s, i))
+            continue;
+        e->kind = ENTRY_MODEL_RELEASED;
+        e->u.model_released.model = m->name;
+        e->u.model_released.cause = "time";
+        return true;
+    }
+    return false;
+}
+
+static const char *closing_cause(const struct standing *s,
+                                 const struct window_state *w)
+{
+    if (window_is_released(s, w))
+        return "released";
+    return w->bound == SLOT_NONE ? "policy" : "expired";
 }
 
 static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
@@ -193,12 +258,12 @@ static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
     for (size_t i = 0; i < s->nwindows; i++) {
         const struct window_state *w = &s->windows[i];
 
-        if (w->closed ||
-            (w->bound != SLOT_NONE && now < window_end(s, w->bound)))
+        if (w->closed || (w->bound != SLOT_NONE && !window_is_released(s, w) &&
+                          now < window_end(s, w->bound)))
             continue;
         e->kind = ENTRY_WINDOW_CLOSED;
         e->u.window_closed.window = w->id;
-        e->u.window_closed.cause = w->bound == SLOT_NONE ? "policy" : "expired";
+        e->u.window_closed.cause = closing_cause(s, w);
         return true;
     }
     return false;
@@ -230,6 +295,10 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
     if (s->policy == NULL)
         return false;
     *e = (struct entry){0};
+    /* Before the windows that it ends. A clock that was set forward ends them
+     * too; that the model is released it may not say before it has settled. */
+    if (may_open && now >= s->next_release && release_due(s, now, e))
+        return true;
     if (now >= s->next_close && closing_due(s, now, e))
         return true;
     return may_open && now >= s->next_open && opening_due(s, now, e);
@@ -237,7 +306,9 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
 
 int64_t standing_next_due(const struct standing *s)
 {
-    return s->next_close < s->next_open ? s->next_close : s->next_open;
+    int64_t next = s->next_close < s->next_open ? s->next_close : s->next_open;
+
+    return next < s->next_release ? next : s->next_release;
 }
 
 void standing_window(const struct standing *s, uint32_t window,
@@ -252,6 +323,7 @@ void standing_window(const struct standing *s, uint32_t window,
     w->closes = window_end(s, window);
     w->first_opened = s->pairs[b->pair];
     w->never = b->state == SLOT_NONE && !window_may_open(s, window);
+    w->released = standing_model_released(s, s->policy->windows[window].model);
     if (b->state == SLOT_NONE)
         return;
     w->opened = true;

@@ -13,7 +13,7 @@
 /* A window that was opened, in the order of the ledger. */
 struct window_state {
     char *id;
-    uint32_t pair;
+    uint32_t pair, model;
     bool closed, by_policy;
     uint32_t bound; /* index in the bound policy, or SLOT_NONE */
     uint64_t requests;
@@ -24,6 +24,18 @@ struct person_state {
     uint32_t open_requests;
     int64_t second; /* the newest one that `admitted` holds */
     uint32_t admitted[RATE_SECONDS];
+};
+
+#define NO_ENTRY UINT64_MAX
+
+/* What was ordered about a party, or about one of its people: the entry that
+ * did it, or NO_ENTRY. */
+struct hold_state {
+    uint64_t suspended, revoked;
+};
+
+struct model_state {
+    uint64_t released; /* the entry, or NO_ENTRY */
 };
 
 struct open_request {
@@ -56,6 +68,11 @@ struct standing {
     struct person_state *people;
     size_t npeople;
     uint32_t nterms;
+    struct hold_state *holds;
+    size_t nholds;
+    size_t held; /* of them in force: while it is 0 nobody is looked up */
+    struct model_state *models;
+    size_t nmodels;
 
     struct table spent; /* (window, terms, person) to index in counts[] */
     uint64_t *counts;
@@ -68,11 +85,18 @@ struct standing {
     struct bound_window *bound_windows;
     uint32_t *bound_people;
     uint32_t *bound_terms;
-    int64_t next_close, next_open;
+    uint32_t *bound_holds;   /* by person; …                */
+    uint32_t *bound_parties; /* …and by party, in holds[]   */
+    uint32_t *bound_models;
+    int64_t next_close, next_open, next_release;
 };
 
-/* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms), or
- * SLOT_NONE. `b` may be "". */
+/* Notes what contradicts what; returns SP_EINVAL. */
+int standing_refuse(struct standing *s, const char *format, ...)
+    SP_PRINTF(2, 3);
+
+/* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms,
+ * 'h'old, 'm'odel), or SLOT_NONE. `b` may be "". */
 uint32_t standing_slot(const struct standing *s, char kind, const char *a,
                        const char *b);
 int standing_slot_pair(struct standing *s, const char *party, const char *model,
@@ -81,11 +105,29 @@ int standing_slot_person(struct standing *s, const char *party,
                          const char *person, uint32_t *slot) SP_MUST_USE;
 int standing_slot_terms(struct standing *s, const char *terms,
                         uint32_t *slot) SP_MUST_USE;
+/* `person` "": the whole party. */
+int standing_slot_hold(struct standing *s, const char *party,
+                       const char *person, uint32_t *slot) SP_MUST_USE;
+int standing_slot_model(struct standing *s, const char *model,
+                        uint32_t *slot) SP_MUST_USE;
 /* The index in counts[] of what is spent; `person` SLOT_NONE: of all. */
 int standing_spent_add(struct standing *s, uint32_t window, uint32_t terms,
                        uint32_t person, uint32_t *index) SP_MUST_USE;
 uint32_t standing_spent_find(const struct standing *s, uint32_t window,
                              uint32_t terms, uint32_t person);
+
+/* standing_orders.c: the kinds that end access, and give it back. */
+int standing_apply_suspended(struct standing *s,
+                             const struct entry *e) SP_MUST_USE;
+int standing_apply_resumed(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+int standing_apply_revoked(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+int standing_apply_released(struct standing *s,
+                            const struct entry *e) SP_MUST_USE;
+/* Whether a request of this person may be admitted; SP_EINVAL. */
+int standing_check_held(struct standing *s,
+                        const struct entry_request *q) SP_MUST_USE;
 
 /* A window of the bound policy was opened. SP_ENOMEM. */
 int standing_bind_opened(struct standing *s, uint32_t state) SP_MUST_USE;
