@@ -50,6 +50,9 @@ int fileset_add(struct fileset *s, const char *name, const void *data,
 /* The data live as long as the set, with a NUL behind them. SP_ENOENT. */
 int fileset_get(const struct fileset *s, const char *name, const uint8_t **data,
                 size_t *length) SP_MUST_USE;
+/* The blob that was added as number `i` (from 0), in the same way. */
+int fileset_at(const struct fileset *s, size_t i, const char **name,
+               const uint8_t **data, size_t *length) SP_MUST_USE;
 int fileset_seal(const struct fileset *s, int *memfd) SP_MUST_USE;
 /* Does not take the descriptor. SP_EPROTO if unsealed or malformed. */
 int fileset_from_fd(int memfd, struct fileset **s) SP_MUST_USE;

@@ -123,6 +123,17 @@ int fileset_get(const struct fileset *s, const char *name, const uint8_t **data,
     return 0;
 }
 
+int fileset_at(const struct fileset *s, size_t i, const char **name,
+               const uint8_t **data, size_t *length)
+{
+    if (i >= s->count)
+        return SP_ENOENT;
+    *name = s->blobs[i].name;
+    *data = s->blobs[i].data;
+    *length = s->blobs[i].length;
+    return 0;
+}
+
 static int fileset_encode(const struct fileset *s, uint8_t *memory)
 {
     struct msg_out m;

@@ -54,6 +54,11 @@
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50
 #define LIMIT_TRUST_BYTES    (4u << 20)
+/* Officers who may approve: their set is one entry of the ledger. */
+#define LIMIT_APPROVERS          32
+#define LIMIT_APPROVALS_REQUIRED 16
+/* Signature files of one document that are looked at. */
+#define LIMIT_SIGNATURES 128
 
 /* Workers: one a core; nobody has more cores than this in one gateway. */
 #define LIMIT_WORKERS 64
