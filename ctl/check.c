@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/approvals.h"
+#include "ctl/check.h"
 #include "ctl/overview.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
@@ -23,6 +25,9 @@ static const char help[] =
     "terms.\n"
     "Every problem is told as file:line:column: what is wrong: what is "
     "expected.\n"
+    "Also says whether the policy has the signatures that it needs; missing "
+    "ones are\n"
+    "no error here (`sallyportd -n` is the check that wants them).\n"
     "\n"
     "  --reference NAME   print the reference of policy.yaml or "
     "sallyport.yaml\n"
@@ -116,7 +121,7 @@ static void settings_print(const struct overview *d)
         printf("%u worker%s\n", s->workers, s->workers == 1 ? "" : "s");
 }
 
-static void policy_print(const struct overview *d, int64_t now)
+void check_policy_print(const struct overview *d, int64_t now)
 {
     const struct policy *p = d->policy;
 
@@ -182,7 +187,9 @@ int verb_check(int argc, char **argv)
     if (overview_load(argv[optind], &d) == 0 && overview_replay(&d) == 0) {
         if (d.settings != NULL)
             settings_print(&d);
-        policy_print(&d, clock_wall_ms());
+        check_policy_print(&d, clock_wall_ms());
+        if (d.settings != NULL)
+            approvals_print(&d, stdout);
         status = EXIT_HOLDS;
     }
     overview_release(&d);

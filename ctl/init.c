@@ -351,6 +351,7 @@ static void made_print(const struct init_plan *p, const char *folder)
     } made[] = {
         {"sallyport.yaml", "how the daemon runs"},
         {"policy.yaml", "who may reach which model, when, on what terms"},
+        {"approvers/approver-1.key", "signs policies; approver-2.key too"},
         {"ca/ca.crt", "the authority's certificate: clients trust it"},
         {"ca/ca.key", "its key: keep it from everybody"},
         {"keys/server.crt", "the server's certificate, and .key"},
@@ -372,6 +373,12 @@ static void next_print(const struct init_options *o, const char *folder)
     const struct init_plan *p = &o->plan;
     char name[256];
 
+    fputs("\nThe policy is signed with both approvers' keys, which lie here "
+          "without passwords\nfor a quick start. Before it matters, let two "
+          "officers make keys on their own\nmachines (`sallyport approve "
+          "keygen FILE`), put the public ones into\nsallyport.yaml and remove "
+          "approvers/: docs/approvals.md.\n",
+          stdout);
     fputs("\nStart the gate:\n", stdout);
     path_print("  sallyportd -c ", folder, "sallyport.yaml", "\n");
     fputs("\nThen ask the model:\n", stdout);

@@ -22,6 +22,8 @@
 
 #include "certs/authority.h"
 #include "certs/pem.h"
+#include "ctl/approvals.h"
+#include "ctl/approver_key.h"
 #include "ctl/deployment.h"
 #include "ledger/note.h"
 #include "lib/clock.h"
@@ -31,8 +33,14 @@
 /* Long enough not to need care during a few rounds of evaluation. */
 #define SERVER_MS (825LL * 24 * 3600 * 1000)
 
+/* Two officers, so that the default of two approvals can be met. */
+#define APPROVERS   2
+#define APPROVER_MS (30LL * 24 * 3600 * 1000)
+
 struct making {
     const struct init_plan *plan;
+    struct minisign_secret approvers[APPROVERS];
+    char signatures[APPROVERS][64]; /* names of the policy's */
     char *stage; /* the hidden folder; everything is made below it */
     int fd;      /* of it */
     char *problem;
@@ -166,6 +174,45 @@ static int endpoint_ca_copy(struct making *m)
     return 0;
 }
 
+/* Keys without passwords: for a start that works at once, to be replaced. */
+static int approvers_make(struct making *m)
+{
+    char path[64];
+    int r = file_make_folders(m->fd, "approvers", 0700);
+
+    for (size_t i = 0; r == 0 && i < APPROVERS; i++) {
+        snprintf(path, sizeof path, "approvers/approver-%zu.key", i + 1);
+        r = minisign_generate(&m->approvers[i]);
+        if (r == 0)
+            r = approver_key_write(m->fd, path, &m->approvers[i], NULL);
+    }
+    return r == 0 ? 0 : fail(m, r, "approvers' keys: %s", sp_strerror(r));
+}
+
+/* The first policy is signed by both. */
+static int policy_sign(struct making *m)
+{
+    char *path = path_join(m->stage, "policy.yaml"), *made = NULL;
+    int64_t until = clock_wall_ms() + APPROVER_MS;
+    uint8_t *yaml = NULL;
+    size_t length = 0;
+    int r = path == NULL
+                ? SP_ENOMEM
+                : file_read(AT_FDCWD, path, LIMIT_POLICY_BYTES, &yaml, &length);
+
+    for (size_t i = 0; r == 0 && i < APPROVERS; i++) {
+        r = approvals_sign(&m->approvers[i], path, yaml, length, until, 1,
+                           &made);
+        if (r == 0)
+            snprintf(m->signatures[i], sizeof m->signatures[i], "%s",
+                     strrchr(made, '/') + 1);
+        free(made);
+    }
+    free(yaml);
+    free(path);
+    return r == 0 ? 0 : fail(m, r, "approvals: %s", sp_strerror(r));
+}
+
 /* --- the two files ------------------------------------------------------- */
 
 /* "30d", "90m", "45s": whole seconds in their largest whole unit. */
@@ -182,8 +229,9 @@ static void lasts_format(int64_t ms, char text[32])
     snprintf(text, 32, "%lld%c", (long long)(ms / units[i].ms), units[i].unit);
 }
 
-static void policy_print(FILE *f, const struct init_plan *p)
+static void policy_print(FILE *f, const struct making *m)
 {
+    const struct init_plan *p = m->plan;
     char opens[CLOCK_UTC_SIZE], lasts[32];
 
     clock_format_utc(p->opens, opens);
@@ -240,16 +288,28 @@ static void policy_print(FILE *f, const struct init_plan *p)
             p->party, p->model, opens, lasts);
 }
 
-static void settings_print(FILE *f, const struct init_plan *p)
+static void settings_print(FILE *f, const struct making *m)
 {
+    const struct init_plan *p = m->plan;
+    char text[MINISIGN_KEY_TEXT];
+    struct minisign_key key;
+
     fprintf(f,
             "# How the daemon runs. Nothing here can widen access: that is "
             "policy.yaml's.\n"
             "# Everything else has a safe default: "
             "docs/settings-reference.md.\n"
             "deployment: %s   # in certificates and in the ledger's name\n"
-            "listen: \"%s\"\n",
+            "listen: \"%s\"\n"
+            "approvals:\n"
+            "  required: 2    # how many of them must sign a policy\n"
+            "  approvers:     # docs/approvals.md: how to put officers here\n",
             p->deployment, p->listen);
+    for (size_t i = 0; i < APPROVERS; i++) {
+        minisign_public(&m->approvers[i], &key);
+        minisign_key_format(&key, text);
+        fprintf(f, "    approver-%zu: \"%s\"\n", i + 1, text);
+    }
 }
 
 static int policy_check_text(struct making *m, const char *yaml, size_t length,
@@ -279,7 +339,7 @@ static int settings_check_text(struct making *m, const char *yaml,
 
 /* Prints one of the files, reads it back with its own parser, writes it. */
 static int yaml_make(struct making *m, const char *name,
-                     void (*print)(FILE *f, const struct init_plan *p),
+                     void (*print)(FILE *f, const struct making *m),
                      int (*check)(struct making *m, const char *yaml,
                                   size_t length, FILE *err))
 {
@@ -291,7 +351,7 @@ static int yaml_make(struct making *m, const char *name,
 
     if (f == NULL || err == NULL)
         goto out;
-    print(f, m->plan);
+    print(f, m);
     if (fflush(f) != 0)
         goto out;
     r = check(m, text, length, err);
@@ -318,8 +378,10 @@ static int parts_make(struct making *m)
     int r;
 
     if ((r = folders_make(m)) != 0 || (r = endpoint_ca_copy(m)) != 0 ||
+        (r = approvers_make(m)) != 0 ||
         (r = yaml_make(m, "policy.yaml", policy_print, policy_check_text)) !=
             0 ||
+        (r = policy_sign(m)) != 0 ||
         (r = yaml_make(m, "sallyport.yaml", settings_print,
                        settings_check_text)) != 0 ||
         (r = certificates_make(m)) != 0)
@@ -328,8 +390,15 @@ static int parts_make(struct making *m)
 }
 
 static const char *const entries[] = {
-    "ca", "keys", "ledger", "people", "trust", "policy.yaml", "sallyport.yaml"};
-#define NENTRIES (sizeof entries / sizeof entries[0])
+    "approvers", "ca",    "keys",        "ledger",
+    "people",    "trust", "policy.yaml", "sallyport.yaml"};
+#define NENTRIES (APPROVERS + sizeof entries / sizeof entries[0])
+
+/* What is moved to its place, in this order. */
+static const char *entry_name(const struct making *m, size_t i)
+{
+    return i < APPROVERS ? m->signatures[i] : entries[i - APPROVERS];
+}
 
 static int remove_one(const char *path, const struct stat *st, int type,
                       struct FTW *ftw)
@@ -346,13 +415,14 @@ static int remove_one(const char *path, const struct stat *st, int type,
 static int parts_move(struct making *m, int folder)
 {
     for (size_t i = 0; i < NENTRIES; i++) {
-        if (renameat2(m->fd, entries[i], folder, entries[i],
-                      RENAME_NOREPLACE) == 0)
+        const char *name = entry_name(m, i);
+
+        if (renameat2(m->fd, name, folder, name, RENAME_NOREPLACE) == 0)
             continue;
         int error = sp_error_from_errno();
 
         while (i-- > 0)
-            (void)renameat2(folder, entries[i], m->fd, entries[i],
+            (void)renameat2(folder, entry_name(m, i), m->fd, entry_name(m, i),
                             RENAME_NOREPLACE);
         return fail(m, error, "%s: %s", m->plan->folder, sp_strerror(error));
     }
@@ -427,6 +497,8 @@ int init_make(const struct init_plan *plan, char problem[512])
     if ((r = folder_check_empty(&m, folder)) == 0)
         r = stage_run(&m, folder);
     close(folder);
+    for (size_t i = 0; i < APPROVERS; i++)
+        minisign_secret_wipe(&m.approvers[i]);
     if (r != 0 && ours)
         (void)rmdir(plan->folder);
     if (r != 0 && problem[0] == '\0')

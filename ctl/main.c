@@ -11,6 +11,7 @@
 #include "ctl/verbs.h"
 
 static const struct verb verbs[] = {
+    {"approve", verb_approve, "read a policy and sign it as an approver"},
     {"ca", verb_ca,
      "a small certificate authority for parties that bring none"},
     {"check", verb_check, "check a configuration and its policy"},

@@ -262,18 +262,26 @@ static int entries_apply(struct ledger_view *v, struct overview *d)
     return r;
 }
 
-/* As if the policy were loaded now, so that its windows can be looked at. */
+/* As if the policy were approved by all and loaded now, so that its windows can
+ * be looked at. */
 static int policy_pretend(struct overview *d)
 {
     const char *objection = standing_policy_objection(d->standing, d->policy);
     struct entry e = {.n = standing_count(d->standing),
                       .t = standing_newest(d->standing),
                       .kind = ENTRY_POLICY_LOADED};
+    char all[APPROVERS_BY_MAX];
+    uint64_t n;
 
     if (objection != NULL) {
         fprintf(stderr, "%s: cannot follow the policy in force: %s\n",
                 d->policy_path, objection);
         return SP_EINVAL;
+    }
+    /* What is missing is told elsewhere. */
+    if (standing_approvers(d->standing, &n) != NULL) {
+        approvers_by_format(standing_approvers(d->standing, &n), NULL, all);
+        e.u.policy_loaded.approvers = all;
     }
     e.u.policy_loaded.serial = d->policy->serial;
     memcpy(e.u.policy_loaded.sha256, d->policy->sha256, 32);
@@ -282,7 +290,13 @@ static int policy_pretend(struct overview *d)
     return standing_apply(d->standing, &e);
 }
 
-int overview_replay(struct overview *d)
+static void standing_drop(struct overview *d)
+{
+    standing_free(d->standing);
+    d->standing = NULL;
+}
+
+int overview_ledger(struct overview *d)
 {
     struct ledger_view *v = NULL;
     char *path;
@@ -304,22 +318,32 @@ int overview_replay(struct overview *d)
     d->entries = ledger_view_checkpoint(v)->size;
     if (d->entries == 0)
         goto out;
-    if ((d->standing = standing_new()) == NULL ||
-        (r = entries_apply(v, d)) != 0)
-        goto out;
-    d->in_force = standing_policy_is_current(d->standing, d->policy);
-    if (!d->in_force && (r = policy_pretend(d)) != 0)
-        goto out;
-    r = standing_bind(d->standing, d->policy);
+    d->standing = standing_new();
+    r = d->standing == NULL ? SP_ENOMEM : entries_apply(v, d);
+    if (r == 0)
+        d->in_force = standing_policy_is_current(d->standing, d->policy);
 out:
-    if (r != 0) {
-        standing_free(d->standing);
-        d->standing = NULL;
-    }
+    if (r != 0)
+        standing_drop(d);
     ledger_view_free(v);
     if (folder >= 0)
         close(folder);
     free(path);
+    return r == 0 ? 0 : SP_EINVAL;
+}
+
+int overview_replay(struct overview *d)
+{
+    int r = overview_ledger(d);
+
+    if (r != 0 || d->standing == NULL)
+        return r;
+    if (!d->in_force)
+        r = policy_pretend(d);
+    if (r == 0)
+        r = standing_bind(d->standing, d->policy);
+    if (r != 0)
+        standing_drop(d);
     return r == 0 ? 0 : SP_EINVAL;
 }
 

@@ -22,7 +22,10 @@ struct overview {
 /* Loads from a folder, a sallyport.yaml or a policy. Problems are told on
  * stderr, those of the files as file:line:column. 0 or SP_EINVAL. */
 int overview_load(const char *path, struct overview *d) SP_MUST_USE;
-/* Replays the ledger's published entries, if there is a ledger. The standing
+/* Replays the ledger's published entries, if there is a ledger: a standing
+ * that is not bound to the policy. 0 or SP_EINVAL. */
+int overview_ledger(struct overview *d) SP_MUST_USE;
+/* The same, with the policy bound. The standing
  * is as if this policy were loaded now, if it may be. 0 or SP_EINVAL. */
 int overview_replay(struct overview *d) SP_MUST_USE;
 void overview_release(struct overview *d);

@@ -18,6 +18,7 @@ struct verb {
 #define EXIT_FAILS   1
 #define EXIT_MISUSED 2
 
+int verb_approve(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_demo(int argc, char **argv);

@@ -93,6 +93,19 @@ uint64_t keeper_record(struct keeper *k, struct entry *e);
  * with `problem`; *retry if it may go away by itself. */
 int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
                 bool *retry) SP_MUST_USE;
+/* keeper_approve.c: what is to be recorded about who approved (P8). */
+struct keeper_approved {
+    bool set_changes;                 /* an approvers.set entry is due */
+    char set_by[APPROVERS_BY_MAX];    /* who approved it; "": the first set */
+    char policy_by[APPROVERS_BY_MAX]; /* the policy; "": it is in force */
+};
+/* Whether the settings' approvers and the policy may take effect now: they are
+ * the ledger's, or enough of the approvers in force signed. SP_EPERM with
+ * `problem`; nothing is recorded. */
+int keeper_approve(const struct keeper *k, struct keeper_approved *approved,
+                   char problem[512]) SP_MUST_USE;
+void keeper_record_approvers(struct keeper *k,
+                             const struct keeper_approved *approved);
 /* Closes every open request for which `mine` is true (NULL: all) as lost. */
 uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine);
 

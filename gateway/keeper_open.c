@@ -160,7 +160,8 @@ static int check_policy(const struct keeper *k, char problem[512])
     return SP_EPERM;
 }
 
-static int load_policy(struct keeper *k, char problem[512])
+static int load_policy(struct keeper *k, const struct keeper_approved *approved,
+                       char problem[512])
 {
     const struct policy *p = k->policy;
     struct entry e = {
@@ -168,7 +169,9 @@ static int load_policy(struct keeper *k, char problem[512])
         .u.policy_loaded = {.serial = p->serial,
                             .has_replaces = p->has_replaces,
                             .basis = p->basis,
-                            .developer = p->developer},
+                            .developer = p->developer,
+                            .author = p->author,
+                            .approvers = approved->policy_by},
     };
     int r;
 
@@ -230,6 +233,7 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
 {
     struct ledger_recovery recovery = {0};
     struct replay replay = {.k = k};
+    struct keeper_approved approved;
     int e;
 
     problem[0] = '\0';
@@ -241,14 +245,16 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
         tell(problem, &recovery, &replay, e);
         return e;
     }
-    if ((e = check_policy(k, problem)) != 0)
+    if ((e = check_policy(k, problem)) != 0 ||
+        (e = keeper_approve(k, &approved, problem)) != 0)
         return e;
     keeper_clock_init(k);
     if (standing_count(k->standing) == 0)
         record_opened(k);
     else
         record_resumed(k, &recovery);
-    if ((e = load_policy(k, problem)) != 0)
+    keeper_record_approvers(k, &approved);
+    if ((e = load_policy(k, &approved, problem)) != 0)
         return e;
     keeper_clock_started(k);
     keeper_due(k);

@@ -22,6 +22,8 @@
 #include "ledger/note.h"
 #include "lib/document.h"
 #include "lib/report.h"
+#include "lib/signatures.h"
+#include "policy/approval.h"
 
 /* Secrets are one line; keys of ours are small PEM files. */
 #define SECRET_BYTES 16384
@@ -259,6 +261,51 @@ static int read_settings(struct reading *r, const char *config)
     if (e == 0)
         r->settings_text = document_again(config, yaml, length);
     free(copy);
+    return e;
+}
+
+/* The document for another set of approvers, if there is one, and what signs
+ * it. One that cannot be read is as good as an empty one. */
+static int read_approvers(struct reading *r, const struct minisign_key *keys,
+                          size_t nkeys)
+{
+    char *path = settings_path(r->s->settings, APPROVERS_FILE);
+    uint8_t *data = NULL;
+    size_t length = 0;
+    int e;
+
+    if (path == NULL)
+        return SP_ENOMEM;
+    e = file_read(AT_FDCWD, path, APPROVERS_DOCUMENT_MAX, &data, &length);
+    if (e == SP_ENOENT) {
+        free(path);
+        return 0;
+    }
+    e = fileset_add(r->s->files, APPROVAL_APPROVERS, data, e == 0 ? length : 0);
+    if (e == 0)
+        e = signatures_collect(path, APPROVAL_OF_APPROVERS, keys, nkeys,
+                               r->s->files);
+    free(data);
+    free(path);
+    return e;
+}
+
+/* Signatures are only collected here: who judges them is told which count. */
+static int read_approvals(struct reading *r)
+{
+    const struct approvers *a = &r->s->settings->approvers;
+    struct minisign_key keys[LIMIT_APPROVERS];
+    int e;
+
+    for (size_t i = 0; i < a->count; i++)
+        keys[i] = a->list[i].key;
+    e = signatures_collect(r->policy_path, APPROVAL_OF_POLICY, keys, a->count,
+                           r->s->files);
+    if (e == 0)
+        e = read_approvers(r, keys, a->count);
+    if (e != 0)
+        complain(r, "policy", "its signatures: %s: expected to read them",
+                 sp_strerror(e));
     return e;
 }
 
@@ -520,6 +567,8 @@ static int read_all(struct reading *r, const char *config)
         worst = e;
     if ((e = read_policy(r)) != 0)
         return e;
+    if ((e = read_approvals(r)) != 0)
+        return e;
     if ((e = check_models(r)) != 0)
         worst = e;
     if ((e = check_upstream_anchors(r)) != 0)
@@ -594,6 +643,21 @@ static int pack_worker(const struct snapshot *s, struct fileset *to)
     return e;
 }
 
+/* The keeper judges approvals itself. */
+static int pack_keeper(const struct snapshot *s, struct fileset *to)
+{
+    const uint8_t *data;
+    const char *name;
+    size_t length;
+    int e = copy(s, to, "@ledger.key");
+
+    for (size_t i = 0;
+         e == 0 && fileset_at(s->files, i, &name, &data, &length) == 0; i++)
+        if (strncmp(name, "@approv", 7) == 0)
+            e = fileset_add(to, name, data, length);
+    return e;
+}
+
 static int pack(const struct snapshot *s, enum role role, struct fileset *to)
 {
     int e = copy(s, to, "sallyport.yaml");
@@ -603,7 +667,7 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
     if (e == 0 && role == ROLE_KEEPER)
-        e = copy(s, to, "@ledger.key");
+        e = pack_keeper(s, to);
     return e;
 }
 

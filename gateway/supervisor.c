@@ -6,6 +6,7 @@
 #include "gateway/supervisor.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/approvals.h"
 #include "gateway/notify.h"
 #include "gateway/processes.h"
 #include "lib/clock.h"
@@ -227,6 +229,20 @@ static void hooks(void)
 #endif
 }
 
+/* As the daemon would find it; a ledger that is not there is none. */
+static void check_approvals(const struct snapshot *s, struct report *report)
+{
+    char *path = settings_path(s->settings, s->settings->ledger);
+    int folder =
+        path != NULL ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (approvals_check(s, folder, report) != 0 && report->errors == 0)
+        report->errors++;
+    if (folder >= 0)
+        close(folder);
+    free(path);
+}
+
 int supervisor_check(const char *config)
 {
     struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
@@ -240,6 +256,7 @@ int supervisor_check(const char *config)
             fprintf(stderr, "%s: %s\n", config, sp_strerror(r));
             report.errors++;
         }
+        check_approvals(&s, &report);
         snapshot_release(&s);
     }
     if (report.errors != 0) {
@@ -266,6 +283,11 @@ int supervisor_run(const char *config)
     raise_file_limit(s->snapshot.settings);
     if (openings_open(&s->openings, s->snapshot.settings, s->nworkers,
                       &report) != 0) {
+        snapshot_release(&s->snapshot);
+        return 1;
+    }
+    if (approvals_check(&s->snapshot, s->openings.ledger, &report) != 0) {
+        openings_close(&s->openings);
         snapshot_release(&s->snapshot);
         return 1;
     }

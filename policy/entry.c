@@ -67,6 +67,15 @@ static const struct field policy_loaded[] = {
     FIELD("replaces", HASH, IF_REPLACES, policy_loaded.replaces),
     FIELD("basis", TEXT, IF_SET, policy_loaded.basis),
     FIELD("developer", TEXT, IF_SET, policy_loaded.developer),
+    FIELD("author", TEXT, IF_SET, policy_loaded.author),
+    FIELD("approvers", TEXT, IF_SET, policy_loaded.approvers),
+    {0},
+};
+static const struct field approvers_set[] = {
+    FIELD("required", U32, ALWAYS, approvers_set.required),
+    FIELD("valid_ms", I64, ALWAYS, approvers_set.valid_ms),
+    FIELD("approvers", TEXT, ALWAYS, approvers_set.approvers),
+    FIELD("by", TEXT, IF_SET, approvers_set.by),
     {0},
 };
 static const struct field window_opened[] = {
@@ -194,6 +203,7 @@ static const struct {
     [ENTRY_CLOCK_ANOMALY] = {"clock.anomaly", clock_anomaly},
     [ENTRY_WORKER_DIED] = {"worker.died", worker_died},
     [ENTRY_LEDGER_RESUMED] = {"ledger.resumed", ledger_resumed},
+    [ENTRY_APPROVERS_SET] = {"approvers.set", approvers_set},
     [ENTRY_HEARTBEAT] = {"ledger.heartbeat", nothing},
     [ENTRY_PERSON_SUSPENDED] = {"person.suspended", person_suspended},
     [ENTRY_PERSON_RESUMED] = {"person.resumed", person_resumed},

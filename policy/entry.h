@@ -32,6 +32,7 @@ enum entry_kind {
     ENTRY_CLOCK_ANOMALY,      /* clock.anomaly */
     ENTRY_WORKER_DIED,        /* worker.died */
     ENTRY_LEDGER_RESUMED,     /* ledger.resumed */
+    ENTRY_APPROVERS_SET,      /* approvers.set */
     ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
     ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
     ENTRY_PERSON_RESUMED,     /* person.resumed */
@@ -51,6 +52,16 @@ struct entry_policy_loaded {
     bool has_replaces;
     uint8_t replaces[32];
     const char *basis, *developer; /* NULL if absent */
+    const char *author;    /* NULL if absent */
+    const char *approvers; /* "name:KEYID,…" of those that count */
+};
+
+/* Who may approve from now on (policy/approvers.h). */
+struct entry_approvers_set {
+    uint32_t required;
+    int64_t valid_ms;
+    const char *approvers; /* "name:RWkey,…", sorted by name */
+    const char *by;        /* of the set before, who approved; NULL: the first */
 };
 
 struct entry_window_opened {
@@ -160,6 +171,7 @@ struct entry {
     union {
         struct entry_log_opened log_opened;
         struct entry_policy_loaded policy_loaded;
+        struct entry_approvers_set approvers_set;
         struct entry_window_opened window_opened;
         struct entry_window_closed window_closed;
         struct entry_request request;
@@ -178,7 +190,7 @@ struct entry {
 const char *entry_kind_text(enum entry_kind kind);
 
 /* Writes the line without a newline. SP_ETOOBIG: longer than `size`, or a
- * text that must be there is NULL, or a time is negative. Longest: 4 KiB. */
+ * text that must be there is NULL, or a time is negative. Longest: 8 KiB. */
 int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
     SP_MUST_USE;
 

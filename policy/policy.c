@@ -62,6 +62,7 @@ void policy_free(struct policy *p)
     free(p->windows);
     free(p->basis);
     free(p->developer);
+    free(p->author);
     free(p);
 }
 

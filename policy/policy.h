@@ -106,6 +106,7 @@ struct policy {
     uint8_t replaces[32];
     char *basis;                 /* "voluntary" … or NULL */
     char *developer;
+    char *author;                /* an approver who does not count, or NULL */
     enum policy_sequence sequence;
     struct policy_model *models;
     size_t nmodels;

@@ -465,6 +465,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
         memcpy(p->replaces, replaces->hash, 32);
     p->basis = take_text(b, root, "basis");
     p->developer = take_text(b, root, "developer");
+    p->author = take_text(b, root, "author");
     p->sequence = (enum policy_sequence)take_number(root, "sequence",
                                                     SEQUENCE_GOVERNMENT_FIRST);
     models_build(b);

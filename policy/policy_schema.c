@@ -343,7 +343,8 @@ const struct schema_field policy_schema[] = {
      .help = "Grows with every policy."},
     {.name = "replaces",
      .type = SCHEMA_HASH,
-     .help = "SHA-256 of the policy file that this one replaces."},
+     .help = "SHA-256 of the policy file that this one replaces; required "
+             "for every policy but a ledger's first."},
     {.name = "basis",
      .type = SCHEMA_CHOICE,
      .words = bases,
@@ -353,6 +354,10 @@ const struct schema_field policy_schema[] = {
      .min = 1,
      .max = 128,
      .help = "Who owns the models; recorded in the ledger."},
+    {.name = "author",
+     .type = SCHEMA_NAME,
+     .help = "The approver who wrote this policy: that signature does not "
+             "count. Recorded in the ledger."},
     {.name = "sequence",
      .type = SCHEMA_CHOICE,
      .words = sequences,

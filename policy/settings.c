@@ -88,6 +88,61 @@ static void credentials_build(struct build *b, const struct node *map)
     }
 }
 
+/* Everything about approvers is checked here, once. */
+static void approver_build(struct build *b, const struct node *n)
+{
+    struct minisign_key key;
+    int r;
+
+    if (n->bad || n->kind != NODE_SCALAR ||
+        approvers_find(&b->s->approvers, n->key) >= 0)
+        return; /* told already */
+    if (minisign_key_parse(n->text, strlen(n->text), &key) != 0) {
+        document_error(b->d, b->report, n,
+                       "bad key of \"%s\": expected a public key of minisign, "
+                       "RW and 54 more characters",
+                       n->key);
+        return;
+    }
+    r = approvers_add(&b->s->approvers, n->key, &key);
+    if (r == SP_EEXIST)
+        document_error(b->d, b->report, n,
+                       "\"%s\" has the key or key id of another approver: "
+                       "expected one that is nobody else's",
+                       n->key);
+}
+
+static void approvals_build(struct build *b, const struct node *n)
+{
+    const struct node *map = node_member(n, "approvers");
+    const struct node *required = node_member(n, "required");
+    struct approvers *a = &b->s->approvers;
+
+    if (n == NULL || n->bad || n->kind != NODE_MAP ||
+        (map != NULL && (map->bad || map->kind != NODE_MAP)))
+        return;
+    a->required = (unsigned)take_number(n, "required");
+    a->valid_ms = take_number(n, "valid");
+    if (map == NULL || map->count == 0) {
+        document_error(b->d, b->report, map != NULL ? map : n,
+                       "no approvers: expected \"approvals: {approvers: {NAME: "
+                       "\"RW…\", NAME: \"RW…\"}}\" with at least %u of them "
+                       "(sallyport approve keygen FILE makes a key pair)",
+                       a->required);
+        return;
+    }
+    for (size_t i = 0; i < map->count; i++)
+        approver_build(b, map->items[i]);
+    /* Each that is missing for another reason was told. */
+    if (a->required > map->count)
+        document_error(b->d, b->report, required,
+                       "%u approvals are required, but there %s %zu "
+                       "approver%s: expected at most that many, or more "
+                       "approvers",
+                       a->required, map->count == 1 ? "is" : "are", map->count,
+                       map->count == 1 ? "" : "s");
+}
+
 static void paths_build(struct build *b, const struct node *root)
 {
     const struct node *server = node_member(root, "server");
@@ -178,6 +233,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
     credentials_build(&b, node_member(b.d->root, "credentials"));
+    approvals_build(&b, node_member(b.d->root, "approvals"));
     if (b.no_memory)
         goto out;
     settings_check(&b, b.d->root);

@@ -8,6 +8,7 @@
 #define SP_POLICY_SETTINGS_H
 
 #include "lib/log.h"
+#include "policy/approvers.h"
 #include "policy/policy.h"
 
 struct settings_credential {
@@ -36,6 +37,7 @@ struct settings {
     unsigned connections;    /* per worker */
     int64_t handshake_ms, head_ms, keepalive_ms, write_idle_ms;
     int64_t connect_ms, first_byte_ms, answer_idle_ms;
+    struct approvers approvers; /* at least `required` of them */
     struct settings_credential *credentials;
     size_t ncredentials;
 };

@@ -3,6 +3,7 @@
  * The language of sallyport.yaml as tables, and the heads of both references.
  */
 #include "lib/limits.h"
+#include "policy/approvers.h"
 #include "policy/schemas.h"
 
 #define END                                                                    \
@@ -74,6 +75,36 @@ static const struct schema_field limits[] = {
     END,
 };
 
+static const struct schema_field approver[] = {
+    {.name = "approver", .type = SCHEMA_TEXT, .min = 56, .max = 56},
+    END,
+};
+
+static const struct schema_field approvals[] = {
+    {.name = "required",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = LIMIT_APPROVALS_REQUIRED,
+     .fallback = "2",
+     .help = "How many approvers must sign a policy before it takes effect."},
+    {.name = "valid",
+     .type = SCHEMA_DURATION,
+     .min = APPROVERS_VALID_MIN_MS,
+     .max = APPROVERS_VALID_MAX_MS,
+     .fallback = "30d",
+     .help = "How long a signature holds that does not say it itself."},
+    {.name = "approvers",
+     .type = SCHEMA_MAP,
+     .max = LIMIT_APPROVERS,
+     .key = SCHEMA_NAME,
+     .fields = approver,
+     .help = "Names and public keys (`NAME: \"RW…\"`, 56 characters) as "
+             "`sallyport approve keygen` and minisign make them. The ledger "
+             "records them at the first start; docs/approvals.md says how "
+             "they are changed."},
+    END,
+};
+
 #define TIMEOUT(field, limit, text)                                            \
     {                                                                          \
         .name = field, .type = SCHEMA_DURATION, .min = 100, .max = limit,      \
@@ -139,6 +170,12 @@ const struct schema_field settings_schema[] = {
      .type = SCHEMA_PATH,
      .fallback = "policy.yaml",
      .help = "The policy."},
+    {.name = "approvals",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = approvals,
+     .help = "Who must sign a policy before it takes effect; approvers are "
+             "required."},
     {.name = "server",
      .type = SCHEMA_RECORD,
      .flags = SCHEMA_IMPLIED,

@@ -222,15 +222,82 @@ static int apply_log_opened(struct standing *s, const struct entry *e)
     return 0;
 }
 
+/* A new set is approved by the one before it (P8). */
+static int apply_approvers_set(struct standing *s, const struct entry *e)
+{
+    const struct entry_approvers_set *a = &e->u.approvers_set;
+    bool who[LIMIT_APPROVERS];
+    struct approvers set;
+    unsigned have = 0;
+
+    if (approvers_parse(a->approvers, a->required, a->valid_ms, &set) != 0)
+        return standing_refuse(s, "approvers that are no set of approvers");
+    if (s->approvers.count == 0 && a->by != NULL)
+        return standing_refuse(s, "the first approvers were approved by some");
+    if (s->approvers.count > 0) {
+        if (a->by == NULL ||
+            approvers_by_parse(&s->approvers, a->by, who, &have) != 0 ||
+            have < s->approvers.required)
+            return standing_refuse(s,
+                                   "approvers replaced with %u of %u approvals",
+                                   have, s->approvers.required);
+        if (approvers_equal(&set, &s->approvers))
+            return standing_refuse(s, "approvers replaced by themselves");
+    }
+    s->approvers = set;
+    s->approvers_n = e->n;
+    return 0;
+}
+
+/* A ledger that knows its approvers has no policy without them. */
+static int approval_check(struct standing *s,
+                          const struct entry_policy_loaded *l)
+{
+    bool who[LIMIT_APPROVERS];
+    unsigned have = 0;
+    int author = -1;
+
+    if (s->approvers.count == 0)
+        return 0;
+    if (l->author != NULL &&
+        (author = approvers_find(&s->approvers, l->author)) < 0)
+        return standing_refuse(s, "the author of policy %u is no approver",
+                               l->serial);
+    if (l->approvers == NULL ||
+        approvers_by_parse(&s->approvers, l->approvers, who, &have) != 0 ||
+        have < s->approvers.required)
+        return standing_refuse(s, "policy %u with %u of %u approvals",
+                               l->serial, have, s->approvers.required);
+    if (author >= 0 && who[author])
+        return standing_refuse(s, "policy %u is approved by its author",
+                               l->serial);
+    return 0;
+}
+
+static void successor_fill(struct standing *s)
+{
+    int n = snprintf(s->successor, sizeof s->successor,
+                     "its `replaces` is not the SHA-256 of the policy in "
+                     "force: write `replaces: ");
+
+    for (size_t i = 0; i < sizeof s->sha256; i++)
+        n += snprintf(s->successor + n, sizeof s->successor - (size_t)n, "%02x",
+                      s->sha256[i]);
+    snprintf(s->successor + n, sizeof s->successor - (size_t)n, "`");
+}
+
 static int apply_policy_loaded(struct standing *s, const struct entry *e)
 {
     const struct entry_policy_loaded *l = &e->u.policy_loaded;
     bool same = s->loaded && memcmp(s->sha256, l->sha256, 32) == 0;
+    int r;
 
     if (s->loaded && !same) {
         if (l->serial <= s->serial)
             return standing_refuse(s, "policy serial %u after %u", l->serial,
                                    s->serial);
+        if (!l->has_replaces && s->approvers.count > 0)
+            return standing_refuse(s, "policy %u replaces none", l->serial);
         if (l->has_replaces && memcmp(l->replaces, s->sha256, 32) != 0)
             return standing_refuse(s,
                                    "policy %u replaces one that was not in "
@@ -242,9 +309,12 @@ static int apply_policy_loaded(struct standing *s, const struct entry *e)
                                s->serial, l->serial);
     if (!s->loaded && l->has_replaces)
         return standing_refuse(s, "the first policy replaces another one");
+    if (!same && (r = approval_check(s, l)) != 0)
+        return r;
     s->loaded = true;
     s->serial = l->serial;
     memcpy(s->sha256, l->sha256, 32);
+    successor_fill(s);
     if (s->policy != NULL && !same)
         standing_unbind(s);
     return 0;
@@ -535,6 +605,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_CLOCK_ANOMALY] = apply_nothing,
         [ENTRY_WORKER_DIED] = apply_nothing,
         [ENTRY_LEDGER_RESUMED] = apply_nothing,
+        [ENTRY_APPROVERS_SET] = apply_approvers_set,
         [ENTRY_HEARTBEAT] = apply_nothing,
         [ENTRY_PERSON_SUSPENDED] = standing_apply_suspended,
         [ENTRY_PERSON_RESUMED] = standing_apply_resumed,
@@ -565,6 +636,13 @@ int standing_apply(struct standing *s, const struct entry *e)
     s->count++;
     s->newest = e->t;
     return 0;
+}
+
+const struct approvers *standing_approvers(const struct standing *s,
+                                           uint64_t *n)
+{
+    *n = s->approvers_n;
+    return s->approvers.count == 0 ? NULL : &s->approvers;
 }
 
 uint64_t standing_count(const struct standing *s)

@@ -11,6 +11,7 @@
 #ifndef SP_POLICY_STANDING_H
 #define SP_POLICY_STANDING_H
 
+#include "policy/approvers.h"
 #include "policy/entry.h"
 #include "policy/facts.h"
 #include "policy/policy.h"
@@ -33,12 +34,17 @@ int standing_bind(struct standing *s, const struct policy *p) SP_MUST_USE;
 
 /* May this policy follow the one in force? REASON is a text for the operator:
  * a serial that does not grow, the same serial with other bytes, `replaces`
- * that names another policy. NULL: it may. The same policy again may. */
+ * that is missing or names another policy. NULL: it may, if it is approved. The
+ * same policy again may. */
 const char *standing_policy_objection(const struct standing *s,
                                       const struct policy *p);
 /* True if exactly this policy is the newest one loaded. */
 bool standing_policy_is_current(const struct standing *s,
                                 const struct policy *p);
+
+/* The approvers in force and the entry that set them; NULL: no entry has. */
+const struct approvers *standing_approvers(const struct standing *s,
+                                           uint64_t *n);
 
 uint64_t standing_count(const struct standing *s); /* entries applied */
 int64_t

@@ -169,8 +169,8 @@ const char *standing_policy_objection(const struct standing *s,
         return "it has the serial of the policy in force, but other content";
     if (p->serial < s->serial)
         return "its serial is smaller than that of the policy in force";
-    if (p->has_replaces && memcmp(p->replaces, s->sha256, 32) != 0)
-        return "it replaces another policy than the one in force";
+    if (!p->has_replaces || memcmp(p->replaces, s->sha256, 32) != 0)
+        return s->successor;
     return NULL;
 }
 

@@ -59,6 +59,9 @@ struct standing {
     bool loaded; /* there was a policy.loaded; which one: */
     uint32_t serial;
     uint8_t sha256[32];
+    char successor[192]; /* what the next policy must say, for its author */
+    struct approvers approvers; /* in force; none in a ledger of old */
+    uint64_t approvers_n;       /* the entry that set them */
 
     struct table names; /* kind, and names, to slots */
     struct window_state *windows;

@@ -56,17 +56,26 @@ static const char good_policy[] = /* the number of each line behind it */
     "    closes: 2026-11-20T12:00:00Z\n"          /* 47 */
     "    terms: [plain]\n";                       /* 48 */
 
+#define GOOD_KEY_ALICE                                                         \
+    "RWSqpFEfUcPa/yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa"
+#define GOOD_KEY_BOB "RWQ05d6Pqve49Vk5U3To9dcxoAPBJ0lqY/qjD4Hcr5bWOeYuPTTN8+xY"
+
 static const char good_settings[] =
-    "deployment: sp-east-1\n"                           /* 1 */
-    "listen: 127.0.0.1:8443\n"                          /* 2 */
-    "workers: 2\n"                                      /* 3 */
-    "log: debug\n"                                      /* 4 */
-    "ledger: {folder: log, checkpoint: 500ms}\n"        /* 5 */
-    "clock: {settle: 0s}\n"                             /* 6 */
-    "limits: {connections: 1k}\n"                       /* 7 */
-    "timeouts: {handshake: 5s, drain: 1500ms}\n"        /* 8 */
-    "credentials:\n"                                    /* 9 */
-    "  lab: {file: keys/lab.token}\n"                   /* 10 */
-    "  other: {file: /etc/other, header: x-api-key}\n"; /* 11 */
+    "deployment: sp-east-1\n"                          /* 1 */
+    "listen: 127.0.0.1:8443\n"                         /* 2 */
+    "workers: 2\n"                                     /* 3 */
+    "log: debug\n"                                     /* 4 */
+    "ledger: {folder: log, checkpoint: 500ms}\n"       /* 5 */
+    "clock: {settle: 0s}\n"                            /* 6 */
+    "limits: {connections: 1k}\n"                      /* 7 */
+    "timeouts: {handshake: 5s, drain: 1500ms}\n"       /* 8 */
+    "credentials:\n"                                   /* 9 */
+    "  lab: {file: keys/lab.token}\n"                  /* 10 */
+    "  other: {file: /etc/other, header: x-api-key}\n" /* 11 */
+    "approvals:\n"                                     /* 12 */
+    "  valid: 12h\n"                                   /* 13 */
+    "  approvers:\n"                                   /* 14 */
+    "    bob: " GOOD_KEY_BOB "\n"                      /* 15 */
+    "    alice: " GOOD_KEY_ALICE "\n";                 /* 16 */
 
 #endif

@@ -46,7 +46,10 @@ static const struct entry examples[] = {
                          .has_replaces = true,
                          .replaces = HASH(0xbb),
                          .basis = "voluntary",
-                         .developer = "Acme AI, Inc."}},
+                         .developer = "Acme AI, Inc.",
+                         .author = "carol",
+                         .approvers = "alice:FFDAC3511F51A4AA,"
+                                      "bob:F5B8F7AA8FDEE534"}},
     {.n = 2,
      .t = T + 1,
      .kind = ENTRY_WINDOW_OPENED,
@@ -157,6 +160,17 @@ static const struct entry examples[] = {
      .u.model_released = {.model = "orion-preview",
                           .cause = "order",
                           .by = {.known = true, .uid = 1000}}},
+    {.n = 12,
+     .t = T + 2592000500,
+     .kind = ENTRY_APPROVERS_SET,
+     .u.approvers_set =
+         {.required = 2,
+          .valid_ms = 2592000000,
+          .approvers =
+              "alice:RWSqpFEfUcPa/"
+              "yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa,bob:"
+              "RWQ05d6Pqve49Vk5U3To9dcxoAPBJ0lqY/qjD4Hcr5bWOeYuPTTN8+xY",
+          .by = "alice:FFDAC3511F51A4AA,carol:0123456789ABCDEF"}},
 };
 #define EXAMPLES (sizeof examples / sizeof examples[0])
 

@@ -366,6 +366,11 @@ static void right_settings_are_read(void **state)
     assert_int_equal(s->ncredentials, 2);
     assert_string_equal(s->credentials[0].header, "authorization");
     assert_string_equal(s->credentials[1].header, "x-api-key");
+    assert_int_equal(s->approvers.required, 2);
+    assert_int_equal(s->approvers.valid_ms, 12 * 3600000);
+    assert_int_equal(s->approvers.count, 2);
+    assert_string_equal(s->approvers.list[0].name, "alice");
+    assert_string_equal(s->approvers.list[1].name, "bob");
     path = settings_path(s, s->policy);
     assert_string_equal(path, "/srv/gate/policy.yaml");
     free(path);
@@ -377,11 +382,14 @@ static void right_settings_are_read(void **state)
 
 static void settings_have_defaults(void **state)
 {
+    static const char least[] = "deployment: a\n"
+                                "approvals: {approvers: {a: " GOOD_KEY_ALICE
+                                ", b: " GOOD_KEY_BOB "}}\n";
     struct settings *s;
     char *said;
 
     (void)state;
-    assert_int_equal(settings_say("deployment: a", 13, &said, &s), 0);
+    assert_int_equal(settings_say(least, sizeof least - 1, &said, &s), 0);
     free(said);
     assert_string_equal(s->listen, "127.0.0.1:8443");
     assert_int_equal(s->workers, 0);
@@ -404,6 +412,8 @@ static void settings_have_defaults(void **state)
     assert_int_equal(s->answer_idle_ms, LIMIT_ANSWER_IDLE_MS);
     assert_int_equal(s->drain_ms, LIMIT_DRAIN_MS);
     assert_int_equal(s->ncredentials, 0);
+    assert_int_equal(s->approvers.required, 2);
+    assert_int_equal(s->approvers.valid_ms, INT64_C(30) * 86400000);
     settings_free(s);
 }
 

@@ -140,6 +140,13 @@ static void policy_load(struct run *r)
                       .u.policy_loaded = {.serial = p->serial}};
 
     if (!standing_policy_is_current(r->made, p)) {
+        if (r->policy > 0) {
+            struct policy *next = r->policies[r->policy];
+
+            next->has_replaces = e.u.policy_loaded.has_replaces = true;
+            memcpy(next->replaces, r->policies[r->policy - 1]->sha256, 32);
+            memcpy(e.u.policy_loaded.replaces, next->replaces, 32);
+        }
         assert_null(standing_policy_objection(r->made, p));
         memcpy(e.u.policy_loaded.sha256, p->sha256, sizeof(p->sha256));
         record(r, &e);

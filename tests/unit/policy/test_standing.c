@@ -94,12 +94,24 @@ static int gate_tick(struct gate *g, int64_t now, bool may_open)
     return count;
 }
 
+/* As its author would write it: every policy but the first replaces one. */
+static void chain(const struct policy *before, struct policy *p)
+{
+    if (before == NULL || memcmp(before->sha256, p->sha256, 32) == 0)
+        return;
+    p->has_replaces = true;
+    memcpy(p->replaces, before->sha256, 32);
+}
+
 static void gate_load(struct gate *g, struct policy *p, int64_t now)
 {
     struct entry e = {.kind = ENTRY_POLICY_LOADED};
 
+    chain(g->p, p);
     assert_null(standing_policy_objection(g->s, p));
     e.u.policy_loaded.serial = p->serial;
+    e.u.policy_loaded.has_replaces = p->has_replaces;
+    memcpy(e.u.policy_loaded.replaces, p->replaces, 32);
     memcpy(e.u.policy_loaded.sha256, p->sha256, 32);
     gate_write(g, &e, now);
     assert_int_equal(standing_bind(g->s, p), 0);
@@ -691,6 +703,19 @@ static void contradictions_are_refused(void **state)
     gate_close(&g);
 }
 
+/* What to write is said. */
+static void assert_objection_has_hash(const struct gate *g,
+                                      const struct policy *p)
+{
+    const char *objection = standing_policy_objection(g->s, p);
+    char hash[65];
+
+    for (size_t i = 0; i < 32; i++)
+        snprintf(hash + 2 * i, 3, "%02x", g->p->sha256[i]);
+    assert_non_null(objection);
+    assert_non_null(strstr(objection, hash));
+}
+
 static void objections_name_the_policy_at_fault(void **state)
 {
     const char *w = WINDOW("caisi", "orion", NOV, "1d");
@@ -711,6 +736,9 @@ static void objections_name_the_policy_at_fault(void **state)
                   "replaces: 00112233445566778899aabbccddeeff"
                   "00112233445566778899aabbccddeeff\n");
     assert_non_null(standing_policy_objection(g.s, p));
+    p->has_replaces = false;
+    assert_objection_has_hash(&g, p);
+    p->has_replaces = true;
     memcpy(p->replaces, g.p->sha256, 32);
     assert_null(standing_policy_objection(g.s, p));
     policy_free(p);

@@ -47,7 +47,8 @@ static const struct wrong wrong_policies[] = {
      "to 4294967295\n"},
     {"serial: 7", "serial: 7\ncolour: red",
      "policy.yaml:3:1: unknown key \"colour\": expected one of policy, serial, "
-     "replaces, basis, developer, sequence, models, parties, terms, windows\n"},
+     "replaces, basis, developer, author, sequence, models, parties, terms, "
+     "windows\n"},
     {"serial: 7", "serial: &a 7",
      "policy.yaml:2:9: an anchor (&): expected a plain value\n"},
     {"serial: 7", "serial: !!int 7",
@@ -57,7 +58,8 @@ static const struct wrong wrong_policies[] = {
     {"serial: 7", "serial: 7\n<<: {a: 1}",
      "policy.yaml:3:1: a merge key (<<): expected the fields themselves\n"
      "policy.yaml:3:1: unknown key \"<<\": expected one of policy, serial, "
-     "replaces, basis, developer, sequence, models, parties, terms, windows\n"},
+     "replaces, basis, developer, author, sequence, models, parties, terms, "
+     "windows\n"},
     {"serial: 7", "serial: 7\n? [a, b]\n: c",
      "policy.yaml:3:3: a key that is not a plain word: expected key: value\n"},
     {"serial: 7", "%YAML 1.1\n---\nserial: 7",
@@ -370,6 +372,52 @@ static const struct wrong wrong_policies[] = {
 };
 
 static const struct wrong wrong_settings[] = {
+    /* P8: no deployment without approvers, none twice, never fewer than are
+     * required. */
+    {"approvals:\n  valid: 12h\n  approvers:\n    bob: " GOOD_KEY_BOB
+     "\n    alice: " GOOD_KEY_ALICE "\n",
+     "",
+     "sallyport.yaml:1:1: no approvers: expected \"approvals: {approvers: "
+     "{NAME: \"RW…\", NAME: \"RW…\"}}\" with at least 2 of them (sallyport "
+     "approve keygen FILE makes a key pair)\n"},
+    {"  approvers:\n    bob: " GOOD_KEY_BOB "\n    alice: " GOOD_KEY_ALICE "\n",
+     "  required: 3\n  approvers: {}\n",
+     "sallyport.yaml:15:14: no approvers: expected \"approvals: {approvers: "
+     "{NAME: \"RW…\", NAME: \"RW…\"}}\" with at least 3 of them (sallyport "
+     "approve keygen FILE makes a key pair)\n"},
+    {"    alice: " GOOD_KEY_ALICE "\n", "",
+     "sallyport.yaml:13:3: 2 approvals are required, but there is 1 approver: "
+     "expected at most that many, or more approvers\n"},
+    {"valid: 12h", "required: 3",
+     "sallyport.yaml:13:13: 3 approvals are required, but there are 2 "
+     "approvers: expected at most that many, or more approvers\n"},
+    {"valid: 12h", "required: 0",
+     "sallyport.yaml:13:13: bad required \"0\": expected a whole number from 1 "
+     "to 16\n"},
+    {"valid: 12h", "required: 17",
+     "sallyport.yaml:13:13: bad required \"17\": expected a whole number from "
+     "1 to 16\n"},
+    {"valid: 12h", "valid: 59m",
+     "sallyport.yaml:13:10: bad valid \"59m\": expected a duration, such as "
+     "12h or 30d, from 1h to 365d\n"},
+    {"valid: 12h", "valid: 366d",
+     "sallyport.yaml:13:10: bad valid \"366d\": expected a duration, such as "
+     "12h or 30d, from 1h to 365d\n"},
+    {GOOD_KEY_BOB, GOOD_KEY_ALICE,
+     "sallyport.yaml:16:12: \"alice\" has the key or key id of another "
+     "approver: expected one that is nobody else's\n"},
+    {"alice: ", "bob: ",
+     "sallyport.yaml:16:5: duplicate key \"bob\": expected it once, it is in "
+     "line 15\n"},
+    {"alice: RW", "alice: RU",
+     "sallyport.yaml:16:12: bad key of \"alice\": expected a public key of "
+     "minisign, RW and 54 more characters\n"},
+    {GOOD_KEY_BOB, "RWQ",
+     "sallyport.yaml:15:10: bad approver \"RWQ\": expected a text with a "
+     "length from 56 to 56\n"},
+    {"    bob: ", "    Bob: ",
+     "sallyport.yaml:15:5: bad name \"Bob\": expected a name of at most 64 of "
+     "a-z, 0-9, '.', '_', '-' that begins with a letter or digit\n"},
     {"deployment: sp-east-1\n", "",
      "sallyport.yaml:1:1: \"deployment\" is missing: expected a name of at "
      "most 64 of a-z, 0-9, '.', '_', '-' that begins with a letter or digit\n"},

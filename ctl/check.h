@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a policy allows, in plain words: `sallyport check`, and what approvers
+ * are shown before they sign. */
+#ifndef SP_CTL_CHECK_H
+#define SP_CTL_CHECK_H
+
+#include "ctl/overview.h"
+
+/* On stdout, as of `now`. */
+void check_policy_print(const struct overview *d, int64_t now);
+
+#endif
