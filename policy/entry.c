@@ -90,6 +90,7 @@ static const struct field window_closed[] = {
     FIELD("window", TEXT, ALWAYS, window_closed.window),
     FIELD("cause", TEXT, ALWAYS, window_closed.cause),
     FIELD("operator", OPERATOR, IF_SET, window_closed.by),
+    FIELD("reason", TEXT, IF_SET, window_closed.reason),
     {0},
 };
 #define REQUEST_FIELDS                                                         \

@@ -79,6 +79,7 @@ struct entry_window_closed {
     const char *window;
     const char *cause; /* "expired", "policy", "order", "released" */
     struct entry_operator by; /* of an order */
+    const char *reason;       /* the operator's words, or NULL */
 };
 
 /* `person` NULL: the whole party. The standing holds causes and operators to

@@ -105,6 +105,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(ledger_message, control_ledger);
     SAME(roles_message, control_roles);
     SAME(answer_status, control_status);
+    SAME(order_message, order_message);
+    SAME(order_answer_message, order_answer_message);
+    SAME(ask_order, order);
+    SAME(answer_order, order_answer);
     question_is_recordable(data, length);
     end_is_recordable(data, length);
     return 0;
