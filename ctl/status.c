@@ -4,22 +4,16 @@
  * it is doing. Runs as an operator of the daemon's own user, or root. The
  * answer is checked before it is printed: the socket may be anybody's.
  */
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/control_socket.h"
 #include "ctl/verbs.h"
 #include "gateway/control_messages.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
-#include "lib/file.h"
-#include "policy/settings.h"
 
 #define ANSWER_MS 5000
 
@@ -35,63 +29,6 @@ static const char *const clock_text[] = {
     [CLOCK_BEHIND] = "behind",
     [CLOCK_SETTLING] = "settling",
 };
-
-/* DIR itself, or the file in it. */
-static void config_path(const char *dir, char *path, size_t size)
-{
-    struct stat st;
-
-    if (stat(dir, &st) == 0 && S_ISREG(st.st_mode))
-        snprintf(path, size, "%s", dir);
-    else
-        snprintf(path, size, "%s/sallyport.yaml", dir);
-}
-
-/* The control socket's path, malloc'd, or NULL after a message. */
-static char *control_path(const char *dir)
-{
-    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
-    struct settings *settings = NULL;
-    char config[4096], folder[4096];
-    uint8_t *yaml = NULL;
-    size_t length;
-    char *path = NULL, *slash;
-    int r;
-
-    config_path(dir, config, sizeof(config));
-    snprintf(folder, sizeof(folder), "%s", config);
-    slash = strrchr(folder, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    else
-        strcpy(folder, ".");
-    r = file_read(AT_FDCWD, config, LIMIT_SETTINGS_BYTES, &yaml, &length);
-    if (r != 0)
-        fprintf(stderr, "sallyport status: %s: %s\n", config, sp_strerror(r));
-    else if (settings_parse(config, (const char *)yaml, length, folder, &report,
-                            &settings) == 0)
-        path = settings_path(settings, settings->control);
-    settings_free(settings);
-    free(yaml);
-    return path;
-}
-
-static int connect_to(const char *path, int *fd)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof(a.sun_path))
-        return SP_ETOOBIG;
-    memcpy(a.sun_path, path, strlen(path));
-    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (*fd < 0)
-        return sp_error_from_errno();
-    if (connect(*fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
-        close(*fd);
-        return SP_ECLOSED;
-    }
-    return 0;
-}
 
 static int ask(int fd, struct control_status *status)
 {
@@ -192,24 +129,16 @@ static void print_json(const struct control_status *s)
 static int status_of(const char *dir, bool json)
 {
     struct control_status status;
-    char *path = control_path(dir);
-    int fd = -1, r;
+    int fd, r;
 
-    if (path == NULL)
+    if (control_connect("status", dir, &fd) != 0)
         return EXIT_FAILS;
-    r = connect_to(path, &fd);
-    if (r == 0) {
-        r = ask(fd, &status);
-        close(fd);
+    r = ask(fd, &status);
+    close(fd);
+    if (r != 0) {
+        control_no_answer("status", dir, r);
+        return EXIT_FAILS;
     }
-    if (r != 0)
-        fprintf(stderr,
-                "sallyport status: %s: no daemon answers (%s): is sallyportd "
-                "running, and as you?\n",
-                path, sp_strerror(r));
-    free(path);
-    if (r != 0)
-        return EXIT_FAILS;
     if (json)
         print_json(&status);
     else

@@ -23,13 +23,18 @@ int verb_approve(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_close(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_demo_model(int argc, char **argv);
 int verb_finding(int argc, char **argv);
 int verb_init(int argc, char **argv);
 int verb_log(int argc, char **argv);
+int verb_release(int argc, char **argv);
+int verb_resume(int argc, char **argv);
+int verb_revoke(int argc, char **argv);
 int verb_status(int argc, char **argv);
 int verb_whoami(int argc, char **argv);
+int verb_suspend(int argc, char **argv);
 int verb_windows(int argc, char **argv);
 
 #endif

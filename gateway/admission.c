@@ -339,8 +339,8 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
     case MESSAGE_CUT:
         if (cut_get(&cut, data, length) != 0)
             break;
-        deadlines_cut(a->worker->deadlines, cut.window, cut.reason);
-        connections_cut(a->worker->connections, cut.window);
+        deadlines_cut(a->worker->deadlines, &cut);
+        connections_cut(a->worker->connections, &cut);
         return;
     case MESSAGE_OWN_WINDOW:
     case MESSAGE_OWN_DOCUMENT:

@@ -9,15 +9,16 @@
 #include "gateway/worker.h"
 
 struct connections;
+struct cut;
 
 struct connections *connections_new(struct worker *w); /* NULL: memory */
 void connections_free(struct connections *cs);
 size_t connections_count(const struct connections *cs);
 /* Takes the descriptor. `address` is the client's, without its port. */
 void connection_new(struct connections *cs, int fd, const char *address);
-/* A window has ended: what its last answers still have unsent never leaves,
- * though they were whole for us (P2). VERDICT_NONE: of all windows. */
-void connections_cut(struct connections *cs, uint32_t window);
+/* These requests have ended: what their last answers still have unsent never
+ * leaves, though they were whole for us (P2). */
+void connections_cut(struct connections *cs, const struct cut *c);
 /* Closes those that have nothing under way; the others close when they have
  * answered. */
 void connections_drain(struct connections *cs);

@@ -431,14 +431,25 @@ static void connection_cut(struct connection *c)
     }
 }
 
-void connections_cut(struct connections *cs, uint32_t window)
+/* Whether the newest answer of a model on this connection is among them. */
+static bool connection_is_cut(const struct connection *c, const struct cut *cut)
+{
+    const struct policy *p = c->all->worker->policy;
+    const struct policy_window *w;
+
+    if (c->cut || c->window >= p->nwindows || c->identity == NULL)
+        return false;
+    w = &p->windows[c->window];
+    return cut_takes(cut, c->window, w->model, w->party, c->identity->person);
+}
+
+void connections_cut(struct connections *cs, const struct cut *cut)
 {
     struct connection *next;
 
     for (struct connection *c = cs->first; c != NULL; c = next) {
         next = c->next;
-        if (!c->cut && c->window != VERDICT_NONE &&
-            (window == VERDICT_NONE || c->window == window))
+        if (connection_is_cut(c, cut))
             connection_cut(c);
     }
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control role: answers the local control socket. Only root and the
- * daemon's own user are let in, by the kernel's word (SO_PEERCRED); what they
- * send is still checked, and a malformed message costs that client its
- * connection and nobody else anything. What it tells it has from the
- * supervisor.
+ * The control role: answers the local control socket. Only root, the daemon's
+ * own user and the operators whom the settings name are let in, by the
+ * kernel's word (SO_PEERCRED); what they send is still checked, and a malformed
+ * message costs that client its connection and nobody else anything. What it
+ * tells it has from the supervisor; orders it passes on with the uid of who
+ * gave them, and waits.
+ *
+ * No operator can keep another one out: when all places are taken, whoever has
+ * most of them gives one up.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -29,6 +33,8 @@ struct control;
 struct client {
     LIST_ENTRY(client) link;
     struct control *control;
+    uid_t uid;
+    uint64_t ticket; /* of the order that is under way, 0: none */
     struct channel *channel;
     struct event *idle;
 };
@@ -40,6 +46,9 @@ struct control {
     LIST_HEAD(, client) clients;
     size_t nclients;
     struct control_status status;
+    uid_t operators[SETTINGS_OPERATORS_MAX];
+    size_t noperators;
+    uint64_t tickets; /* the newest; it has the number of this start above */
 };
 
 static struct control control;
@@ -76,19 +85,81 @@ static int answer_status(struct client *c)
     return r != 0 ? r : channel_send(c->channel, data, length, NULL, 0);
 }
 
+static int answer_order(struct client *c, const struct order_answer *a)
+{
+    uint8_t data[sizeof(*a) + 64];
+    size_t length;
+    int r = answer_order_put(a, data, sizeof(data), &length);
+
+    return r != 0 ? r : channel_send(c->channel, data, length, NULL, 0);
+}
+
+/* The client waits without a limit from here on: a slow disk is no reason to
+ * leave an operator without an answer. */
+static int pass_order(struct client *c, const struct order *order)
+{
+    static struct order_message v;
+    struct control *k = c->control;
+    uint8_t data[sizeof(v) + 64];
+    size_t length;
+    int r;
+
+    v = (struct order_message){
+        .ticket = ++k->tickets, .uid = c->uid, .order = *order};
+    r = order_message_put(&v, data, sizeof(data), &length);
+    if (r == 0)
+        r = channel_send(k->channel, data, length, NULL, 0);
+    if (r != 0)
+        return r;
+    c->ticket = v.ticket;
+    event_del(c->idle);
+    return 0;
+}
+
+/* One question at a time; one that is not understood is the last. */
+static int take(struct client *c, const uint8_t *data, size_t length)
+{
+    struct order order;
+
+    if (c->ticket != 0)
+        return SP_EPROTO;
+    if (ask_status_get(data, length) == 0)
+        return answer_status(c) == 0 && client_wait(c) ? 0 : SP_ECLOSED;
+    if (ask_order_get(&order, data, length) == 0)
+        return pass_order(c, &order);
+    return SP_EPROTO;
+}
+
 static void on_ask(void *arg, const uint8_t *data, size_t length, int *fds,
                    size_t nfds)
 {
     struct client *c = arg;
+    int r;
 
     for (size_t i = 0; i < nfds; i++)
         close(fds[i]);
-    if (nfds != 0 || ask_status_get(data, length) != 0) {
-        log_warn("control_client_malformed", "length=%zu", length);
+    r = nfds != 0 ? SP_EPROTO : take(c, data, length);
+    if (r == 0)
+        return;
+    if (r == SP_EPROTO)
+        log_warn("control_client_malformed", "uid=%u length=%zu",
+                 (unsigned)c->uid, length);
+    client_close(c);
+}
+
+/* Whoever asked may have left meanwhile. */
+static void on_order_answer(struct control *k,
+                            const struct order_answer_message *v)
+{
+    struct client *c = LIST_FIRST(&k->clients);
+
+    while (c != NULL && c->ticket != v->ticket)
+        c = LIST_NEXT(c, link);
+    if (c == NULL)
+        return;
+    c->ticket = 0;
+    if (answer_order(c, &v->answer) != 0 || !client_wait(c))
         client_close(c);
-    } else if (answer_status(c) != 0 || !client_wait(c)) {
-        client_close(c);
-    }
 }
 
 static void on_left(void *arg, int error)
@@ -97,7 +168,7 @@ static void on_left(void *arg, int error)
     client_close(arg);
 }
 
-static int client_new(struct control *k, int fd)
+static int client_new(struct control *k, int fd, uid_t uid)
 {
     struct client *c = calloc(1, sizeof(*c));
 
@@ -106,6 +177,7 @@ static int client_new(struct control *k, int fd)
         return SP_ENOMEM;
     }
     c->control = k;
+    c->uid = uid;
     c->idle = event_new(k->base, -1, 0, on_idle, c);
     if (c->idle == NULL || !client_wait(c)) {
         close(fd);
@@ -124,32 +196,78 @@ out:
     return SP_ENOMEM;
 }
 
-static bool peer_is_allowed(int fd)
+static bool uid_is_allowed(const struct control *k, uid_t uid)
+{
+    if (uid == 0 || uid == geteuid())
+        return true;
+    for (size_t i = 0; i < k->noperators; i++)
+        if (k->operators[i] == uid)
+            return true;
+    return false;
+}
+
+static bool peer_is_allowed(const struct control *k, int fd, uid_t *uid)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return false;
-    if (peer.uid == 0 || peer.uid == geteuid())
+    *uid = peer.uid;
+    if (uid_is_allowed(k, peer.uid))
         return true;
     log_warn("control_client_refused", "uid=%u", (unsigned)peer.uid);
     return false;
+}
+
+static size_t places_of(const struct control *k, uid_t uid)
+{
+    const struct client *c = LIST_FIRST(&k->clients);
+    size_t count = 0;
+
+    for (; c != NULL; c = LIST_NEXT(c, link))
+        count += c->uid == uid;
+    return count;
+}
+
+/* Whose place is taken: of the uid that has most, the one that came first. The
+ * list has the newest first. What was ordered is done all the same. */
+static void place_make(struct control *k)
+{
+    struct client *c = LIST_FIRST(&k->clients), *victim = NULL;
+    size_t most = 0;
+
+    for (; c != NULL; c = LIST_NEXT(c, link)) {
+        size_t places = places_of(k, c->uid);
+
+        if (places < most)
+            continue;
+        most = places;
+        victim = c;
+    }
+    if (victim == NULL)
+        return;
+    log_warn("control_clients_full", "uid=%u places=%zu", (unsigned)victim->uid,
+             most);
+    client_close(victim);
 }
 
 static void on_connect(evutil_socket_t listening, short what, void *arg)
 {
     struct control *k = arg;
     int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    uid_t uid;
 
     (void)what;
     if (fd < 0)
         return;
-    if (k->nclients >= CLIENTS_MAX || !peer_is_allowed(fd)) {
+    if (!peer_is_allowed(k, fd, &uid)) {
         close(fd);
         return;
     }
-    if (client_new(k, fd) != 0)
+    if (k->nclients >= CLIENTS_MAX)
+        place_make(k);
+    if (client_new(k, fd, uid) != 0)
         log_warn("control_client_refused", "problem=%s",
                  log_quote("out of memory"));
 }
@@ -159,6 +277,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
     struct control *k = arg;
+    struct order_answer_message answer;
     struct stop stop;
     int r = SP_EPROTO;
 
@@ -169,6 +288,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         break;
     case MESSAGE_LEDGER:
         r = ledger_message_get(&k->status.ledger, data, length);
+        break;
+    case MESSAGE_ANSWER_ORDER:
+        r = order_answer_message_get(&answer, data, length);
+        if (r == 0)
+            on_order_answer(k, &answer);
         break;
     case MESSAGE_STOP:
         if (stop_get(&stop, data, length) == 0)
@@ -186,6 +310,15 @@ static void on_closed(void *arg, int error)
 {
     (void)arg;
     fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+}
+
+/* Copied: the snapshot does not stay. */
+static void operators_take(struct control *k, const struct settings *s)
+{
+    for (; k->noperators < s->noperators &&
+           k->noperators < SETTINGS_OPERATORS_MAX;
+         k->noperators++)
+        k->operators[k->noperators] = s->operators[k->noperators];
 }
 
 static int control_events(struct control *k, int listening)
@@ -211,6 +344,8 @@ int control_main(struct role_start *start)
                            sp_strerror(r));
     snapshot_forget_text(&snapshot);
     role_log(start, snapshot.settings->log_level);
+    operators_take(k, snapshot.settings);
+    k->tickets = start->setup.generation << 32;
     snapshot_release(&snapshot);
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);
     if ((r = control_events(k, start->fds[1])) != 0 ||

@@ -17,6 +17,15 @@ static bool text_is_plain(const char *text)
     return true;
 }
 
+/* Texts for people: with spaces, but nothing that a terminal obeys. */
+static bool text_is_printable(const char *text)
+{
+    for (; *text; text++)
+        if (*text < 0x20 || *text > 0x7e)
+            return false;
+    return true;
+}
+
 const char *role_state_text(enum role_state state)
 {
     static const char *const text[ROLE_STATE_COUNT] = {
@@ -141,5 +150,111 @@ int answer_status_get(struct control_status *v, const void *data, size_t length)
     control_roles_read(&m, &v->roles);
     if (!text_is_plain(v->version))
         return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+const char *order_verb_text(enum order_verb verb)
+{
+    static const char *const text[ORDER_VERB_COUNT] = {
+        [ORDER_SUSPEND] = "suspend", [ORDER_RESUME] = "resume",
+        [ORDER_REVOKE] = "revoke",   [ORDER_CLOSE] = "close",
+        [ORDER_RELEASE] = "release", [ORDER_STATEMENT] = "statement",
+    };
+
+    return (unsigned)verb < ORDER_VERB_COUNT ? text[verb] : "unknown";
+}
+
+void order_write(struct msg_out *m, const struct order *v)
+{
+    msg_put_u8(m, (uint8_t)v->verb);
+    msg_put_text(m, v->target);
+    msg_put_text(m, v->reason);
+    msg_put_text(m, v->approval);
+}
+
+/* An approval of what needs none, or a reason of what is not done, would be
+ * read by nobody: who sends it means something else. */
+static bool order_is_right(const struct order *v)
+{
+    return v->target[0] != 0 && text_is_plain(v->target) &&
+           text_is_printable(v->reason) &&
+           (v->approval[0] == 0 || v->verb == ORDER_RESUME) &&
+           (v->reason[0] == 0 || v->verb != ORDER_STATEMENT);
+}
+
+void order_read(struct msg_in *m, struct order *v)
+{
+    uint8_t verb = msg_get_u8(m);
+
+    msg_get_text(m, v->target, sizeof(v->target));
+    msg_get_text(m, v->reason, sizeof(v->reason));
+    msg_get_text(m, v->approval, sizeof(v->approval));
+    v->verb = verb < ORDER_VERB_COUNT ? (enum order_verb)verb : ORDER_STATEMENT;
+    if (m->failed || verb >= ORDER_VERB_COUNT || !order_is_right(v))
+        m->failed = true;
+}
+
+/* Errors travel as how far below zero they are, in one byte. */
+void order_answer_write(struct msg_out *m, const struct order_answer *v)
+{
+    msg_put_u8(m, (uint8_t)-v->error);
+    msg_put_u64(m, v->n);
+    msg_put_u32(m, v->cut);
+    msg_put_text(m, v->text);
+}
+
+void order_answer_read(struct msg_in *m, struct order_answer *v)
+{
+    uint8_t error = msg_get_u8(m);
+
+    v->n = msg_get_u64(m);
+    v->cut = msg_get_u32(m);
+    msg_get_text(m, v->text, sizeof(v->text));
+    v->error = -(int32_t)error;
+    if (error > -SP_ETIMEDOUT || (!m->failed && !text_is_printable(v->text)))
+        m->failed = true;
+}
+
+int ask_order_put(const struct order *v, void *memory, size_t capacity,
+                  size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, CONTROL_ASK_ORDER);
+    order_write(&m, v);
+    *length = m.length;
+    return msg_put_end(&m);
+}
+
+int ask_order_get(struct order *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct order){0};
+    if (msg_get_begin(&m, data, length) != CONTROL_ASK_ORDER)
+        return SP_EPROTO;
+    order_read(&m, v);
+    return msg_get_end(&m);
+}
+
+int answer_order_put(const struct order_answer *v, void *memory,
+                     size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, CONTROL_ANSWER_ORDER);
+    order_answer_write(&m, v);
+    *length = m.length;
+    return msg_put_end(&m);
+}
+
+int answer_order_get(struct order_answer *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct order_answer){0};
+    if (msg_get_begin(&m, data, length) != CONTROL_ANSWER_ORDER)
+        return SP_EPROTO;
+    order_answer_read(&m, v);
     return msg_get_end(&m);
 }

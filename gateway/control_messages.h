@@ -22,7 +22,9 @@
 
 enum control_type {
     CONTROL_ASK_STATUS = 1, /* no fields */
-    CONTROL_ANSWER_STATUS
+    CONTROL_ANSWER_STATUS,
+    CONTROL_ASK_ORDER,
+    CONTROL_ANSWER_ORDER
 };
 
 enum role_state {
@@ -67,7 +69,51 @@ struct control_status {
     struct control_roles roles;
 };
 
+/* What an operator can order (docs/operators.md). All but RESUME and STATEMENT
+ * end access; none gives more of it than there was. */
+enum order_verb {
+    ORDER_SUSPEND, /* PARTY or PARTY/PERSON */
+    ORDER_RESUME,  /* the same; the only one that needs an approval */
+    ORDER_REVOKE,  /* the same */
+    ORDER_CLOSE,   /* a window's id, or PARTY/MODEL: the one that is open */
+    ORDER_RELEASE, /* MODEL */
+    ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed */
+    ORDER_VERB_COUNT
+};
+
+/* The longest window's id and a NUL, with room. */
+#define ORDER_TARGET_SIZE 256
+#define ORDER_REASON_SIZE 201
+/* A signature file in minisign's format with comments of a sensible size. */
+#define ORDER_APPROVAL_SIZE 2048
+#define ORDER_TEXT_SIZE     256
+
+struct order {
+    enum order_verb verb;
+    char target[ORDER_TARGET_SIZE];     /* 1… printable ASCII, no space */
+    char reason[ORDER_REASON_SIZE];     /* printable ASCII; "": none */
+    char approval[ORDER_APPROVAL_SIZE]; /* RESUME's, else "" */
+};
+
+struct order_answer {
+    int32_t error; /* 0: it is on disk and was told to the workers */
+    uint64_t n;    /* the entry; SP_EEXIST: of what was ordered before;
+                      STATEMENT: of the suspension */
+    uint32_t cut;  /* requests that were open and are ended by it */
+    char text[ORDER_TEXT_SIZE]; /* of an error: why, printable ASCII;
+                                   STATEMENT: the ledger's origin; else "" */
+};
+
+const char *order_verb_text(enum order_verb verb); /* "suspend" */
+
 /* Encoders return 0 or SP_ETOOBIG; decoders 0 or SP_EPROTO. */
+int ask_order_put(const struct order *v, void *memory, size_t capacity,
+                  size_t *length) SP_MUST_USE;
+int ask_order_get(struct order *v, const void *data, size_t length) SP_MUST_USE;
+int answer_order_put(const struct order_answer *v, void *memory,
+                     size_t capacity, size_t *length) SP_MUST_USE;
+int answer_order_get(struct order_answer *v, const void *data,
+                     size_t length) SP_MUST_USE;
 int ask_status_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
 int ask_status_get(const void *data, size_t length) SP_MUST_USE;
 int answer_status_put(const struct control_status *v, void *memory,
@@ -80,6 +126,10 @@ void control_roles_write(struct msg_out *m, const struct control_roles *v);
 void control_roles_read(struct msg_in *m, struct control_roles *v);
 void control_ledger_write(struct msg_out *m, const struct control_ledger *v);
 void control_ledger_read(struct msg_in *m, struct control_ledger *v);
+void order_write(struct msg_out *m, const struct order *v);
+void order_read(struct msg_in *m, struct order *v);
+void order_answer_write(struct msg_out *m, const struct order_answer *v);
+void order_answer_read(struct msg_in *m, struct order_answer *v);
 
 const char *role_state_text(enum role_state state);
 

@@ -20,6 +20,7 @@
 struct window_end {
     int64_t boot; /* INT64_MAX: nothing was admitted since */
     int64_t wall;
+    enum reason reason; /* the window's own end, or the model's release */
 };
 
 /* A place in the heap is its index + 1; 0 in an exchange means: not in it. */
@@ -92,12 +93,14 @@ static void window_note(struct deadlines *d, const struct exchange *x)
 {
     struct window_end *e;
 
-    if (x->deadline_reason != REASON_WINDOW_EXPIRED ||
+    if ((x->deadline_reason != REASON_WINDOW_EXPIRED &&
+         x->deadline_reason != REASON_MODEL_RELEASED) ||
         x->window >= d->worker->policy->nwindows)
         return;
     e = &d->ends[x->window];
     e->boot = x->deadline;
     e->wall = x->deadline_wall;
+    e->reason = x->deadline_reason;
     if (e->boot < d->next_end)
         d->next_end = e->boot;
 }
@@ -111,9 +114,12 @@ static void windows_end(struct deadlines *d, int64_t now)
     d->next_end = INT64_MAX;
     for (uint32_t i = 0; i < d->worker->policy->nwindows; i++) {
         if (d->ends[i].boot <= now) {
+            struct cut c = {CUT_ALL, .reason = d->ends[i].reason};
+
+            c.window = i;
             d->ends[i].boot = INT64_MAX;
-            deadlines_cut(d, i, REASON_WINDOW_EXPIRED);
-            connections_cut(d->worker->connections, i);
+            deadlines_cut(d, &c);
+            connections_cut(d->worker->connections, &c);
         }
         if (d->ends[i].boot < d->next_end)
             d->next_end = d->ends[i].boot;
@@ -179,16 +185,17 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     arm(d);
 }
 
-void deadlines_cut(struct deadlines *d, uint32_t window, enum reason reason)
+void deadlines_cut(struct deadlines *d, const struct cut *c)
 {
     struct exchange *next;
 
     for (struct exchange *x = d->worker->exchanges; x != NULL; x = next) {
         next = x->next;
-        if (!x->admitted || (window != VERDICT_NONE && x->window != window))
+        if (!x->admitted ||
+            !cut_takes(c, x->window, x->model, x->facts.party, x->facts.person))
             continue;
         deadlines_remove(d, x);
-        exchange_cut(x, reason);
+        exchange_cut(x, c->reason);
     }
 }
 

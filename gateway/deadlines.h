@@ -16,7 +16,7 @@ void deadlines_free(struct deadlines *d);
 /* x->deadline; SP_ENOMEM. */
 int deadlines_add(struct deadlines *d, struct exchange *x) SP_MUST_USE;
 void deadlines_remove(struct deadlines *d, struct exchange *x);
-/* Ends the requests of a window now; VERDICT_NONE: all. */
-void deadlines_cut(struct deadlines *d, uint32_t window, enum reason reason);
+/* Ends these requests now. */
+void deadlines_cut(struct deadlines *d, const struct cut *c);
 
 #endif

@@ -82,7 +82,7 @@ void keeper_failed(void *arg, int error, const char *what)
 
 /* --- To the supervisor --- */
 
-static void send_up(struct keeper *k, const void *data, size_t length)
+void keeper_tell(struct keeper *k, const void *data, size_t length)
 {
     if (channel_send(k->channel, data, length, NULL, 0) != 0)
         log_warn("supervisor_does_not_listen", "type=%u",
@@ -107,7 +107,7 @@ static void link_broken(struct keeper *k, uint32_t worker, const char *what)
               log_quote(what));
     snprintf(v.what, sizeof(v.what), "%s", what);
     if (worker_broken_put(&v, data, sizeof(data), &length) == 0)
-        send_up(k, data, length);
+        keeper_tell(k, data, length);
 }
 
 static void tell_ledger(struct keeper *k)
@@ -131,7 +131,7 @@ static void tell_ledger(struct keeper *k)
         return;
     k->told = v;
     if (ledger_message_put(&v, data, sizeof(data), &length) == 0)
-        send_up(k, data, length);
+        keeper_tell(k, data, length);
 }
 
 /* --- Links --- */
@@ -323,6 +323,7 @@ static void keeper_stop(struct keeper *k)
             link_drain(k, &k->links[i], LINK_RING_BYTES, true);
     keeper_close_lost(k, NULL);
     r = ledger_close(k->ledger);
+    keeper_orders_turn(k);
     if (r != 0)
         log_error("ledger_close_failed", "error=%s", log_quote(sp_strerror(r)));
     else
@@ -339,6 +340,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct keeper *k = arg;
     struct link_message link;
     struct worker_died died;
+    struct order_message order;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -353,6 +355,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_clock_turn(k);
             on_worker_died(k, &died);
             ledger_kick(k->ledger, false);
+            return;
+        }
+        break;
+    case MESSAGE_ORDER:
+        if (nfds == 0 && order_message_get(&order, data, length) == 0) {
+            keeper_clock_turn(k);
+            keeper_due(k);
+            keeper_order(k, &order);
+            ledger_kick(k->ledger, true);
             return;
         }
         break;
@@ -443,6 +454,7 @@ static void keeper_turn(struct keeper *k)
         link_beat(k->links[i].link, k->boot);
     }
     keeper_alarm_set(k);
+    keeper_orders_turn(k);
 }
 
 /* True if every link's other side will ring before we would miss something. */

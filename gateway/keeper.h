@@ -2,8 +2,8 @@
 /*
  * The keeper's own state, shared by its files: keeper.c (start, loop, links),
  * keeper_open.c (ledger and policy at the start), keeper_decide.c (what
- * workers ask), keeper_time.c (clock, windows, heartbeat). One thread runs all
- * of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ * workers ask), keeper_orders.c (what operators order), keeper_time.c (clock,
+ * windows, heartbeat). One thread runs all of it; the ledger's threads only call keeper_durable() and keeper_failed().
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H
@@ -38,6 +38,8 @@ struct event_base;
 #define KEEPER_BACKLOG_MS    2000
 #define KEEPER_BACKLOG_BYTES (1u << 20)
 #define KEEPER_TICK_MS       500
+/* Answers to orders that wait for the disk. */
+#define KEEPER_ORDERS 64
 #define KEEPER_HEARTBEAT_MS  600000
 
 /* Signatures of acceptances of one worker that are verified in one second: the
@@ -77,6 +79,13 @@ struct keeper_link {
     bool broken; /* told to the supervisor; nothing is read any more */
 };
 
+/* An order that was carried out. */
+struct keeper_order {
+    uint64_t ticket;
+    uint64_t until; /* its entries are below: the answer waits for the disk */
+    struct order_answer answer;
+};
+
 struct keeper {
     struct role_start *start;
     struct snapshot snapshot;
@@ -103,6 +112,8 @@ struct keeper {
     bool urgent;      /* an answer of this turn can leave at once */
     bool stopping;
     struct control_ledger told; /* last sent to the supervisor */
+    struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
+    size_t norders;
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
     pthread_cond_t durable_grew;
@@ -159,7 +170,19 @@ void keeper_own_record(struct keeper *k, struct keeper_link *l,
 void keeper_own_drop(struct keeper_link *l);
 void keeper_own_release(struct keeper_link *l);
 
-/* keeper.c: to one worker; queued if its ring is full. */
+/* keeper_orders.c. The clock was read, and what is due is done. */
+void keeper_order(struct keeper *k, const struct order_message *m);
+/* Answers those whose entries are on disk; each turn. */
+void keeper_orders_turn(struct keeper *k);
+/* What a tripwire does: `cause` is "tripwire:<name>", `person` NULL the whole
+ * party. Records it and cuts; the caller's turn of the loop sends it. SP_EEXIST:
+ * suspended or revoked already; SP_ENOENT: nobody has that name. */
+int keeper_suspend(struct keeper *k, const char *party, const char *person,
+                   const char *cause) SP_MUST_USE;
+
+/* keeper.c: to the supervisor. */
+void keeper_tell(struct keeper *k, const void *data, size_t length);
+/* To one worker; queued if its ring is full. */
 void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,
                  size_t length);
 void keeper_send_all(struct keeper *k, const void *data, size_t length);

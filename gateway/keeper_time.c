@@ -79,13 +79,21 @@ int64_t keeper_boot_time(const struct keeper *k, int64_t t)
     return left > INT64_MAX - k->boot ? INT64_MAX : k->boot + left;
 }
 
+static enum reason closing_reason(const char *cause)
+{
+    if (strcmp(cause, "released") == 0)
+        return REASON_MODEL_RELEASED;
+    return strcmp(cause, "expired") == 0 ? REASON_WINDOW_EXPIRED
+                                         : REASON_WINDOW_CLOSED;
+}
+
 /* Ends what runs in a window, in every worker. Workers keep their own
  * deadlines; this is for the clock that was set forward and for orders. */
 static void cut_window(struct keeper *k, const struct entry *e)
 {
-    const char *cause = e->u.window_closed.cause;
-    struct cut c = {.window = VERDICT_NONE};
-    uint8_t data[32];
+    struct cut c = {CUT_ALL,
+                    .reason = closing_reason(e->u.window_closed.cause)};
+    uint8_t data[64];
     size_t length;
 
     for (uint32_t i = 0; i < k->policy->nwindows; i++)
@@ -93,8 +101,6 @@ static void cut_window(struct keeper *k, const struct entry *e)
             c.window = i;
     if (c.window == VERDICT_NONE)
         return; /* of an older policy: this one's workers never had it */
-    c.reason = strcmp(cause, "expired") == 0 ? REASON_WINDOW_EXPIRED
-                                             : REASON_WINDOW_CLOSED;
     if (cut_put(&c, data, sizeof(data), &length) == 0)
         keeper_send_all(k, data, length);
 }
@@ -110,6 +116,9 @@ void keeper_due(struct keeper *k)
             log_info("window_closed", "window=%s cause=%s",
                      log_quote(e.u.window_closed.window),
                      e.u.window_closed.cause);
+        } else if (e.kind == ENTRY_MODEL_RELEASED) {
+            log_info("model_released", "model=%s cause=%s",
+                     e.u.model_released.model, e.u.model_released.cause);
         } else {
             log_info("window_opened", "window=%s",
                      log_quote(e.u.window_opened.window));

@@ -392,8 +392,23 @@ int cut_put(const struct cut *v, void *memory, size_t capacity, size_t *length)
 
     msg_put_begin(&m, memory, capacity, MESSAGE_CUT);
     msg_put_u32(&m, v->window);
+    msg_put_u32(&m, v->model);
+    msg_put_u32(&m, v->party);
+    msg_put_u32(&m, v->person);
     msg_put_u8(&m, (uint8_t)v->reason);
     return put_done(&m, length);
+}
+
+static bool any_or(uint32_t wanted, uint32_t have)
+{
+    return wanted == VERDICT_NONE || wanted == have;
+}
+
+bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
+               uint32_t party, uint32_t person)
+{
+    return any_or(c->window, window) && any_or(c->model, model) &&
+           any_or(c->party, party) && any_or(c->person, person);
 }
 
 int cut_get(struct cut *v, const void *data, size_t length)
@@ -403,6 +418,9 @@ int cut_get(struct cut *v, const void *data, size_t length)
     if (msg_get_begin(&m, data, length) != MESSAGE_CUT)
         return SP_EPROTO;
     v->window = msg_get_u32(&m);
+    v->model = msg_get_u32(&m);
+    v->party = msg_get_u32(&m);
+    v->person = msg_get_u32(&m);
     v->reason = (enum reason)get_enum(&m, REASON_COUNT);
     if (v->reason == REASON_NONE)
         return SP_EPROTO;
@@ -669,5 +687,54 @@ int roles_message_get(struct control_roles *v, const void *data, size_t length)
     if (msg_get_begin(&m, data, length) != MESSAGE_ROLES)
         return SP_EPROTO;
     control_roles_read(&m, v);
+    return msg_get_end(&m);
+}
+
+int order_message_put(const struct order_message *v, void *memory,
+                      size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ORDER);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, v->uid);
+    order_write(&m, &v->order);
+    return put_done(&m, length);
+}
+
+int order_message_get(struct order_message *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct order_message){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ORDER)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->uid = msg_get_u32(&m);
+    order_read(&m, &v->order);
+    return msg_get_end(&m);
+}
+
+int order_answer_message_put(const struct order_answer_message *v, void *memory,
+                             size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ANSWER_ORDER);
+    msg_put_u64(&m, v->ticket);
+    order_answer_write(&m, &v->answer);
+    return put_done(&m, length);
+}
+
+int order_answer_message_get(struct order_answer_message *v, const void *data,
+                             size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct order_answer_message){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ANSWER_ORDER)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    order_answer_read(&m, &v->answer);
     return msg_get_end(&m);
 }

@@ -25,7 +25,7 @@ enum message_type {
     MESSAGE_CONNECTION_REFUSED,
     /* keeper → worker, over the link */
     MESSAGE_ANSWER_ADMIT,
-    MESSAGE_CUT, /* end requests of a window now */
+    MESSAGE_CUT, /* end some requests now */
     /* supervisor → any role, over the channel */
     MESSAGE_SETUP,     /* once, first */
     MESSAGE_LINK,      /* + 3 fds: a new link (worker or keeper) */
@@ -51,7 +51,10 @@ enum message_type {
     MESSAGE_OWN_ACCEPTANCE, /* such a content; never a record of its own */
     /* keeper → worker, over the link: what a status tells, before its answer */
     MESSAGE_OWN_WINDOW,
-    MESSAGE_OWN_DOCUMENT
+    MESSAGE_OWN_DOCUMENT,
+    /* control → supervisor → keeper, and back */
+    MESSAGE_ORDER,
+    MESSAGE_ANSWER_ORDER
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -123,9 +126,28 @@ struct connection_refused {
     uint32_t count;   /* at least 1 */
 };
 
+/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any. */
 struct cut {
-    uint32_t window; /* VERDICT_NONE: all requests */
+    uint32_t window, model, party, person;
     enum reason reason;
+};
+#define CUT_ALL                                                                \
+    .window = VERDICT_NONE, .model = VERDICT_NONE, .party = VERDICT_NONE,      \
+    .person = VERDICT_NONE
+/* Whether a request of these is among them. */
+bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
+               uint32_t party, uint32_t person);
+
+/* ticket: control's number for the order; comes back in the answer. */
+struct order_message {
+    uint64_t ticket;
+    uint32_t uid; /* who is at the control socket's other end */
+    struct order order;
+};
+
+struct order_answer_message {
+    uint64_t ticket;
+    struct order_answer answer;
 };
 
 /* How every role starts. Which fields matter depends on the role; descriptors
@@ -209,6 +231,8 @@ MESSAGE_PAIR(failed, failed);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);
+MESSAGE_PAIR(order_message, order_message);
+MESSAGE_PAIR(order_answer_message, order_answer_message);
 
 /* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE or MESSAGE_DIALER. */
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,

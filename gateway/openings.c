@@ -174,7 +174,9 @@ static bool somebody_answers(const struct sockaddr_un *a)
     return answers;
 }
 
-static int bind_control(const struct sockaddr_un *a)
+/* Other users can connect only if some of them may give orders; who may is
+ * asked of the kernel for each (gateway/control.c). */
+static int bind_control(const struct sockaddr_un *a, bool shared)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     mode_t before;
@@ -182,7 +184,7 @@ static int bind_control(const struct sockaddr_un *a)
 
     if (fd < 0)
         return -1;
-    before = umask(0177); /* 0600 from the first moment */
+    before = umask(shared ? 0111 : 0177); /* from the first moment */
     r = bind(fd, (const struct sockaddr *)a, sizeof(*a));
     umask(before);
     if (r != 0 || listen(fd, 16) != 0) {
@@ -226,7 +228,7 @@ static int open_control(struct openings *o, const struct settings *s,
                            "stop it first");
         unlink(o->control_path);
     }
-    o->control = bind_control(&a);
+    o->control = bind_control(&a, s->noperators > 0);
     if (o->control < 0)
         return problem(report, o->control_path, strerror(errno),
                        "expected a folder that the daemon may write to");

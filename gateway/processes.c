@@ -64,9 +64,8 @@ void process_kill(struct process *p)
         kill(p->pid, SIGKILL);
 }
 
-/* To a process that is there. One that does not read is broken. */
-static void process_send(struct process *p, const void *data, size_t length,
-                         const int *fds, size_t nfds)
+void process_send(struct process *p, const void *data, size_t length,
+                  const int *fds, size_t nfds)
 {
     if (p->channel == NULL)
         return;
@@ -247,6 +246,7 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
     struct worker_broken broken;
     bool starting = p->state == ROLE_STATE_STARTING;
     bool keeper = p->role == ROLE_KEEPER && !starting;
+    bool control = p->role == ROLE_CONTROL && !starting;
     int r = SP_EPROTO;
 
     switch (message_type(data, length)) {
@@ -266,6 +266,14 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
         if (keeper &&
             (r = ledger_message_get(&p->supervisor->ledger, data, length)) == 0)
             tell_ledger(p->supervisor);
+        break;
+    case MESSAGE_ORDER:
+        if (control)
+            r = supervisor_order(p->supervisor, data, length);
+        break;
+    case MESSAGE_ANSWER_ORDER:
+        if (keeper)
+            r = supervisor_order_answer(p->supervisor, data, length);
         break;
     default:
         break;
@@ -319,6 +327,7 @@ static void process_gone(struct process *p)
     }
     if (p->role != ROLE_KEEPER)
         return;
+    supervisor_orders_lost(s);
     for (unsigned i = 0; i < s->nworkers; i++) {
         struct process *worker = &s->processes[WORKERS + i];
 

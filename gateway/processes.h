@@ -50,6 +50,9 @@ enum phase {
     PHASE_REST
 };
 
+/* Orders that the keeper has not answered; more means that it stands still. */
+#define SUPERVISOR_ORDERS 512
+
 /* Where they are in processes[]. */
 enum { KEEPER, DIALER, CONTROL, WORKERS };
 
@@ -67,6 +70,8 @@ struct supervisor {
     struct control_ledger ledger; /* the keeper's last word */
     int64_t started;              /* ms UTC */
     int64_t stop_asked;           /* boot ms */
+    uint64_t orders[SUPERVISOR_ORDERS]; /* tickets, oldest first */
+    size_t norders;
 };
 
 /* processes.c */
@@ -74,10 +79,20 @@ size_t processes_count(const struct supervisor *s);
 void process_init(struct supervisor *s, size_t i, enum role role);
 void process_begin(struct process *p);
 void process_kill(struct process *p);
+/* To a process that is there. One that does not read is broken. */
+void process_send(struct process *p, const void *data, size_t length,
+                  const int *fds, size_t nfds);
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
 /* SIGCHLD: reaps whoever has ended. */
 void processes_reap(struct supervisor *s);
+
+/* supervisor_orders.c: from control, and from the keeper; SP_EPROTO. */
+int supervisor_order(struct supervisor *s, const uint8_t *data, size_t length);
+int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
+                            size_t length);
+/* The keeper is gone: what it had is answered. */
+void supervisor_orders_lost(struct supervisor *s);
 
 /* supervisor.c */
 /* A role became ready. */

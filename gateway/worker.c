@@ -68,11 +68,12 @@ const char *worker_date(struct worker *w)
 /* Streams that outlive the drain are ended like those of a closed window. */
 static void on_drain_over(evutil_socket_t fd, short what, void *arg)
 {
+    const struct cut all = {CUT_ALL, .reason = REASON_DRAINING};
     struct worker *w = arg;
 
     (void)fd;
     (void)what;
-    deadlines_cut(w->deadlines, VERDICT_NONE, REASON_DRAINING);
+    deadlines_cut(w->deadlines, &all);
     w->state = WORKER_ENDING;
 }
 

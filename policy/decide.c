@@ -33,6 +33,12 @@ static enum reason step_certificate(struct question *q)
     return REASON_NONE;
 }
 
+/* Whatever is asked: also what would be refused for another reason. */
+static enum reason step_suspended(struct question *q)
+{
+    return standing_person_held(q->s, q->f->party, q->f->person);
+}
+
 /* A fault that came before any model could be read is all there is to say. */
 static bool fault_is_all(const struct facts *f)
 {
@@ -46,8 +52,8 @@ static bool window_is_open(const struct standing *s, const struct policy *p,
 
     standing_window(s, window, &w);
     *end = w.closes;
-    return w.opened && !w.closed && now >= p->windows[window].opens &&
-           now < w.closes;
+    return w.opened && !w.closed && !w.released &&
+           now >= p->windows[window].opens && now < w.closes;
 }
 
 /* Why a window that is not open is not; later beats earlier reasons. */
@@ -57,6 +63,8 @@ static enum reason window_reason(const struct standing *s, uint32_t window,
     struct standing_window w;
 
     standing_window(s, window, &w);
+    if (w.released)
+        return REASON_MODEL_RELEASED;
     if (w.closed && w.by_policy)
         return REASON_WINDOW_CLOSED;
     if (w.closed || w.never || now >= w.closes)
@@ -261,6 +269,7 @@ static const struct {
     [STEP_CLOCK] = {"clock", step_clock},
     [STEP_IDENTITY] = {"identity", step_identity},
     [STEP_CERTIFICATE] = {"certificate", step_certificate},
+    [STEP_SUSPENDED] = {"suspended", step_suspended},
     [STEP_SOURCE] = {"source", step_source},
     [STEP_MODEL] = {"model", step_model},
     [STEP_WINDOW] = {"window", step_window},
@@ -289,7 +298,11 @@ static void deadline_set(struct question *q)
     struct verdict *v = q->v;
 
     v->deadline = q->own ? INT64_MAX : q->window_end;
-    v->deadline_reason = REASON_WINDOW_EXPIRED;
+    v->deadline_reason =
+        !q->own && v->model != VERDICT_NONE &&
+                q->window_end == q->p->models[v->model].release
+            ? REASON_MODEL_RELEASED
+            : REASON_WINDOW_EXPIRED;
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
         v->deadline_reason = REASON_CERTIFICATE_EXPIRED;

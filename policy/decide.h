@@ -2,8 +2,9 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → source → model → window → nda → route →
- *   purpose → body → fields → tools → media → rate and concurrency → budgets
+ *   clock → identity → certificate → suspended → source → model → window →
+ *   nda → route → purpose → body → fields → tools → media → rate and
+ *   concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
 #define SP_POLICY_DECIDE_H
@@ -18,6 +19,7 @@ enum decide_step {
     STEP_CLOCK,
     STEP_IDENTITY,
     STEP_CERTIFICATE,
+    STEP_SUSPENDED,
     STEP_SOURCE,
     STEP_MODEL,
     STEP_WINDOW,

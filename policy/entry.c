@@ -27,16 +27,17 @@ enum value_type {
     VALUE_DIALECT,
     VALUE_REASON,
     VALUE_CAUSE,
-    VALUE_FIELDS, /* const struct field_set *, as its text; may be NULL */
-    VALUE_MEDIA,  /* uint8_t: bits of enum facts_media, as words */
-    VALUE_SOURCE, /* enum usage_source */
+    VALUE_FIELDS,   /* const struct field_set *, as its text; may be NULL */
+    VALUE_MEDIA,    /* uint8_t: bits of enum facts_media, as words */
+    VALUE_SOURCE,   /* enum usage_source */
+    VALUE_OPERATOR, /* struct entry_operator, as its uid */
 };
 
 /* When a key may be missing. */
 enum field_rule {
     ALWAYS,
     IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
-               that are not NULL */
+               that are not NULL, an operator who is known */
     IF_ANY,        /* a number > 0 */
     IF_MANY,       /* a count > 1 */
     IF_REPLACES,   /* has_replaces */
@@ -93,6 +94,8 @@ static const struct field window_opened[] = {
 static const struct field window_closed[] = {
     FIELD("window", TEXT, ALWAYS, window_closed.window),
     FIELD("cause", TEXT, ALWAYS, window_closed.cause),
+    FIELD("operator", OPERATOR, IF_SET, window_closed.by),
+    FIELD("reason", TEXT, IF_SET, window_closed.reason),
     {0},
 };
 #define REQUEST_FIELDS                                                         \
@@ -199,6 +202,37 @@ static const struct field finding_filed[] = {
     FIELD("data", TEXT, ALWAYS, finding_filed.data),
     {0},
 };
+static const struct field person_suspended[] = {
+    FIELD("party", TEXT, ALWAYS, person_suspended.party),
+    FIELD("person", TEXT, IF_SET, person_suspended.person),
+    FIELD("cause", TEXT, ALWAYS, person_suspended.cause),
+    FIELD("operator", OPERATOR, IF_SET, person_suspended.by),
+    FIELD("reason", TEXT, IF_SET, person_suspended.reason),
+    {0},
+};
+static const struct field person_resumed[] = {
+    FIELD("party", TEXT, ALWAYS, person_resumed.party),
+    FIELD("person", TEXT, IF_SET, person_resumed.person),
+    FIELD("of", U64, ALWAYS, person_resumed.of),
+    FIELD("operator", OPERATOR, IF_SET, person_resumed.by),
+    FIELD("approver", TEXT, ALWAYS, person_resumed.approver),
+    FIELD("reason", TEXT, IF_SET, person_resumed.reason),
+    {0},
+};
+static const struct field party_revoked[] = {
+    FIELD("party", TEXT, ALWAYS, party_revoked.party),
+    FIELD("person", TEXT, IF_SET, party_revoked.person),
+    FIELD("operator", OPERATOR, IF_SET, party_revoked.by),
+    FIELD("reason", TEXT, IF_SET, party_revoked.reason),
+    {0},
+};
+static const struct field model_released[] = {
+    FIELD("model", TEXT, ALWAYS, model_released.model),
+    FIELD("cause", TEXT, ALWAYS, model_released.cause),
+    FIELD("operator", OPERATOR, IF_SET, model_released.by),
+    FIELD("reason", TEXT, IF_SET, model_released.reason),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -221,6 +255,10 @@ static const struct {
     [ENTRY_NDA_ACCEPTED] = {"nda.accepted", nda_accepted},
     [ENTRY_FINDING_FILED] = {"finding.filed", finding_filed},
     [ENTRY_HEARTBEAT] = {"ledger.heartbeat", nothing},
+    [ENTRY_PERSON_SUSPENDED] = {"person.suspended", person_suspended},
+    [ENTRY_PERSON_RESUMED] = {"person.resumed", person_resumed},
+    [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
+    [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};
@@ -332,6 +370,8 @@ static bool field_is_set(const struct entry *e, const struct field *f)
             return GET(enum usage_source, e, f) != USAGE_NONE;
         if (f->type == VALUE_FIELDS)
             return GET(fields_pointer, e, f) != NULL;
+        if (f->type == VALUE_OPERATOR)
+            return GET(struct entry_operator, e, f).known;
         return GET(int64_t, e, f) >= 0;
     case IF_ANY:
         if (f->type == VALUE_MEDIA)
@@ -399,6 +439,9 @@ static void field_encode(struct line *l, const struct entry *e,
         break;
     case VALUE_MEDIA:
         line_put_quoted(l, media_words[GET(uint8_t, e, f) & 3]);
+        break;
+    case VALUE_OPERATOR:
+        line_put_unsigned(l, GET(struct entry_operator, e, f).uid);
         break;
     default:
         l->failed = true;
@@ -582,6 +625,17 @@ static int fields_text_decode(struct entry_reader *r, uint32_t node,
     return 0;
 }
 
+static int operator_decode(struct entry_reader *r, uint32_t node,
+                           struct entry_operator *who)
+{
+    uint64_t uid;
+    int error = unsigned_decode(r, node, UINT32_MAX, &uid);
+
+    if (error == 0)
+        *who = (struct entry_operator){.known = true, .uid = (uint32_t)uid};
+    return error;
+}
+
 static int field_decode(struct entry_reader *r, uint32_t node,
                         const struct field *f, struct entry *e)
 {
@@ -627,6 +681,8 @@ static int field_decode(struct entry_reader *r, uint32_t node,
     case VALUE_REASON:
     case VALUE_CAUSE:
         return code_decode(r, node, f, e);
+    case VALUE_OPERATOR:
+        return operator_decode(r, node, &AT(struct entry_operator, e, f));
     default:
         return SP_EINVAL;
     }

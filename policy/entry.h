@@ -38,6 +38,10 @@ enum entry_kind {
     ENTRY_NDA_ACCEPTED,       /* nda.accepted */
     ENTRY_FINDING_FILED,      /* finding.filed */
     ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
+    ENTRY_PERSON_RESUMED,     /* person.resumed */
+    ENTRY_PARTY_REVOKED,      /* party.revoked: also one of its people */
+    ENTRY_MODEL_RELEASED,     /* model.released */
     ENTRY_KIND_COUNT
 };
 
@@ -69,9 +73,47 @@ struct entry_window_opened {
     int64_t opens, closes; /* closes: what holds, with P3 applied */
 };
 
+/* Who gave an order: the uid at the control socket, by the kernel's word. */
+struct entry_operator {
+    bool known; /* false: nobody did (time, a tripwire) */
+    uint32_t uid;
+};
+
 struct entry_window_closed {
     const char *window;
-    const char *cause; /* "expired", "policy" */
+    const char *cause; /* "expired", "policy", "order", "released" */
+    struct entry_operator by; /* of an order */
+    const char *reason;       /* the operator's words, or NULL */
+};
+
+/* `person` NULL: the whole party. The standing holds causes and operators to
+ * each other. */
+struct entry_person_suspended {
+    const char *party, *person;
+    const char *cause; /* "order", "tripwire:<name>" */
+    struct entry_operator by;
+    const char *reason; /* the operator's words, or NULL */
+};
+
+struct entry_person_resumed {
+    const char *party, *person;
+    uint64_t of; /* the entry of the suspension that ends */
+    struct entry_operator by;
+    const char *approver; /* "<name>:<key id>": the second person */
+    const char *reason;
+};
+
+struct entry_party_revoked {
+    const char *party, *person;
+    struct entry_operator by;
+    const char *reason;
+};
+
+struct entry_model_released {
+    const char *model;
+    const char *cause; /* "order", "time" */
+    struct entry_operator by;
+    const char *reason;
 };
 
 /* Facts and, for an admitted one, what was granted; for a refused one why. */
@@ -186,6 +228,10 @@ struct entry {
         struct entry_ledger_resumed ledger_resumed;
         struct entry_nda_accepted nda_accepted;
         struct entry_finding_filed finding_filed;
+        struct entry_person_suspended person_suspended;
+        struct entry_person_resumed person_resumed;
+        struct entry_party_revoked party_revoked;
+        struct entry_model_released model_released;
     } u;
 };
 

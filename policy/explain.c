@@ -86,6 +86,15 @@ static void say_certificate(struct words *w, const struct explanation *e,
     say_time(w, e->facts->cert_not_after);
 }
 
+static void say_suspended(struct words *w, const struct explanation *e,
+                          const struct verdict *v)
+{
+    (void)e;
+    say(w, "%s", v->reason == REASON_NONE
+                     ? "neither the person nor the party is suspended"
+                     : reason_info(v->reason)->text);
+}
+
 static void say_source(struct words *w, const struct explanation *e,
                        const struct verdict *v)
 {
@@ -428,6 +437,7 @@ static void (*const sayings[EXPLAIN_STEPS])(struct words *w,
     [STEP_CLOCK] = say_clock,
     [STEP_IDENTITY] = say_identity,
     [STEP_CERTIFICATE] = say_certificate,
+    [STEP_SUSPENDED] = say_suspended,
     [STEP_SOURCE] = say_source,
     [STEP_MODEL] = say_model,
     [STEP_WINDOW] = say_window,

@@ -30,6 +30,13 @@ static const struct reason_info infos[REASON_COUNT] = {
     [REASON_CERTIFICATE_EXPIRED] =
         {"certificate_expired", 403, false, 0, DENIED,
          "The client certificate is outside its validity period."},
+    [REASON_PERSON_SUSPENDED] =
+        {"person_suspended", 403, false, 0, DENIED,
+         "Access is suspended. The developer's operator, together with an "
+         "approver, can resume it."},
+    [REASON_ACCESS_REVOKED] =
+        {"access_revoked", 403, false, 0, DENIED,
+         "Access was revoked by the developer. It cannot be resumed."},
 
     [REASON_SOURCE_DENIED] =
         {"source_denied", 403, false, 0, DENIED,
@@ -54,6 +61,10 @@ static const struct reason_info infos[REASON_COUNT] = {
          "A nondisclosure document must be accepted first: GET "
          "/sallyport/v1/nda says which, `sallyport accept` shows and signs "
          "it."},
+    [REASON_MODEL_RELEASED] =
+        {"model_released", 403, false, 0, DENIED,
+         "The model was released: access before its release has ended for "
+         "everybody."},
     [REASON_ROUTE_DENIED] =
         {"route_denied", 403, false, 0, DENIED,
          "The terms of access do not allow this use of the model."},

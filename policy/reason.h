@@ -16,6 +16,8 @@ enum reason {
     /* who */
     REASON_IDENTITY_UNMAPPED,   /* 401 valid chain, nobody we know */
     REASON_CERTIFICATE_EXPIRED, /* 403 since the handshake */
+    REASON_PERSON_SUSPENDED,    /* 403 or the whole party is */
+    REASON_ACCESS_REVOKED,      /* 403 of the person or the party, for ever */
     REASON_SOURCE_DENIED,       /* 403 not from one of the party's networks */
     REASON_HOURS_DENIED,        /* 403 outside of the party's hours; a cut */
     /* what and when */
@@ -23,6 +25,7 @@ enum reason {
     REASON_WINDOW_NOT_OPEN,    /* 403 */
     REASON_WINDOW_EXPIRED,     /* 403 ended by time, also the 30 days */
     REASON_WINDOW_CLOSED,      /* 403 ended by order or by a new policy */
+    REASON_MODEL_RELEASED,     /* 403 its windows have ended, for everybody */
     REASON_NDA_REQUIRED,       /* 403 a document is to be accepted first */
     REASON_ROUTE_DENIED,       /* 403 the terms do not name this use */
     REASON_ROUTE_UNKNOWN,      /* 404 no such route */

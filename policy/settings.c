@@ -143,6 +143,21 @@ static void approvals_build(struct build *b, const struct node *n)
                        map->count == 1 ? "" : "s");
 }
 
+static void operators_build(struct build *b, const struct node *list)
+{
+    struct settings *s = b->s;
+
+    if (list == NULL || list->kind != NODE_LIST)
+        return;
+    s->operators = calloc(list->count + 1, sizeof *s->operators);
+    if (s->operators == NULL) {
+        b->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++)
+        s->operators[s->noperators++] = (uint32_t)list->items[i]->number;
+}
+
 static void paths_build(struct build *b, const struct node *root)
 {
     const struct node *server = node_member(root, "server");
@@ -232,6 +247,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     b.s->listen = take_text(&b, b.d->root, "listen");
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
+    operators_build(&b, node_member(b.d->root, "operators"));
     credentials_build(&b, node_member(b.d->root, "credentials"));
     approvals_build(&b, node_member(b.d->root, "approvals"));
     if (b.no_memory)
@@ -258,6 +274,7 @@ void settings_free(struct settings *s)
         free(s->credentials[i].header);
     }
     free(s->credentials);
+    free(s->operators);
     free(s->folder);
     free(s->deployment);
     free(s->listen);

@@ -17,6 +17,9 @@ struct settings_credential {
     char *header; /* "authorization" (value "Bearer <secret>") or "x-api-key" */
 };
 
+/* Uids in `operators`. */
+#define SETTINGS_OPERATORS_MAX 16
+
 struct settings {
     char *folder;            /* of the file, absolute or as given */
     char *deployment;        /* id in SAN URIs: [a-z0-9-]{1,63} */
@@ -30,6 +33,9 @@ struct settings {
     char *ledger_key;        /* "keys/ledger.key" */
     char *origin;            /* the ledger's name: "<deployment>.sallyport/ledger" */
     char *control;           /* "control.sock" */
+    uint32_t *operators;     /* uids that may give orders, beside root and the
+                                daemon's own */
+    size_t noperators;
     enum log_level log_level;
     int64_t clock_settle_ms; /* 0 … 1 h */
     int64_t drain_ms;

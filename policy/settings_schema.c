@@ -6,6 +6,7 @@
 #include "policy/approvers.h"
 #include "policy/field.h"
 #include "policy/schemas.h"
+#include "policy/settings.h"
 
 #define END                                                                    \
     {                                                                          \
@@ -147,6 +148,14 @@ static const struct schema_field credential[] = {
     END,
 };
 
+static const struct schema_field operator_uid[] = {
+    {.name = "operator",
+     .type = SCHEMA_COUNT,
+     .max = UINT32_MAX - 1,
+     .help = "A user's number (uid)."},
+    END,
+};
+
 const struct schema_field settings_schema[] = {
     {.name = "deployment",
      .type = SCHEMA_NAME,
@@ -196,6 +205,12 @@ const struct schema_field settings_schema[] = {
      .type = SCHEMA_PATH,
      .fallback = "control.sock",
      .help = "The socket for the operators' command."},
+    {.name = "operators",
+     .type = SCHEMA_LIST,
+     .max = SETTINGS_OPERATORS_MAX,
+     .fields = operator_uid,
+     .help = "Whose orders are taken at that socket, beside root's and the "
+             "daemon's own user's (docs/operators.md)."},
     {.name = "log",
      .type = SCHEMA_CHOICE,
      .words = levels,

@@ -25,7 +25,7 @@ struct standing *standing_new(void)
         return NULL;
     }
     s->npeople = SLOT_NEWCOMER + 1;
-    s->next_close = s->next_open = INT64_MAX;
+    s->next_close = s->next_open = s->next_release = INT64_MAX;
     return s;
 }
 
@@ -44,6 +44,8 @@ void standing_free(struct standing *s)
     standing_spend_free(s);
     free(s->acceptances);
     table_release(&s->accepted);
+    free(s->holds);
+    free(s->models);
     free(s->requests);
     table_release(&s->names);
     free(s);
@@ -157,6 +159,40 @@ int standing_slot_word(struct standing *s, char kind, const char *word,
     if ((r = slot_put(s, kind, word, "", s->nwords)) != 0)
         return r;
     *slot = s->nwords++;
+    return 0;
+}
+
+int standing_slot_hold(struct standing *s, const char *party,
+                       const char *person, uint32_t *slot)
+{
+    void *array = s->holds;
+    int r;
+
+    if ((*slot = standing_slot(s, 'h', party, person)) != SLOT_NONE)
+        return 0;
+    r = standing_array_grow(&array, s->nholds, sizeof *s->holds);
+    s->holds = array;
+    if (r != 0 ||
+        (r = slot_put(s, 'h', party, person, (uint32_t)s->nholds)) != 0)
+        return r;
+    *slot = (uint32_t)s->nholds;
+    s->holds[s->nholds++] = (struct hold_state){NO_ENTRY, NO_ENTRY};
+    return 0;
+}
+
+int standing_slot_model(struct standing *s, const char *model, uint32_t *slot)
+{
+    void *array = s->models;
+    int r;
+
+    if ((*slot = standing_slot(s, 'm', model, "")) != SLOT_NONE)
+        return 0;
+    r = standing_array_grow(&array, s->nmodels, sizeof *s->models);
+    s->models = array;
+    if (r != 0 || (r = slot_put(s, 'm', model, "", (uint32_t)s->nmodels)) != 0)
+        return r;
+    *slot = (uint32_t)s->nmodels;
+    s->models[s->nmodels++] = (struct model_state){NO_ENTRY};
     return 0;
 }
 
@@ -276,7 +312,8 @@ static bool id_is_right(const struct entry_window_opened *w)
            strcmp(id, w->window) == 0;
 }
 
-static int window_add(struct standing *s, const char *id, uint32_t pair)
+static int window_add(struct standing *s, const char *id, uint32_t pair,
+                      uint32_t model)
 {
     void *array = s->windows;
     struct window_state *w;
@@ -286,7 +323,8 @@ static int window_add(struct standing *s, const char *id, uint32_t pair)
     if (r != 0 || (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
         return r;
     w = &s->windows[s->nwindows];
-    *w = (struct window_state){.pair = pair, .bound = SLOT_NONE};
+    *w =
+        (struct window_state){.pair = pair, .model = model, .bound = SLOT_NONE};
     if ((w->id = strdup(id)) == NULL)
         return SP_ENOMEM;
     s->nwindows++;
@@ -297,7 +335,7 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
 {
     const struct entry_window_opened *w = &e->u.window_opened;
     int64_t first;
-    uint32_t pair;
+    uint32_t pair, model;
     int r;
 
     if (!s->loaded)
@@ -310,8 +348,12 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
     if (w->opens > e->t || w->opens <= 0 || w->closes <= w->opens)
         return standing_refuse(s, "window %.128s opens at a wrong time",
                                w->window);
-    if ((r = standing_slot_pair(s, w->party, w->model, &pair)) != 0)
+    if ((r = standing_slot_pair(s, w->party, w->model, &pair)) != 0 ||
+        (r = standing_slot_model(s, w->model, &model)) != 0)
         return r;
+    if (s->models[model].released != NO_ENTRY)
+        return standing_refuse(s, "window %.128s opens after the release",
+                               w->window);
     first = s->pairs[pair];
     if (first == 0 || w->opens < first)
         first = w->opens;
@@ -320,10 +362,26 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
                                "window %.128s ends more than 30 days after "
                                "the first opening",
                                w->window);
-    if ((r = window_add(s, w->window, pair)) != 0)
+    if ((r = window_add(s, w->window, pair, model)) != 0)
         return r;
     s->pairs[pair] = first;
     return standing_bind_opened(s, (uint32_t)s->nwindows - 1);
+}
+
+/* Whether a window can end so: only an order has an operator, and only a
+ * release ends what is released. */
+static bool closing_is_right(const struct standing *s, uint32_t slot,
+                             const struct entry_window_closed *w)
+{
+    bool released = s->models[s->windows[slot].model].released != NO_ENTRY;
+
+    if (strcmp(w->cause, "order") == 0)
+        return w->by.known;
+    if (w->by.known)
+        return false;
+    if (strcmp(w->cause, "released") == 0)
+        return released;
+    return strcmp(w->cause, "expired") == 0 || strcmp(w->cause, "policy") == 0;
 }
 
 static int apply_window_closed(struct standing *s, const struct entry *e)
@@ -333,6 +391,9 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
 
     if (slot == SLOT_NONE || s->windows[slot].closed)
         return standing_refuse(s, "window %.128s closes but is not open",
+                               w->window);
+    if (!closing_is_right(s, slot, w))
+        return standing_refuse(s, "window %.128s closes for no such cause",
                                w->window);
     s->windows[slot].closed = true;
     s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
@@ -384,12 +445,15 @@ static int admission_check(struct standing *s, const struct entry *e,
 {
     const struct entry_request *q = &e->u.request;
     int64_t first;
+    int r;
 
     if (q->party == NULL || q->person == NULL)
         return standing_refuse(s, "request %" PRIu64 " of nobody", e->n);
     if (!s->loaded || q->policy != s->serial)
         return standing_refuse(s, "request %" PRIu64 " under policy %u", e->n,
                                q->policy);
+    if ((r = standing_check_held(s, q)) != 0)
+        return r;
     if (route_info(q->route)->local) {
         if (q->window != NULL || q->terms != NULL)
             return standing_refuse(s, "local request %" PRIu64 " in a window",
@@ -401,6 +465,9 @@ static int admission_check(struct standing *s, const struct entry *e,
     *window = standing_slot(s, 'w', q->window, "");
     if (*window == SLOT_NONE || s->windows[*window].closed)
         return standing_refuse(s, "request %" PRIu64 " in a closed window",
+                               e->n);
+    if (s->models[s->windows[*window].model].released != NO_ENTRY)
+        return standing_refuse(s, "request %" PRIu64 " to a released model",
                                e->n);
     first = s->pairs[s->windows[*window].pair];
     if (e->t - first >= LIMIT_ACCESS_MS ||
@@ -534,6 +601,10 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_NDA_ACCEPTED] = standing_apply_nda_accepted,
         [ENTRY_FINDING_FILED] = standing_apply_finding_filed,
         [ENTRY_HEARTBEAT] = apply_nothing,
+        [ENTRY_PERSON_SUSPENDED] = standing_apply_suspended,
+        [ENTRY_PERSON_RESUMED] = standing_apply_resumed,
+        [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
+        [ENTRY_MODEL_RELEASED] = standing_apply_released,
     };
     int r;
 

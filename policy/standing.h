@@ -68,7 +68,9 @@ int64_t standing_next_due(const struct standing *s);
 struct standing_window {
     bool opened, closed;
     bool by_policy;       /* closed, and not because its time was over */
-    bool never;           /* the pair's 30 days are over before it opens (P3) */
+    bool never;           /* the pair's 30 days are over before it opens (P3),
+                             or the model is released */
+    bool released;        /* the model is: no window of it is open any more */
     int64_t closes;       /* what holds: with P3 applied */
     int64_t first_opened; /* of the pair, 0: never */
     uint64_t requests;    /* admitted in it, under all terms */
@@ -78,7 +80,7 @@ void standing_window(const struct standing *s, uint32_t window,
                      struct standing_window *w);
 
 /* What is spent, by indices of the bound policy. */
-enum standing_scope {
+enum spent_scope {
     SCOPE_WINDOW,        /* terms of a window, all people together */
     SCOPE_WINDOW_PERSON, /* one person under them; no minute is kept */
     SCOPE_PERSON,        /* one person, whatever the window */
@@ -93,7 +95,7 @@ struct standing_place {
 
 /* NULL: nothing was ever spent there. Lives until the next entry. */
 const struct spent *standing_spent(const struct standing *s,
-                                   enum standing_scope scope,
+                                   enum spent_scope scope,
                                    const struct standing_place *at);
 /* Addresses that open requests of one person come from, `address` with them. */
 uint32_t standing_person_addresses(const struct standing *s, uint32_t person,
@@ -112,6 +114,38 @@ bool standing_accepted(const struct standing *s, uint32_t person,
 uint32_t standing_own_minute(const struct standing *s, uint32_t person,
                              int64_t now);
 uint32_t standing_own_open(const struct standing *s, uint32_t person);
+
+/* What was ordered, by names: it outlives policies and restarts, and holds for
+ * a name that comes back. `person` NULL: the whole party (a person of a party
+ * that is suspended is not suspended). *entry (may be NULL) is the entry that
+ * did it, to be named when it is undone. */
+bool standing_suspended(const struct standing *s, const char *party,
+                        const char *person, uint64_t *entry);
+bool standing_revoked(const struct standing *s, const char *party,
+                      const char *person, uint64_t *entry);
+bool standing_released(const struct standing *s, const char *model,
+                       uint64_t *entry);
+/* Whether policy or ledger have ever named them: an order about a name that
+ * nobody has is a slip. */
+bool standing_knows_person(const struct standing *s, const char *party,
+                           const char *person);
+bool standing_knows_model(const struct standing *s, const char *model);
+/* The id of the open window that `target` is the id of, or the "party/model"
+ * of; NULL if none is open. Lives as long as the standing. */
+const char *standing_open_window(const struct standing *s, const char *target);
+
+/* The same by indices of the bound policy, for decisions: why a person may do
+ * nothing now (REASON_ACCESS_REVOKED, REASON_PERSON_SUSPENDED), of the person's
+ * own account or the party's; REASON_NONE. */
+enum reason standing_person_held(const struct standing *s, uint32_t party,
+                                 uint32_t person);
+bool standing_model_released(const struct standing *s, uint32_t model);
+/* Requests to models that are open and would be cut; UINT32_MAX: any. */
+struct standing_scope {
+    uint32_t window, model, party, person; /* of the bound policy */
+};
+uint32_t standing_open_in(const struct standing *s,
+                          const struct standing_scope *scope);
 
 /* The bound policy, NULL if none is. */
 const struct policy *standing_policy(const struct standing *s);

@@ -16,11 +16,12 @@ void standing_unbind(struct standing *s)
     free(s->bound_models);
     table_release(&s->bound_ids);
     s->bound_windows = NULL;
-    s->bound_people = s->bound_terms = s->bound_models = NULL;
+    s->bound_people = s->bound_terms = NULL;
+    s->bound_models = NULL;
     s->policy = NULL;
     for (size_t i = 0; i < s->nwindows; i++)
         s->windows[i].bound = SLOT_NONE;
-    s->next_close = s->next_open = INT64_MAX;
+    s->next_close = s->next_open = s->next_release = INT64_MAX;
 }
 
 static int window_bind(struct standing *s, uint32_t window)
@@ -49,9 +50,8 @@ static int names_bind(struct standing *s)
     s->bound_windows = calloc(p->nwindows + 1, sizeof *s->bound_windows);
     s->bound_people = calloc(p->npeople + 1, sizeof *s->bound_people);
     s->bound_terms = calloc(p->nterms + 1, sizeof *s->bound_terms);
-    s->bound_models = calloc(p->nmodels + 1, sizeof *s->bound_models);
     if (s->bound_windows == NULL || s->bound_people == NULL ||
-        s->bound_terms == NULL || s->bound_models == NULL)
+        s->bound_terms == NULL)
         return SP_ENOMEM;
     for (size_t i = 0; i < p->npeople; i++) {
         uint32_t slot = standing_slot(
@@ -63,14 +63,24 @@ static int names_bind(struct standing *s)
         if ((r = standing_slot_word(s, 't', p->terms[i].name,
                                     &s->bound_terms[i])) != 0)
             return r;
-    for (size_t i = 0; i < p->nmodels; i++)
-        if ((r = standing_slot_word(s, 'm', p->models[i].name,
-                                    &s->bound_models[i])) != 0)
-            return r;
     for (size_t i = 0; i < p->nwindows; i++)
         if ((r = window_bind(s, (uint32_t)i)) != 0)
             return r;
     return 0;
+}
+
+/* Each model has a place, so that its release is found by its index. */
+static int models_bind(struct standing *s)
+{
+    const struct policy *p = s->policy;
+    int r = 0;
+
+    s->bound_models = calloc(p->nmodels + 1, sizeof *s->bound_models);
+    if (s->bound_models == NULL)
+        return SP_ENOMEM;
+    for (size_t i = 0; r == 0 && i < p->nmodels; i++)
+        r = standing_slot_model(s, p->models[i].name, &s->bound_models[i]);
+    return r;
 }
 
 int standing_bind(struct standing *s, const struct policy *p)
@@ -81,7 +91,8 @@ int standing_bind(struct standing *s, const struct policy *p)
     if (!standing_policy_is_current(s, p))
         return SP_EINVAL;
     s->policy = p;
-    r = names_bind(s);
+    if ((r = names_bind(s)) == 0)
+        r = models_bind(s);
     if (r != 0)
         standing_unbind(s);
     else
@@ -164,12 +175,19 @@ static int64_t window_end(const struct standing *s, uint32_t window)
 static bool window_may_open(const struct standing *s, uint32_t window)
 {
     return s->bound_windows[window].state == SLOT_NONE &&
+           !standing_model_released(s, s->policy->windows[window].model) &&
            window_end(s, window) > s->policy->windows[window].opens;
+}
+
+static bool window_is_released(const struct standing *s,
+                               const struct window_state *w)
+{
+    return s->models[w->model].released != NO_ENTRY;
 }
 
 void standing_schedule(struct standing *s)
 {
-    s->next_close = s->next_open = INT64_MAX;
+    s->next_close = s->next_open = s->next_release = INT64_MAX;
     if (s->policy == NULL)
         return;
     for (size_t i = 0; i < s->nwindows; i++) {
@@ -178,7 +196,9 @@ void standing_schedule(struct standing *s)
 
         if (w->closed)
             continue;
-        end = w->bound == SLOT_NONE ? 0 : window_end(s, w->bound);
+        end = w->bound == SLOT_NONE || window_is_released(s, w)
+                  ? 0
+                  : window_end(s, w->bound);
         if (end < s->next_close)
             s->next_close = end;
     }
@@ -187,6 +207,34 @@ void standing_schedule(struct standing *s)
             s->next_open = s->policy->windows[i].opens;
             break;
         }
+    for (uint32_t i = 0; i < s->policy->nmodels; i++)
+        if (!standing_model_released(s, i) &&
+            s->policy->models[i].release < s->next_release)
+            s->next_release = s->policy->models[i].release;
+}
+
+/* The developer's time has come: said once, and for ever. */
+static bool release_due(const struct standing *s, int64_t now, struct entry *e)
+{
+    for (uint32_t i = 0; i < s->policy->nmodels; i++) {
+        const struct policy_model *m = &s->policy->models[i];
+
+        if (m->release > now || standing_model_released(s, i))
+            continue;
+        e->kind = ENTRY_MODEL_RELEASED;
+        e->u.model_released.model = m->name;
+        e->u.model_released.cause = "time";
+        return true;
+    }
+    return false;
+}
+
+static const char *closing_cause(const struct standing *s,
+                                 const struct window_state *w)
+{
+    if (window_is_released(s, w))
+        return "released";
+    return w->bound == SLOT_NONE ? "policy" : "expired";
 }
 
 static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
@@ -194,12 +242,12 @@ static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
     for (size_t i = 0; i < s->nwindows; i++) {
         const struct window_state *w = &s->windows[i];
 
-        if (w->closed ||
-            (w->bound != SLOT_NONE && now < window_end(s, w->bound)))
+        if (w->closed || (w->bound != SLOT_NONE && !window_is_released(s, w) &&
+                          now < window_end(s, w->bound)))
             continue;
         e->kind = ENTRY_WINDOW_CLOSED;
         e->u.window_closed.window = w->id;
-        e->u.window_closed.cause = w->bound == SLOT_NONE ? "policy" : "expired";
+        e->u.window_closed.cause = closing_cause(s, w);
         return true;
     }
     return false;
@@ -231,6 +279,10 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
     if (s->policy == NULL)
         return false;
     *e = (struct entry){0};
+    /* Before the windows that it ends. A clock that was set forward ends them
+     * too; that the model is released it may not say before it has settled. */
+    if (may_open && now >= s->next_release && release_due(s, now, e))
+        return true;
     if (now >= s->next_close && closing_due(s, now, e))
         return true;
     return may_open && now >= s->next_open && opening_due(s, now, e);
@@ -238,7 +290,9 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
 
 int64_t standing_next_due(const struct standing *s)
 {
-    return s->next_close < s->next_open ? s->next_close : s->next_open;
+    int64_t next = s->next_close < s->next_open ? s->next_close : s->next_open;
+
+    return next < s->next_release ? next : s->next_release;
 }
 
 void standing_window(const struct standing *s, uint32_t window,
@@ -253,6 +307,7 @@ void standing_window(const struct standing *s, uint32_t window,
     w->closes = window_end(s, window);
     w->first_opened = s->pairs[b->pair];
     w->never = b->state == SLOT_NONE && !window_may_open(s, window);
+    w->released = standing_model_released(s, s->policy->windows[window].model);
     if (b->state == SLOT_NONE)
         return;
     w->opened = true;

@@ -22,7 +22,7 @@ struct place_key {
     uint32_t window, terms, person;
 };
 
-static struct place_key key_make(enum standing_scope scope, uint32_t window,
+static struct place_key key_make(enum spent_scope scope, uint32_t window,
                                  uint32_t terms, uint32_t model,
                                  uint32_t person)
 {
@@ -96,10 +96,10 @@ int standing_spend_admit(struct standing *s, struct open_request *q,
     reserve_read(r, &q->reserve);
     if (q->window != SLOT_NONE &&
         ((error = standing_slot_word(s, 't', r->terms, &terms)) != 0 ||
-         (error = standing_slot_word(s, 'm', r->model, &model)) != 0))
+         (error = standing_slot_model(s, r->model, &model)) != 0))
         return error;
     for (int i = 0; i < SCOPE_COUNT; i++) {
-        enum standing_scope scope = (enum standing_scope)i;
+        enum spent_scope scope = (enum spent_scope)i;
 
         /* What the gateway answers itself only counts for its person. */
         if (q->window == SLOT_NONE && scope != SCOPE_PERSON)
@@ -161,7 +161,7 @@ void standing_spend_settle(struct standing *s, const struct open_request *q,
 }
 
 const struct spent *standing_spent(const struct standing *s,
-                                   enum standing_scope scope,
+                                   enum spent_scope scope,
                                    const struct standing_place *at)
 {
     const struct policy *p = s->policy;

@@ -15,7 +15,7 @@
 /* A window that was opened, in the order of the ledger. */
 struct window_state {
     char *id;
-    uint32_t pair;
+    uint32_t pair, model;
     bool closed, by_policy;
     uint32_t bound; /* index in the bound policy, or SLOT_NONE */
     uint64_t requests;
@@ -27,6 +27,18 @@ struct person_state {
     int64_t own_minute; /* since 1970: the one that `own_admitted` counts */
     uint32_t own_admitted;
     uint32_t own_open;
+};
+
+#define NO_ENTRY UINT64_MAX
+
+/* What was ordered about a party, or about one of its people: the entry that
+ * did it, or NO_ENTRY. */
+struct hold_state {
+    uint64_t suspended, revoked;
+};
+
+struct model_state {
+    uint64_t released; /* the entry, or NO_ENTRY */
 };
 
 struct open_request {
@@ -65,6 +77,11 @@ struct standing {
     struct person_state *people;
     size_t npeople;
     uint32_t nwords;
+    struct hold_state *holds;
+    size_t nholds;
+    size_t held; /* of them in force: while it is 0 nobody is looked up */
+    struct model_state *models;
+    size_t nmodels;
 
     struct table places; /* (window, terms, person) to place in spent[] */
     struct spent *spent;
@@ -85,7 +102,7 @@ struct standing {
     uint32_t *bound_people; /* SLOT_NEWCOMER: nothing is known of that person */
     uint32_t *bound_terms;
     uint32_t *bound_models;
-    int64_t next_close, next_open;
+    int64_t next_close, next_open, next_release;
 };
 
 /* SP_EINVAL, with the text that standing_error() gives. */
@@ -105,14 +122,14 @@ int standing_apply_finding_filed(struct standing *s,
 void standing_own_count(struct person_state *p, int64_t t);
 
 /* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms,
- * 'm'odel), or SLOT_NONE. `b` may be "". */
+ * 'h'old, 'm'odel), or SLOT_NONE. `b` may be "". */
 uint32_t standing_slot(const struct standing *s, char kind, const char *a,
                        const char *b);
 int standing_slot_pair(struct standing *s, const char *party, const char *model,
                        uint32_t *slot) SP_MUST_USE;
 int standing_slot_person(struct standing *s, const char *party,
                          const char *person, uint32_t *slot) SP_MUST_USE;
-/* Terms ('t') and models ('m') have no state of their own. */
+/* Terms ('t') have no state of their own. */
 int standing_slot_word(struct standing *s, char kind, const char *word,
                        uint32_t *slot) SP_MUST_USE;
 
@@ -128,6 +145,26 @@ void standing_spend_free(struct standing *s);
  * grows with who comes and not with who might. */
 void standing_bind_person(struct standing *s, const char *party,
                           const char *person, uint32_t slot);
+
+/* `person` "": the whole party. */
+int standing_slot_hold(struct standing *s, const char *party,
+                       const char *person, uint32_t *slot) SP_MUST_USE;
+int standing_slot_model(struct standing *s, const char *model,
+                        uint32_t *slot) SP_MUST_USE;
+
+/* standing_orders.c: the kinds that end access, and give it back. */
+int standing_apply_suspended(struct standing *s,
+                             const struct entry *e) SP_MUST_USE;
+int standing_apply_resumed(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+int standing_apply_revoked(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+int standing_apply_released(struct standing *s,
+                            const struct entry *e) SP_MUST_USE;
+/* Whether a request of this person may be admitted; SP_EINVAL. */
+int standing_check_held(struct standing *s,
+                        const struct entry_request *q) SP_MUST_USE;
+
 /* A window of the bound policy was opened. SP_ENOMEM. */
 int standing_bind_opened(struct standing *s, uint32_t state) SP_MUST_USE;
 /* Computes when something is due again. */

@@ -110,6 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(own_window, own_window);
     SAME(own_document, own_document);
     SAME(answer_status, control_status);
+    SAME(order_message, order_message);
+    SAME(order_answer_message, order_answer_message);
+    SAME(ask_order, order);
+    SAME(answer_order, order_answer);
     question_is_recordable(data, length);
     end_is_recordable(data, length);
     return 0;

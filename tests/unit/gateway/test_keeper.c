@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper against a worker that was taken over: what it may tell, what it
- * may not, and that everything it can do is in the ledger. A real ledger in a
- * temporary folder, a real link; only the loop is missing.
+ * may not, and that everything it can do is in the ledger; and against orders,
+ * right and wrong. A real ledger in a temporary folder, real links and a real
+ * channel; only the loop is missing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <event2/event.h>
 
 #include "gateway/keeper.h"
 #include "tests/unit/certs/made.h"
@@ -71,6 +74,8 @@ struct fixture {
     struct policy *policy;
     struct link *worker[2]; /* the other ends */
     struct made authority, eva, bob;
+    int supervisor;
+    struct settings settings;
     char folder[32];
     int fd;
 };
@@ -127,6 +132,36 @@ static void open_link(struct fixture *f, size_t i)
     assert_int_equal(link_open(&ends, LINK_ANSWERING, &f->k.links[i].link), 0);
     assert_int_equal(link_open(&theirs, LINK_ASKING, &f->worker[i]), 0);
     buf_init(&f->k.links[i].backlog, KEEPER_BACKLOG_BYTES);
+}
+
+static void on_nothing(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    (void)arg;
+    (void)data;
+    (void)length;
+    (void)fds;
+    (void)nfds;
+}
+
+static void on_gone(void *arg, int error)
+{
+    (void)arg;
+    (void)error;
+}
+
+static void open_channel(struct fixture *f)
+{
+    static char origin[] = "sp.sallyport/ledger";
+    int ends[2];
+
+    assert_int_equal(channel_pair(ends), 0);
+    f->k.base = event_base_new();
+    f->k.channel = channel_new(f->k.base, ends[0], on_nothing, on_gone, f);
+    assert_non_null(f->k.channel);
+    f->supervisor = ends[1];
+    f->settings.origin = origin;
+    f->k.snapshot.settings = &f->settings;
 }
 
 static void first_entries(struct fixture *f)
@@ -207,6 +242,7 @@ static int setup_keeper(void **state)
     open_ledger(f);
     open_link(f, 0);
     open_link(f, 1);
+    open_channel(f);
     first_entries(f);
     *state = f;
     return 0;
@@ -238,6 +274,9 @@ static int end_keeper(void **state)
     made_free(&f->eva);
     made_free(&f->bob);
     made_free(&f->authority);
+    channel_free(f->k.channel);
+    event_base_free(f->k.base);
+    close(f->supervisor);
     standing_free(f->k.standing);
     policy_free(f->policy);
     close(f->fd);
@@ -821,6 +860,219 @@ static void status_tells_the_party_its_own(void **state)
     assert_int_equal(message_type(data, length), MESSAGE_ANSWER_ADMIT);
 }
 
+/* --- Orders --- */
+
+static void order(struct fixture *f, enum order_verb verb, const char *target)
+{
+    static struct order_message m;
+
+    m = (struct order_message){.ticket = 77, .uid = 1000, .order.verb = verb};
+    snprintf(m.order.target, sizeof(m.order.target), "%s", target);
+    keeper_order(&f->k, &m);
+}
+
+/* What the supervisor has been told; SP_ETIMEDOUT: nothing yet. */
+static int told(struct fixture *f, struct order_answer *a)
+{
+    struct order_answer_message v;
+    uint8_t data[1024];
+    size_t length, nfds = 0;
+    int r = channel_receive_wait(f->supervisor, data, sizeof(data), &length,
+                                 NULL, &nfds, 0);
+
+    if (r != 0)
+        return r;
+    assert_int_equal(order_answer_message_get(&v, data, length), 0);
+    assert_int_equal(v.ticket, 77);
+    *a = v.answer;
+    return 0;
+}
+
+/* An order that is carried out: its answer, once the disk has it. */
+static struct order_answer done(struct fixture *f, enum order_verb verb,
+                                const char *target)
+{
+    struct order_answer a = {.error = 1};
+
+    order(f, verb, target);
+    assert_int_equal(told(f, &a), SP_ETIMEDOUT);
+    ledger_kick(f->k.ledger, true);
+    pthread_mutex_lock(&f->k.links_lock);
+    while (f->k.durable < ledger_size(f->k.ledger))
+        pthread_cond_wait(&f->k.durable_grew, &f->k.links_lock);
+    pthread_mutex_unlock(&f->k.links_lock);
+    keeper_orders_turn(&f->k);
+    assert_int_equal(told(f, &a), 0);
+    assert_int_equal(a.error, 0);
+    return a;
+}
+
+/* One that is not: nothing is recorded, and the answer says why. */
+static void declined(struct fixture *f, enum order_verb verb,
+                     const char *target, int error)
+{
+    uint64_t size = ledger_size(f->k.ledger);
+    struct order_answer a = {0};
+
+    order(f, verb, target);
+    assert_int_equal(told(f, &a), 0);
+    assert_int_equal(a.error, error);
+    assert_true(a.text[0] != '\0');
+    assert_int_equal(ledger_size(f->k.ledger), size);
+}
+
+static struct cut cut_told(struct fixture *f, size_t i)
+{
+    uint8_t data[RING_RECORD_MAX];
+    struct cut c = {0};
+    size_t length;
+
+    assert_int_equal(link_get(f->worker[i], data, &length), 0);
+    assert_int_equal(cut_get(&c, data, length), 0);
+    return c;
+}
+
+static void P2_P5_an_order_is_an_entry_then_a_cut(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t n = ledger_size(f->k.ledger) + 2;
+    struct order_answer answer;
+    uint64_t entry;
+
+    ask(f, 0, &a);
+    ask(f, 1, &a);
+    answer = done(f, ORDER_SUSPEND, "caisi/eva");
+    assert_int_equal(answer.n, n);
+    assert_int_equal(answer.cut, 2);
+    assert_true(standing_suspended(f->k.standing, "caisi", "eva", &entry));
+    assert_int_equal(entry, n);
+    for (size_t i = 0; i < 2; i++) {
+        struct cut c = cut_told(f, i);
+
+        assert_int_equal(c.reason, REASON_PERSON_SUSPENDED);
+        assert_int_equal(c.party, a.facts.party);
+        assert_int_equal(c.person, a.facts.person);
+        assert_int_equal(c.window, VERDICT_NONE);
+        assert_int_equal(c.model, VERDICT_NONE);
+    }
+    assert_int_equal(ask(f, 0, &a).reason, REASON_PERSON_SUSPENDED);
+    a = ask_of(f, "hospital", "hospital", "ann");
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NONE);
+}
+
+static void wrong_orders_are_answered_and_leave_no_entry(void **state)
+{
+    static const char *const nobody[] = {"x", "caisi/ann", "hospital/eva",
+                                         "Caisi"};
+    static const char *const malformed[] = {"/", "caisi/", "/eva", "caisi/eva/",
+                                            "caisi/eva/x"};
+    static const enum order_verb about_people[] = {
+        ORDER_SUSPEND, ORDER_REVOKE, ORDER_RESUME, ORDER_STATEMENT};
+    struct fixture *f = *state;
+
+    for (size_t v = 0; v < 4; v++) {
+        for (size_t i = 0; i < 4; i++)
+            declined(f, about_people[v], nobody[i], SP_ENOENT);
+        for (size_t i = 0; i < 5; i++)
+            declined(f, about_people[v], malformed[i], SP_EINVAL);
+    }
+    declined(f, ORDER_RESUME, "caisi", SP_ENOENT);
+    declined(f, ORDER_STATEMENT, "caisi/eva", SP_ENOENT);
+    declined(f, ORDER_CLOSE, "caisi", SP_ENOENT);
+    declined(f, ORDER_CLOSE, "caisi/orion/2026-11-02T00:00:00Z", SP_ENOENT);
+    declined(f, ORDER_RELEASE, "vega", SP_ENOENT);
+    declined(f, ORDER_RELEASE, "caisi/orion", SP_ENOENT);
+}
+
+static void orders_are_not_given_twice(void **state)
+{
+    struct fixture *f = *state;
+
+    done(f, ORDER_SUSPEND, "caisi");
+    declined(f, ORDER_SUSPEND, "caisi", SP_EEXIST);
+    done(f, ORDER_REVOKE, "caisi"); /* what is suspended can still be revoked */
+    declined(f, ORDER_REVOKE, "caisi", SP_EEXIST);
+    declined(f, ORDER_SUSPEND, "caisi", SP_EEXIST);
+    declined(f, ORDER_RESUME, "caisi", SP_EEXIST);
+    declined(f, ORDER_STATEMENT, "caisi", SP_EEXIST);
+    done(f, ORDER_CLOSE, "hospital/orion");
+    declined(f, ORDER_CLOSE, "hospital/orion", SP_ENOENT);
+    done(f, ORDER_RELEASE, "orion");
+    declined(f, ORDER_RELEASE, "orion", SP_EEXIST);
+}
+
+static void P8_resuming_alone_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t n = done(f, ORDER_SUSPEND, "caisi/eva").n;
+    struct order_answer a;
+
+    declined(f, ORDER_RESUME, "caisi/eva", SP_EPERM);
+    declined(f, ORDER_RESUME, "caisi", SP_ENOENT);
+    order(f, ORDER_STATEMENT, "caisi/eva"); /* what to sign for it */
+    assert_int_equal(told(f, &a), 0);
+    assert_int_equal(a.error, 0);
+    assert_int_equal(a.n, n);
+    assert_string_equal(a.text, "sp.sallyport/ledger");
+    assert_true(standing_suspended(f->k.standing, "caisi", "eva", NULL));
+}
+
+static void P2_P3_a_release_ends_every_window(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t n = ledger_size(f->k.ledger) + 1;
+    struct order_answer answer;
+
+    ask(f, 0, &a);
+    answer = done(f, ORDER_RELEASE, "orion");
+    assert_int_equal(answer.n, n);
+    assert_int_equal(answer.cut, 1);
+    assert_int_equal(ledger_size(f->k.ledger), n + 3); /* both windows, too */
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(cut_told(f, 1).reason, REASON_MODEL_RELEASED);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(cut_told(f, 0).reason, REASON_MODEL_RELEASED);
+    assert_int_equal(ask(f, 0, &a).reason, REASON_MODEL_RELEASED);
+    f->k.now += 1000;
+    keeper_due(&f->k);
+    assert_int_equal(ask(f, 0, &a).reason, REASON_MODEL_RELEASED);
+}
+
+static void a_tripwire_suspends_and_says_which(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(keeper_suspend(&f->k, "caisi", "eva", "tripwire:volume"),
+                     0);
+    assert_int_equal(cut_told(f, 0).reason, REASON_PERSON_SUSPENDED);
+    assert_int_equal(keeper_suspend(&f->k, "caisi", "eva", "tripwire:volume"),
+                     SP_EEXIST);
+    assert_int_equal(keeper_suspend(&f->k, "caisi", "max", "tripwire:volume"),
+                     SP_ENOENT);
+    assert_int_equal(keeper_suspend(&f->k, "hospital", NULL, "tripwire:x"), 0);
+    assert_true(standing_suspended(f->k.standing, "hospital", NULL, NULL));
+}
+
+/* However many wait for the disk, the next one is carried out. */
+static void P8_no_queue_of_orders_blocks_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct order_answer a;
+    unsigned early = 0;
+
+    for (unsigned i = 0; i < KEEPER_ORDERS; i++)
+        f->k.orders[f->k.norders++] =
+            (struct keeper_order){.ticket = 77, .until = UINT64_MAX};
+    order(f, ORDER_RELEASE, "orion");
+    assert_true(standing_released(f->k.standing, "orion", NULL));
+    assert_int_equal(f->k.norders, KEEPER_ORDERS);
+    while (told(f, &a) == 0)
+        early += a.error == SP_ETIMEDOUT;
+    assert_int_equal(early, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -840,6 +1092,13 @@ int main(void)
         TEST(P12_parts_come_in_order_and_before_their_question),
         TEST(findings_are_recorded_in_parts),
         TEST(status_tells_the_party_its_own),
+        TEST(P2_P5_an_order_is_an_entry_then_a_cut),
+        TEST(wrong_orders_are_answered_and_leave_no_entry),
+        TEST(orders_are_not_given_twice),
+        TEST(P8_resuming_alone_is_refused),
+        TEST(P2_P3_a_release_ends_every_window),
+        TEST(a_tripwire_suspends_and_says_which),
+        TEST(P8_no_queue_of_orders_blocks_the_next),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

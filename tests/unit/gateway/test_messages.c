@@ -108,6 +108,10 @@ DECODER(own_part, own_part)
 DECODER(own_acceptance, own_acceptance)
 DECODER(own_window, own_window)
 DECODER(own_document, own_document)
+DECODER(order_message, order_message)
+DECODER(order_answer_message, order_answer_message)
+DECODER(ask_order, order)
+DECODER(answer_order, order_answer)
 DECODER(answer_status, control_status)
 
 static void check_all(const uint8_t *data, size_t length, decode_fn *decode,
@@ -674,7 +678,7 @@ static void connection_refused_comes_back(void **state)
 
 static void cut_comes_back(void **state)
 {
-    struct cut in = {.window = VERDICT_NONE, .reason = REASON_WINDOW_EXPIRED};
+    struct cut in = {CUT_ALL, .reason = REASON_WINDOW_EXPIRED};
     struct cut out;
     uint8_t memory[64];
     size_t length;
@@ -682,10 +686,36 @@ static void cut_comes_back(void **state)
     (void)state;
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.window, VERDICT_NONE);
+    assert_int_equal(out.person, VERDICT_NONE);
+    in = (struct cut){1, 2, 3, 4, REASON_PERSON_SUSPENDED};
+    ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
+    assert_memory_equal(&in, &out, sizeof(in));
+    in.reason = REASON_WINDOW_EXPIRED;
+    ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.reason, REASON_WINDOW_EXPIRED);
     in.reason = REASON_NONE; /* a cut without a reason cannot be told */
     assert_int_equal(cut_put(&in, memory, sizeof(memory), &length), 0);
     assert_int_equal(cut_get(&out, memory, length), SP_EPROTO);
+}
+
+/* Each of the four that is named must fit; none named takes all. */
+static void P2_a_cut_takes_exactly_its_own(void **state)
+{
+    struct cut c = {CUT_ALL, .reason = REASON_DRAINING};
+    uint32_t *const named[] = {&c.window, &c.model, &c.party, &c.person};
+
+    (void)state;
+    assert_true(cut_takes(&c, 1, 2, 3, 4));
+    assert_true(cut_takes(&c, VERDICT_NONE, VERDICT_NONE, 3, 4));
+    for (uint32_t i = 0; i < 4; i++) {
+        *named[i] = i + 1;
+        assert_true(cut_takes(&c, 1, 2, 3, 4));
+        *named[i] = i + 2;
+        assert_false(cut_takes(&c, 1, 2, 3, 4));
+        *named[i] = i + 1; /* and stays: more of them must fit */
+    }
+    assert_false(cut_takes(&c, VERDICT_NONE, 2, 3, 4));
+    assert_false(cut_takes(&c, 1, 2, 3, VERDICT_NONE));
 }
 
 static int setup_of(uint32_t index, uint32_t workers, uint32_t debug)
@@ -934,6 +964,108 @@ static void status_has_bounds(void **state)
     assert_int_equal(status_decodes(&v), SP_EPROTO);
 }
 
+static struct order an_order(void)
+{
+    return (struct order){.verb = ORDER_RESUME,
+                          .target = "nist-caisi/evaluator-1",
+                          .reason = "laptop found",
+                          .approval = "untrusted comment: x\nRU\n"};
+}
+
+static void orders_come_back(void **state)
+{
+    static struct order_message in, out;
+    struct order_answer_message answer = {
+        .ticket = 9,
+        .answer = {.error = SP_EEXIST, .n = 7, .cut = 3, .text = "by entry 7"}};
+    struct order_answer_message told;
+    struct order order = an_order(), heard;
+    struct order_answer a;
+
+    (void)state;
+    in = (struct order_message){.ticket = 9, .uid = 1000, .order = order};
+    ROUND_TRIP(order_message, &in, &out, MESSAGE_ORDER);
+    assert_memory_equal(&in, &out, sizeof(in));
+    ROUND_TRIP(order_answer_message, &answer, &told, MESSAGE_ANSWER_ORDER);
+    assert_memory_equal(&answer, &told, sizeof(told));
+    ROUND_TRIP(ask_order, &order, &heard, CONTROL_ASK_ORDER);
+    assert_string_equal(heard.target, order.target);
+    assert_string_equal(heard.reason, order.reason);
+    assert_string_equal(heard.approval, order.approval);
+    ROUND_TRIP(answer_order, &answer.answer, &a, CONTROL_ANSWER_ORDER);
+    assert_int_equal(a.error, SP_EEXIST);
+    assert_int_equal(a.cut, 3);
+}
+
+static int order_decodes(const struct order *v)
+{
+    uint8_t data[CONTROL_MESSAGE_MAX];
+    struct order out;
+    size_t length;
+
+    assert_int_equal(ask_order_put(v, data, sizeof(data), &length), 0);
+    return ask_order_get(&out, data, length);
+}
+
+static void hostile_orders_are_refused(void **state)
+{
+    static const char *const targets[] = {"",        " ",     "a b",     "a\n",
+                                          "\033[2J", "a\x7f", "\xc3\xa4"};
+    struct order v;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(targets) / sizeof(*targets); i++) {
+        v = an_order();
+        strcpy(v.target, targets[i]);
+        assert_int_equal(order_decodes(&v), SP_EPROTO);
+    }
+    v = an_order();
+    memset(v.target, 'a', sizeof(v.target) - 1);
+    memset(v.reason, ' ', sizeof(v.reason) - 1);
+    memset(v.approval, '\n', sizeof(v.approval) - 1);
+    assert_int_equal(order_decodes(&v), 0); /* the longest there is */
+    strcpy(v.reason, "two\nlines");
+    assert_int_equal(order_decodes(&v), SP_EPROTO);
+    v.reason[0] = '\0';
+    v.verb = ORDER_VERB_COUNT;
+    assert_int_equal(order_decodes(&v), SP_EPROTO);
+    for (unsigned verb = 0; verb < ORDER_VERB_COUNT; verb++) {
+        v = an_order(); /* an approval, and a reason, where none is read */
+        v.verb = (enum order_verb)verb;
+        assert_int_equal(order_decodes(&v),
+                         verb == ORDER_RESUME ? 0 : SP_EPROTO);
+        v.approval[0] = '\0';
+        assert_int_equal(order_decodes(&v),
+                         verb == ORDER_STATEMENT ? SP_EPROTO : 0);
+    }
+}
+
+static void texts_that_do_not_fit_are_refused(void **state)
+{
+    static const struct {
+        size_t target, reason, approval;
+    } sizes[] = {{ORDER_TARGET_SIZE, 0, 0},
+                 {1, ORDER_REASON_SIZE, 0},
+                 {1, 0, ORDER_APPROVAL_SIZE}};
+    static char text[CONTROL_MESSAGE_MAX];
+    uint8_t data[CONTROL_MESSAGE_MAX];
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct msg_out m;
+        struct order out;
+
+        msg_put_begin(&m, data, sizeof(data), CONTROL_ASK_ORDER);
+        msg_put_u8(&m, ORDER_RESUME);
+        msg_put_bytes(&m, text, sizes[i].target);
+        msg_put_bytes(&m, text, sizes[i].reason);
+        msg_put_bytes(&m, text, sizes[i].approval);
+        assert_int_equal(msg_put_end(&m), 0);
+        assert_int_equal(ask_order_get(&out, data, m.length), SP_EPROTO);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -951,6 +1083,10 @@ int main(void)
         cmocka_unit_test(settle_has_bounds),
         cmocka_unit_test(connection_refused_comes_back),
         cmocka_unit_test(cut_comes_back),
+        cmocka_unit_test(P2_a_cut_takes_exactly_its_own),
+        cmocka_unit_test(orders_come_back),
+        cmocka_unit_test(hostile_orders_are_refused),
+        cmocka_unit_test(texts_that_do_not_fit_are_refused),
         cmocka_unit_test(setup_comes_back),
         cmocka_unit_test(dials_come_back),
         cmocka_unit_test(stop_comes_back),

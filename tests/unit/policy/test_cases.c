@@ -363,6 +363,9 @@ static void every_reason_has_a_case(void **state)
         REASON_DRAINING,
         REASON_OVERLOADED,
         REASON_NDA_INVALID,
+        REASON_PERSON_SUSPENDED,
+        REASON_ACCESS_REVOKED,
+        REASON_MODEL_RELEASED,
         REASON_UPSTREAM_ERROR,
         REASON_UPSTREAM_TIMEOUT,
     };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * P5, P6 and P3 as properties: whatever is asked, settled, let pass in time and
- * restarted, in whatever order, a standing that was only ever told the encoded
- * entries decides every question as the one that made them, each recorded
- * decision is made again from its entry alone, and no pair is ever admitted
- * past 30 days. Sequences are random, with fixed seeds.
+ * P5, P6 and P3 as properties: whatever is asked, settled, ordered, let pass in
+ * time and restarted, in whatever order, a standing that was only ever told the
+ * encoded entries decides every question as the one that made them, each
+ * recorded decision is made again from its entry alone, and no pair is ever
+ * admitted past 30 days. Sequences are random, with fixed seeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +60,7 @@ struct run {
     size_t count;
     uint64_t open[LINES];
     size_t nopen;
+    unsigned orders;
 };
 
 static unsigned any(struct run *r, unsigned below)
@@ -367,11 +368,89 @@ static void restart(struct run *r)
     policy_load(r);
 }
 
+/* Both standings must take it or refuse it alike. */
+static bool order_try(struct run *r, struct entry *e)
+{
+    int told;
+
+    e->n = r->count;
+    e->t = r->now;
+    told = standing_apply(r->told, e);
+    if (told != 0) {
+        assert_int_equal(told, SP_EINVAL);
+        assert_int_equal(standing_apply(r->made, e), SP_EINVAL);
+        return false;
+    }
+    standing_free(r->told); /* it only had to say so */
+    r->told = standing_new();
+    assert_non_null(r->told);
+    for (size_t i = 0; i < r->count; i++) {
+        struct entry before = entry_of(r, i);
+
+        assert_int_equal(standing_apply(r->told, &before), 0);
+    }
+    assert_int_equal(standing_bind(r->told, policy_now(r)), 0);
+    return true;
+}
+
+/* Any order about anybody, right or wrong. What is for ever is rare. */
+static void order(struct run *r)
+{
+    static const char *const people[] = {NULL, "eva", "bob", "kim"};
+    const struct entry_operator by = {.known = any(r, 9) != 0,
+                                      .uid = any(r, 3)};
+    const char *party = any(r, 2) ? "caisi" : "bank";
+    const char *person = people[any(r, 4)];
+    struct entry e = {0};
+    uint64_t of = 0;
+
+    switch (any(r, 50)) {
+    case 0:
+        e.kind = ENTRY_PARTY_REVOKED;
+        e.u.party_revoked = (struct entry_party_revoked){
+            .party = party, .person = any(r, 3) ? "gus" : person, .by = by};
+        break;
+    case 1:
+        e.kind = ENTRY_MODEL_RELEASED;
+        e.u.model_released = (struct entry_model_released){
+            .model = any(r, 3) ? "nova" : "vega", .cause = "order", .by = by};
+        break;
+    case 2:
+        e.kind = ENTRY_WINDOW_CLOSED;
+        e.u.window_closed.window = standing_open_window(r->made, "bank/vega");
+        e.u.window_closed.cause = "order";
+        e.u.window_closed.by = by;
+        if (e.u.window_closed.window == NULL)
+            return;
+        break;
+    default:
+        if (any(r, 4) == 0) {
+            e.kind = ENTRY_PERSON_SUSPENDED;
+            e.u.person_suspended = (struct entry_person_suspended){
+                .party = party, .person = person, .cause = "order", .by = by};
+            break;
+        }
+        (void)standing_suspended(r->made, party, person, &of);
+        e.kind = ENTRY_PERSON_RESUMED;
+        e.u.person_resumed = (struct entry_person_resumed){.party = party,
+                                                           .person = person,
+                                                           .of = of,
+                                                           .by = by,
+                                                           .approver = "a:1"};
+    }
+    if (order_try(r, &e)) {
+        r->orders++;
+        record(r, &e);
+    }
+}
+
 static void step(struct run *r)
 {
-    unsigned what = any(r, 100);
+    unsigned what = any(r, 104);
 
-    if (what < 55)
+    if (what >= 100)
+        order(r);
+    else if (what < 55)
         ask(r);
     else if (what < 75)
         settle(r);
@@ -434,6 +513,7 @@ static unsigned run_once(unsigned seed)
         step(r);
     restart(r);
     check_days(r);
+    assert_true(r->orders > 3);
     for (size_t i = 0; i < r->count; i++) {
         admitted += strstr(r->lines[i], "request.admitted") != NULL;
         free(r->lines[i]);
