@@ -6,6 +6,7 @@
  * can end only what it was granted itself, and numbers of the policy that fit
  * nobody make nobody.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/keeper.h"
@@ -101,6 +102,36 @@ static void answer_fill(const struct keeper *k, const struct facts *f,
                     : 0;
 }
 
+/* What a request's entry has set off. A person who was just let in is cut
+ * again before the model is asked: the cut follows the answer. */
+static void tripwires_look(struct keeper *k)
+{
+    struct standing_trip trip;
+
+    while (standing_tripped(k->standing, k->now, &trip)) {
+        char cause[LIMIT_NAME_BYTES + 16];
+        struct entry e = {.kind = ENTRY_TRIPWIRE_ALERTED,
+                          .u.tripwire_alerted = {
+                              .party = trip.party,
+                              .person = trip.person,
+                              .tripwire = trip.tripwire->name,
+                              .what = watch_value_name(trip.tripwire->value),
+                              .value = trip.value,
+                              .above = trip.tripwire->above}};
+
+        log_warn("tripwire", "name=%s party=%s person=%s value=%llu",
+                 trip.tripwire->name, trip.party, trip.person,
+                 (unsigned long long)trip.value);
+        if (!trip.tripwire->suspends) {
+            keeper_record(k, &e);
+            continue;
+        }
+        snprintf(cause, sizeof(cause), "tripwire:%s", trip.tripwire->name);
+        if (keeper_suspend(k, trip.party, trip.person, cause) != 0)
+            return;
+    }
+}
+
 static int take_ask(struct keeper *k, struct keeper_link *l,
                     const uint8_t *data, size_t length, const char **what)
 {
@@ -139,6 +170,7 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     if (answer_admit_put(&answer, out, sizeof(out), &out_length) != 0)
         fatal("answer_too_long", "length=%zu", out_length);
     keeper_send(k, l, out, out_length);
+    tripwires_look(k);
     return 0;
 }
 
@@ -174,6 +206,7 @@ static int take_settle(struct keeper *k, struct keeper_link *l,
         memcpy(e.u.request_closed.answered, s.answered, sizeof(s.answered));
     }
     keeper_record(k, &e);
+    tripwires_look(k);
     return 0;
 }
 

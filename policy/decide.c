@@ -298,11 +298,10 @@ static void deadline_set(struct question *q)
     struct verdict *v = q->v;
 
     v->deadline = q->own ? INT64_MAX : q->window_end;
-    v->deadline_reason =
-        !q->own && v->model != VERDICT_NONE &&
-                q->window_end == q->p->models[v->model].release
-            ? REASON_MODEL_RELEASED
-            : REASON_WINDOW_EXPIRED;
+    v->deadline_reason = !q->own && v->model != VERDICT_NONE &&
+                                 q->window_end == q->p->models[v->model].release
+                             ? REASON_MODEL_RELEASED
+                             : REASON_WINDOW_EXPIRED;
     if (q->f->cert_not_after < v->deadline) {
         v->deadline = q->f->cert_not_after;
         v->deadline_reason = REASON_CERTIFICATE_EXPIRED;

@@ -233,6 +233,15 @@ static const struct field model_released[] = {
     FIELD("reason", TEXT, IF_SET, model_released.reason),
     {0},
 };
+static const struct field tripwire_alerted[] = {
+    FIELD("party", TEXT, ALWAYS, tripwire_alerted.party),
+    FIELD("person", TEXT, ALWAYS, tripwire_alerted.person),
+    FIELD("tripwire", TEXT, ALWAYS, tripwire_alerted.tripwire),
+    FIELD("what", TEXT, ALWAYS, tripwire_alerted.what),
+    FIELD("value", U64, ALWAYS, tripwire_alerted.value),
+    FIELD("above", U64, ALWAYS, tripwire_alerted.above),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -259,6 +268,7 @@ static const struct {
     [ENTRY_PERSON_RESUMED] = {"person.resumed", person_resumed},
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
+    [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

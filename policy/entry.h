@@ -37,6 +37,7 @@ enum entry_kind {
     ENTRY_APPROVERS_SET,      /* approvers.set */
     ENTRY_NDA_ACCEPTED,       /* nda.accepted */
     ENTRY_FINDING_FILED,      /* finding.filed */
+    ENTRY_TRIPWIRE_ALERTED,   /* tripwire.alerted */
     ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
     ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
     ENTRY_PERSON_RESUMED,     /* person.resumed */
@@ -210,6 +211,13 @@ struct entry_finding_filed {
     const char *data;   /* base64 of this part of it */
 };
 
+/* A tripwire whose action is to tell. */
+struct entry_tripwire_alerted {
+    const char *party, *person, *tripwire;
+    const char *what; /* "tokens_per_hour" */
+    uint64_t value, above;
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -232,6 +240,7 @@ struct entry {
         struct entry_person_resumed person_resumed;
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
+        struct entry_tripwire_alerted tripwire_alerted;
     } u;
 };
 

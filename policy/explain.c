@@ -90,9 +90,10 @@ static void say_suspended(struct words *w, const struct explanation *e,
                           const struct verdict *v)
 {
     (void)e;
-    say(w, "%s", v->reason == REASON_NONE
-                     ? "neither the person nor the party is suspended"
-                     : reason_info(v->reason)->text);
+    say(w, "%s",
+        v->reason == REASON_NONE
+            ? "neither the person nor the party is suspended"
+            : reason_info(v->reason)->text);
 }
 
 static void say_source(struct words *w, const struct explanation *e,

@@ -52,6 +52,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
         free(p->parties[i].networks);
+        free(p->parties[i].tripwires);
     }
     free(p->parties);
     for (size_t i = 0; i < p->npeople; i++) {
@@ -84,6 +85,9 @@ static void terms_free(struct policy *p)
         texts_free(t->versions);
         texts_free(t->betas);
         texts_free(t->removed);
+        for (size_t k = 0; k < t->ntripwires; k++)
+            free(t->tripwires[k].name);
+        free(t->tripwires);
         free(t->marking);
         free(t->name);
     }

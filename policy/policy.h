@@ -23,6 +23,7 @@
 #include "policy/network.h"
 #include "policy/route.h"
 #include "policy/spent.h"
+#include "policy/watch.h"
 
 enum party_kind {
     PARTY_GOVERNMENT,
@@ -71,8 +72,10 @@ struct policy_party {
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
-    uint32_t first;              /* of its people, who are one behind the other */
+    uint32_t first;           /* of its people, who are one behind the other */
     uint32_t npeople;
+    const struct policy_tripwire **tripwires; /* of all terms of its windows */
+    size_t ntripwires;
 };
 
 /* Exactly one of the match fields is set. */
@@ -97,6 +100,14 @@ enum field_action {
 struct policy_force {
     uint16_t field;
     char *json; /* the value as JSON; never an object that has fields */
+};
+
+/* What suspends a person, or is told of, when a value is above a limit. */
+struct policy_tripwire {
+    char *name;
+    enum watch_value value;
+    uint64_t above;
+    bool suspends;
 };
 
 enum purpose_rule { PURPOSE_IGNORED, PURPOSE_OPTIONAL, PURPOSE_REQUIRED };
@@ -141,6 +152,8 @@ struct policy_terms {
     int64_t coalesce_ms; /* events are held together for so long; 0 */
     int64_t padding;     /* TLS records are padded to multiples; 0 */
 
+    struct policy_tripwire *tripwires;
+    size_t ntripwires;
     char *marking;    /* value of x-sallyport-marking, or NULL */
     bool commitments; /* transcripts: commitment */
 

@@ -309,10 +309,49 @@ static bool document_is_used(const struct policy_build *b, size_t document)
     return false;
 }
 
+static size_t party_tripwires(const struct policy *p, uint32_t party,
+                              const struct policy_tripwire **list)
+{
+    uint64_t seen = 0; /* terms; there are at most 64 */
+    size_t n = 0;
+
+    _Static_assert(LIMIT_POLICY_TERMS <= 64, "a bit each");
+    for (size_t i = 0; i < p->nwindows; i++)
+        for (size_t k = 0; p->windows[i].party == party &&
+                           p->windows[i].id != NULL && k < p->windows[i].nterms;
+             k++) {
+            uint32_t terms = p->windows[i].terms[k];
+
+            for (size_t w = 0;
+                 (seen >> terms & 1) == 0 && w < p->terms[terms].ntripwires;
+                 w++, n++)
+                if (list != NULL)
+                    list[n] = &p->terms[terms].tripwires[w];
+            seen |= UINT64_C(1) << terms;
+        }
+    return n;
+}
+
+/* Those of all terms that a party is under, for one look at each request. */
+static void tripwires_gather(struct policy_build *b)
+{
+    for (uint32_t i = 0; i < b->p->nparties && !b->no_memory; i++) {
+        struct policy_party *party = &b->p->parties[i];
+        size_t n = party_tripwires(b->p, i, NULL);
+
+        if (n == 0)
+            continue;
+        party->tripwires = build_array(b, n, sizeof(*party->tripwires));
+        if (party->tripwires != NULL)
+            party->ntripwires = party_tripwires(b->p, i, party->tripwires);
+    }
+}
+
 void policy_check(struct policy_build *b)
 {
     people_check(b);
     windows_check(b);
+    tripwires_gather(b);
     for (size_t i = 0; i < b->p->nterms; i++)
         if (!terms_are_used(b, i))
             document_error_key(b->d, b->report, b->terms->items[i],

@@ -529,6 +529,38 @@ static const struct schema_field marking[] = {
     END,
 };
 
+static const char *const trip_actions[] = {"alert", "suspend", NULL};
+
+static const struct schema_field tripwire_fields[] = {
+    {.name = "name",
+     .type = SCHEMA_NAME,
+     .flags = REQUIRED,
+     .help = "What it is called in the ledger."},
+    {.name = "when",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "`VALUE > NUMBER`, of one person: `requests_per_minute`, "
+             "`refusals_per_minute`, `requests_per_hour`, `tokens_per_hour`, "
+             "`bytes_per_hour`, `addresses` (of the last hour), "
+             "`wire_per_content` (bytes sent for each byte said, in the last "
+             "hour); or `first_use`: of a use or field that the person never "
+             "used before."},
+    {.name = "action",
+     .type = SCHEMA_CHOICE,
+     .words = trip_actions,
+     .fallback = "suspend",
+     .help = "`suspend` cuts the person off until an operator and an approver "
+             "resume; `alert` is an entry, at most once an hour."},
+    END,
+};
+
+static const struct schema_field tripwire[] = {
+    {.name = "tripwire", .type = SCHEMA_RECORD, .fields = tripwire_fields},
+    END,
+};
+
 static const struct schema_field terms_fields[] = {
     {.name = "extends",
      .type = SCHEMA_NAME,
@@ -593,7 +625,14 @@ static const struct schema_field terms_fields[] = {
      .type = SCHEMA_NAME,
      .help = "The document that each person accepts, in its current version, "
              "before anything else."},
-    LATER_FIELD("tripwires", "What suspends a person."),
+    {.name = "tripwires",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 16,
+     .fields = tripwire,
+     .help =
+         "What suspends a person, or is written into the ledger, by itself. "
+         "Without it: those of the terms that are extended."},
     END,
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/schema.h"
 #include "policy/policy_build.h"
 
 /* The same place in the terms and in those that they extend. */
@@ -206,6 +207,68 @@ static void marking_build(struct policy_build *b, struct policy_terms *t,
     }
 }
 
+/* ---- tripwires ---- */
+
+/* "VALUE > NUMBER", or a value alone that is yes or no. */
+static bool when_read(const char *text, struct policy_tripwire *w)
+{
+    static const struct schema_field count = {
+        .name = "when", .type = SCHEMA_COUNT, .max = 1000000000000000};
+    const char *sign = strstr(text, " > ");
+    size_t length = sign == NULL ? strlen(text) : (size_t)(sign - text);
+    struct node number = {0};
+
+    w->value = watch_value_from_name(text, length);
+    if (w->value == WATCH_VALUES ||
+        (w->value == WATCH_FIRST_USE) != (sign == NULL))
+        return false;
+    if (sign == NULL)
+        return true;
+    number.text = (char *)(uintptr_t)(sign + 3);
+    if (!schema_decode(&count, &number))
+        return false;
+    w->above = (uint64_t)number.number;
+    return true;
+}
+
+static void tripwire_read(struct policy_build *b, struct policy_terms *t,
+                          const struct node *n)
+{
+    struct policy_tripwire *w = &t->tripwires[t->ntripwires];
+    const struct node *when = node_member(n, "when");
+
+    w->name = build_text(b, node_member(n, "name"));
+    w->suspends = node_number(node_member(n, "action"), 1) == 1;
+    if (w->name == NULL)
+        return;
+    t->ntripwires++;
+    if (node_is_good(when) && !when_read(when->text, w))
+        document_error(b->d, b->report, when,
+                       "bad condition \"%.64s\": expected first_use, or one of "
+                       "requests_per_minute, refusals_per_minute, "
+                       "requests_per_hour, tokens_per_hour, bytes_per_hour, "
+                       "addresses, wire_per_content, then > and a number",
+                       when->text);
+    for (size_t i = 0; i + 1 < t->ntripwires; i++)
+        if (strcmp(t->tripwires[i].name, w->name) == 0)
+            document_error(b->d, b->report, node_member(n, "name"),
+                           "another tripwire of these terms is called "
+                           "\"%s\": expected a name of its own",
+                           w->name);
+}
+
+static void tripwires_build(struct policy_build *b, struct policy_terms *t,
+                            struct pair terms)
+{
+    const struct node *list = pair_member(terms, "tripwires");
+    size_t n = node_members(list);
+
+    t->tripwires = build_array(b, n, sizeof *t->tripwires);
+    for (size_t i = 0; i < n && !b->no_memory; i++)
+        if (node_is_good(list->items[i]) && list->items[i]->kind == NODE_MAP)
+            tripwire_read(b, t, list->items[i]);
+}
+
 /* ---- the whole ---- */
 
 static void scope_build(struct budget *b, struct pair scope)
@@ -294,6 +357,7 @@ static void terms_build_one(struct policy_build *b, struct policy_terms *t,
     anthropic_build(b, t, terms);
     response_build(b, t, terms);
     marking_build(b, t, terms);
+    tripwires_build(b, t, terms);
     t->commitments = pair_number(terms, "transcripts") != 0;
 }
 

@@ -38,8 +38,11 @@ void standing_free(struct standing *s)
         free(s->windows[i].id);
     free(s->windows);
     free(s->pairs);
-    for (size_t i = 0; i < s->npeople; i++)
+    for (size_t i = 0; i < s->npeople; i++) {
         watch_free(s->people[i].watch);
+        free(s->people[i].party);
+        free(s->people[i].person);
+    }
     free(s->people);
     standing_spend_free(s);
     free(s->acceptances);
@@ -144,7 +147,11 @@ int standing_slot_person(struct standing *s, const char *party,
         (r = slot_put(s, 'p', party, person, (uint32_t)s->npeople)) != 0)
         return r;
     *slot = (uint32_t)s->npeople;
-    s->people[s->npeople++] = (struct person_state){0};
+    s->people[s->npeople] =
+        (struct person_state){.party = strdup(party), .person = strdup(person)};
+    s->npeople++;
+    if (s->people[*slot].party == NULL || s->people[*slot].person == NULL)
+        return SP_ENOMEM;
     standing_bind_person(s, party, person, *slot);
     return 0;
 }
@@ -499,6 +506,7 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
     o = &s->requests[s->nrequests - 1];
     if ((r = standing_spend_admit(s, o, e)) != 0)
         return r;
+    s->touched = person;
     o->place = watch_admitted(s->people[person].watch, q->address, q->route,
                               q->fields, e->t);
     if (window != SLOT_NONE) {
@@ -524,6 +532,7 @@ static int apply_request_refused(struct standing *s, const struct entry *e)
     if ((r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
         (r = watch_need(&s->people[person])) != 0)
         return r;
+    s->touched = person;
     watch_refused(s->people[person].watch, e->t);
     return 0;
 }
@@ -566,6 +575,7 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     q = &s->requests[i];
     q->closed = true;
     s->requests_open--;
+    s->touched = q->person;
     standing_spend_settle(s, q, e);
     if (route_info(q->route)->own)
         s->people[q->person].own_open--;
@@ -605,6 +615,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_PERSON_RESUMED] = standing_apply_resumed,
         [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
         [ENTRY_MODEL_RELEASED] = standing_apply_released,
+        [ENTRY_TRIPWIRE_ALERTED] = standing_apply_alerted,
     };
     int r;
 

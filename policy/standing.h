@@ -147,6 +147,19 @@ struct standing_scope {
 uint32_t standing_open_in(const struct standing *s,
                           const struct standing_scope *scope);
 
+/* A tripwire of the bound policy that the newest request entry (its admission,
+ * refusal or end) has set off and that nothing was done about yet. What is to be
+ * done is an entry: person.suspended with cause "tripwire:<name>", or
+ * tripwire.alerted; then there may be another one. Texts live until the next
+ * entry. */
+struct standing_trip {
+    const struct policy_tripwire *tripwire;
+    const char *party, *person;
+    uint64_t value;
+};
+bool standing_tripped(const struct standing *s, int64_t now,
+                      struct standing_trip *trip);
+
 /* The bound policy, NULL if none is. */
 const struct policy *standing_policy(const struct standing *s);
 

@@ -76,6 +76,7 @@ int standing_apply_resumed(struct standing *s, const struct entry *e)
             WHO_OF(p->party, person), h->suspended, p->of);
     h->suspended = NO_ENTRY;
     s->held--;
+    standing_forget(s, p->party, p->person);
     return 0;
 }
 

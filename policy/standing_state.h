@@ -23,7 +23,8 @@ struct window_state {
 };
 
 struct person_state {
-    struct watch *watch; /* NULL: nothing was asked yet */
+    char *party, *person; /* names */
+    struct watch *watch;  /* NULL: nothing was asked yet */
     int64_t own_minute; /* since 1970: the one that `own_admitted` counts */
     uint32_t own_admitted;
     uint32_t own_open;
@@ -95,6 +96,7 @@ struct standing {
 
     struct open_request *requests; /* by n; closed ones until compacted */
     size_t nrequests, requests_room, requests_open;
+    uint32_t touched; /* in people[]: whose request came or ended last */
 
     const struct policy *policy; /* bound, or NULL */
     struct bound_window *bound_windows;
@@ -161,6 +163,12 @@ int standing_apply_revoked(struct standing *s,
                            const struct entry *e) SP_MUST_USE;
 int standing_apply_released(struct standing *s,
                             const struct entry *e) SP_MUST_USE;
+/* standing_trip.c: a tripwire told of something; what led to it is forgotten of
+ * a person, or of a whole party (NULL). */
+int standing_apply_alerted(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+void standing_forget(struct standing *s, const char *party, const char *person);
+
 /* Whether a request of this person may be admitted; SP_EINVAL. */
 int standing_check_held(struct standing *s,
                         const struct entry_request *q) SP_MUST_USE;

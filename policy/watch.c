@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/limits.h"
 #include "policy/network.h"
 
 /* The one that runs and the 60 before it: never less than the last 60. */
@@ -27,6 +28,12 @@ struct seen_address {
     int64_t last; /* ms; 0: never */
 };
 
+#define TOLD 16
+struct told {
+    char name[LIMIT_NAME_BYTES + 1];
+    int64_t t; /* ms; 0: never */
+};
+
 struct watch {
     struct sums requests_second, refusals_second; /* a step is a second */
     struct sums requests, tokens, wire, content;  /* a step is a minute */
@@ -35,7 +42,7 @@ struct watch {
     uint32_t routes;  /* used so far */
     uint64_t fields[FIELD_WORDS];
     bool any, first_use;
-    int64_t told[32]; /* ms; 0: never */
+    struct told told[TOLD];
 };
 
 static const char *const names[WATCH_VALUES] = {
@@ -229,14 +236,41 @@ unsigned watch_addresses_open(const struct watch *w, const char *address)
     return n;
 }
 
-bool watch_tell(struct watch *w, unsigned number, int64_t now)
+void watch_told(struct watch *w, const char *name, int64_t t)
 {
-    int64_t *told = &w->told[number % 32];
+    struct told *oldest = &w->told[0];
 
-    if (*told != 0 && now - *told < HOUR_MS)
-        return false;
-    *told = now;
-    return true;
+    for (size_t i = 0; i < TOLD; i++) {
+        if (strcmp(w->told[i].name, name) == 0) {
+            oldest = &w->told[i];
+            break;
+        }
+        if (w->told[i].t < oldest->t)
+            oldest = &w->told[i];
+    }
+    oldest->t = t;
+    oldest->name[0] = 0;
+    strncat(oldest->name, name, sizeof oldest->name - 1);
+}
+
+bool watch_was_told(const struct watch *w, const char *name, int64_t now)
+{
+    for (size_t i = 0; i < TOLD; i++)
+        if (strcmp(w->told[i].name, name) == 0)
+            return w->told[i].t != 0 && now - w->told[i].t < HOUR_MS;
+    return false;
+}
+
+void watch_forget(struct watch *w)
+{
+    struct watch new = {.routes = w->routes, .any = w->any};
+
+    memcpy(new.fields, w->fields, sizeof new.fields);
+    memcpy(new.addresses, w->addresses, sizeof new.addresses);
+    for (size_t i = 0; i < WATCH_ADDRESSES; i++)
+        if (new.addresses[i].open == 0)
+            new.addresses[i] = (struct seen_address){0};
+    *w = new;
 }
 
 enum watch_value watch_value_from_name(const char *name, size_t length)

@@ -52,9 +52,14 @@ uint64_t watch_value(const struct watch *w, enum watch_value value,
  * not. */
 unsigned watch_addresses_open(const struct watch *w, const char *address);
 
-/* Whether tripwire `number` (below 32) has not been told within the hour; then
- * it is from now on. */
-bool watch_tell(struct watch *w, unsigned number, int64_t now);
+/* Tripwire `name` was told at `t`; whether it was within the hour before `now`.
+ * The names of the last 16 are remembered. */
+void watch_told(struct watch *w, const char *name, int64_t t);
+bool watch_was_told(const struct watch *w, const char *name, int64_t now);
+
+/* Somebody looked at what happened and let the person go on: it is no more
+ * held against them. What is open and what was used stays known. */
+void watch_forget(struct watch *w);
 
 /* "tokens_per_hour" …; WATCH_VALUES if there is none. */
 enum watch_value watch_value_from_name(const char *name, size_t length);

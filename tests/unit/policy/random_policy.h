@@ -38,6 +38,7 @@ struct random_policy {
     unsigned match;
     bool with_nda;
     const char *field; /* that a rule is written for */
+    unsigned trip;     /* tripwires written */
     /* The element to leave out: the nth at this path; NULL: none. */
     const char *take_path;
     unsigned take_nth, take_seen;
@@ -550,6 +551,27 @@ static void put_tool_type(struct random_policy *g)
     random_put(g, types[random_any(g, 5)]);
 }
 
+static void put_when(struct random_policy *g)
+{
+    static const char *const whens[] = {
+        "first_use", "tokens_per_hour > 5M", "addresses > 2",
+        "refusals_per_minute > 50", "wire_per_content > 0"};
+
+    random_put(g, whens[random_any(g, 5)]);
+}
+
+static const char *trip_name(unsigned i)
+{
+    static const char *const names[] = {"volume", "roaming", "refused", "new"};
+
+    return names[i % 4];
+}
+
+static void put_trip_name(struct random_policy *g)
+{
+    random_put(g, trip_name(g->trip++));
+}
+
 static void put_legend(struct random_policy *g)
 {
     put_format(g, "ACME: (7) ", random_any(g, 100));
@@ -654,6 +676,8 @@ static const struct random_rule random_rules[] = {
     {.path = "parties.*.hours.from", .put = put_hour},
     {.path = "parties.*.hours.until", .put = put_hour},
     {.path = "terms.*.tools.types.[]", .put = put_tool_type},
+    {.path = "terms.*.tripwires.[].name", .put = put_trip_name},
+    {.path = "terms.*.tripwires.[].when", .put = put_when},
     {.path = "terms.*.marking.legend", .put = put_legend},
     {.path = "terms.*.fields", .count = count_fields, .name = random_field},
     {.path = "terms.*.fields.*", .put = put_rule},

@@ -15,6 +15,7 @@
 
 #include "lib/limits.h"
 #include "policy/entry.h"
+#include "policy/facts.h"
 
 #define T 1793491200000LL /* 2026-11-01T00:00:00Z */
 
@@ -30,6 +31,19 @@
     .policy = 42
 
 /* One of each kind, as in the paper. */
+/* seed=42, one tool, a data: URL, and what was reserved. */
+static struct field_set example_fields;
+
+static void example_fields_make(void)
+{
+    uint16_t seed = field_of_route(ROUTE_CHAT_COMPLETIONS, "seed", 4);
+
+    field_set_add(&example_fields, seed);
+    example_fields.number[field_number_slot(seed)] = 42000000;
+    field_set_add(&example_fields,
+                  field_of_route(ROUTE_CHAT_COMPLETIONS, "stop", 4));
+}
+
 static const struct entry examples[] = {
     {.n = 0,
      .t = T,
@@ -70,7 +84,16 @@ static const struct entry examples[] = {
                    .route = ROUTE_CHAT_COMPLETIONS,
                    .stream = true,
                    .max_tokens = 1024,
+                   .outputs = 2,
+                   .fields = &example_fields,
+                   .tools = 1,
+                   .tool_types = "function",
+                   .media = MEDIA_DATA,
+                   .purpose = "validate",
+                   .case_id = "TP-2026-0031",
                    .deadline = T + 3604711,
+                   .reserve_tokens = 2227,
+                   .reserve_bytes = 67108864,
                    REQUEST}},
     {.n = 4,
      .t = T + 4800,
@@ -90,6 +113,13 @@ static const struct entry examples[] = {
                           .status = 200,
                           .asked_bytes = 713,
                           .answered_bytes = 18420,
+                          .content_bytes = 2904,
+                          .source = USAGE_REPORTED,
+                          .input_tokens = 171,
+                          .output_tokens = 702,
+                          .cached_tokens = 128,
+                          .reasoning_tokens = 96,
+                          .finish = "stop",
                           .has_commitments = true,
                           .asked = HASH(0xcc),
                           .answered = HASH(0xdd)}},
@@ -181,6 +211,15 @@ static const struct entry examples[] = {
      .u.model_released = {.model = "orion-preview",
                           .cause = "order",
                           .by = {.known = true, .uid = 1000}}},
+    {.n = 18,
+     .t = T + 2592000700,
+     .kind = ENTRY_TRIPWIRE_ALERTED,
+     .u.tripwire_alerted = {.party = "nist-caisi",
+                            .person = "evaluator-1",
+                            .tripwire = "roaming",
+                            .what = "addresses",
+                            .value = 3,
+                            .above = 2}},
     {.n = 12,
      .t = T + 2592000500,
      .kind = ENTRY_APPROVERS_SET,
@@ -388,5 +427,6 @@ int main(int argc, char **argv)
                 printf("    %.*s\n", (int)length, line);
         return 0;
     }
+    example_fields_make();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

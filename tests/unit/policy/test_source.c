@@ -229,10 +229,20 @@ static void first_uses_are_noticed(void **state)
     assert_int_equal(watch_value(w, WATCH_FIRST_USE, MONDAY), 1);
     watch_admitted(w, "192.0.2.1", ROUTE_RESPONSES, &with, MONDAY);
     assert_int_equal(watch_value(w, WATCH_FIRST_USE, MONDAY), 0);
-    assert_true(watch_tell(w, 3, MONDAY));
-    assert_false(watch_tell(w, 3, MONDAY + HOUR - 1));
-    assert_true(watch_tell(w, 4, MONDAY));
-    assert_true(watch_tell(w, 3, MONDAY + HOUR));
+    assert_false(watch_was_told(w, "a", MONDAY));
+    watch_told(w, "a", MONDAY);
+    assert_true(watch_was_told(w, "a", MONDAY + HOUR - 1));
+    assert_false(watch_was_told(w, "a", MONDAY + HOUR));
+    assert_false(watch_was_told(w, "b", MONDAY));
+    watch_admitted(w, "192.0.2.2", CHAT, NULL, MONDAY);
+    watch_refused(w, MONDAY);
+    watch_forget(w);
+    assert_false(watch_was_told(w, "a", MONDAY + 1));
+    assert_int_equal(watch_value(w, WATCH_REFUSALS_PER_MINUTE, MONDAY), 0);
+    assert_int_equal(watch_value(w, WATCH_REQUESTS_PER_HOUR, MONDAY), 0);
+    assert_int_equal(watch_value(w, WATCH_ADDRESSES_PER_HOUR, MONDAY), 2);
+    watch_admitted(w, "192.0.2.1", CHAT, &with, MONDAY); /* nothing new */
+    assert_int_equal(watch_value(w, WATCH_FIRST_USE, MONDAY), 0);
     watch_free(w);
 }
 

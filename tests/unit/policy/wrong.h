@@ -331,6 +331,16 @@ static const struct wrong wrong_policies[] = {
     {"  plain: {}", "  plain: {uses: [responses]}",
      "policy.yaml:48:13: terms \"plain\" have no use that model \"orion\" "
      "offers: expected one of its \"apis\"\n"},
+    {"  plain: {}", "  plain: {tripwires: [{name: a, when: \"tokens > 1\"}]}",
+     "policy.yaml:37:39: bad condition \"tokens > 1\": expected first_use, or "
+     "one of requests_per_minute, refusals_per_minute, requests_per_hour, "
+     "tokens_per_hour, bytes_per_hour, addresses, wire_per_content, then > and "
+     "a number\n"},
+    {"  plain: {}",
+     "  plain: {tripwires: [{name: a, when: first_use}, {name: a, when: "
+     "first_use}]}",
+     "policy.yaml:37:58: another tripwire of these terms is called \"a\": "
+     "expected a name of its own\n"},
     {"  plain: {}", "  plain: {nda: x}",
      "policy.yaml:37:16: no document \"x\": expected one that this policy "
      "defines\n"},
