@@ -372,8 +372,8 @@ static void tear_down(struct worker *w)
         event_free(w->stop_timer);
     SSL_CTX_free(w->tls);
     identities_free(w->identities);
+    answer_rules_release(w); /* its keys are the policy's own terms */
     snapshot_release(&w->snapshot);
-    answer_rules_release(w);
     free(w->body_limits);
     shares_free(w->shares);
     free(w->scratch);

@@ -39,6 +39,7 @@ enum field_rule {
     IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
                that are not NULL, an operator who is known */
     IF_ANY,        /* a number > 0 */
+    IF_AGREEMENT,  /* a window under an agreement */
     IF_MANY,       /* a count > 1 */
     IF_REPLACES,   /* has_replaces */
     IF_COMMITMENTS /* has_commitments */
@@ -89,6 +90,14 @@ static const struct field window_opened[] = {
     FIELD("model", TEXT, ALWAYS, window_opened.model),
     FIELD("opens", I64, ALWAYS, window_opened.opens),
     FIELD("closes", I64, ALWAYS, window_opened.closes),
+    FIELD("agreement", TEXT, IF_SET, window_opened.agreement),
+    FIELD("agreement_sha256", HASH, IF_AGREEMENT,
+          window_opened.agreement_sha256),
+    FIELD("selection", TEXT, IF_SET, window_opened.selection),
+    FIELD("designation", TEXT, IF_SET, window_opened.designation),
+    FIELD("designated_by", TEXT, IF_SET, window_opened.designated_by),
+    FIELD("designation_reference", TEXT, IF_SET,
+          window_opened.designation_reference),
     {0},
 };
 static const struct field window_closed[] = {
@@ -388,6 +397,8 @@ static bool field_is_set(const struct entry *e, const struct field *f)
             return GET(uint8_t, e, f) != 0;
         return f->type == VALUE_U64 ? GET(uint64_t, e, f) > 0
                                     : GET(uint32_t, e, f) > 0;
+    case IF_AGREEMENT:
+        return e->u.window_opened.agreement != NULL;
     case IF_MANY:
         return GET(uint32_t, e, f) > 1;
     case IF_REPLACES:

@@ -71,6 +71,9 @@ struct entry_approvers_set {
 
 struct entry_window_opened {
     const char *window, *party, *model;
+    const char *agreement, *selection; /* of the policy, or NULL */
+    uint8_t agreement_sha256[32];
+    const char *designation, *designated_by, *designation_reference;
     int64_t opens, closes; /* closes: what holds, with P3 applied */
 };
 

@@ -41,6 +41,9 @@ static void models_free(struct policy *p)
         free(m->ca);
         free(m->credential);
         free(m->build);
+        free(m->designation);
+        free(m->designated_by);
+        free(m->designation_reference);
     }
     free(p->models);
 }
@@ -51,6 +54,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].name);
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
+        free(p->parties[i].selection);
         free(p->parties[i].networks);
         free(p->parties[i].tripwires);
     }
@@ -108,6 +112,7 @@ void policy_free(struct policy *p)
     free(p->documents);
     for (size_t i = 0; i < p->nwindows; i++) {
         free(p->windows[i].id);
+        free(p->windows[i].agreement);
         free(p->windows[i].terms);
     }
     free(p->windows);

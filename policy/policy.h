@@ -58,6 +58,8 @@ struct policy_model {
     char *credential; /* name in sallyport.yaml, or NULL */
     uint32_t apis;    /* bit per enum route that its `apis` allow */
     char *build;      /* or NULL */
+    char *designation;    /* "status", "by" and "reference", or NULL: */
+    char *designated_by, *designation_reference;
     struct budget budget; /* of all parties and windows together */
     int64_t release;  /* ms UTC; windows of the model end there at the
                          latest (`closes` has it applied). INT64_MAX:
@@ -72,6 +74,7 @@ struct policy_party {
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
+    char *selection;    /* its reference, or NULL */
     uint32_t first;           /* of its people, who are one behind the other */
     uint32_t npeople;
     const struct policy_tripwire **tripwires; /* of all terms of its windows */
@@ -175,6 +178,8 @@ struct policy_window {
     uint32_t model;
     int64_t opens;   /* ms UTC */
     int64_t closes;  /* ms UTC, ≤ opens + 30 × 24 h */
+    char *agreement; /* its id, or NULL */
+    uint8_t agreement_sha256[32];
     uint32_t *terms; /* indices; no route is in two of them */
     size_t nterms;
 };

@@ -115,6 +115,14 @@ static uint32_t api_routes(const char *api)
     return routes;
 }
 
+static void designation_build(struct policy_build *b, struct policy_model *m,
+                              const struct node *n)
+{
+    m->designation = take_text(b, n, "status");
+    m->designated_by = take_text(b, n, "by");
+    m->designation_reference = take_text(b, n, "reference");
+}
+
 static void model_build(struct policy_build *b, struct policy_model *m,
                         const struct node *n)
 {
@@ -132,6 +140,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
     m->build = take_text(b, n, "build");
     m->release = take_number(n, "release", INT64_MAX);
     budget_build(&m->budget, node_member(n, "budget"));
+    designation_build(b, m, node_member(n, "designation"));
     for (size_t i = 0; i < node_members(apis); i++)
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
@@ -201,6 +210,7 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->kind = (enum party_kind)take_number(n, "kind", PARTY_AUDITOR);
     party->anchors = take_text(b, n, "anchors");
     party->intermediates = take_text(b, n, "intermediates");
+    party->selection = take_text(b, node_member(n, "selection"), "reference");
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
         file_check(b, n, "anchors");
     file_check(b, n, "intermediates");
@@ -371,6 +381,16 @@ static void window_id(struct policy_build *b, struct policy_window *w)
     }
 }
 
+static void agreement_build(struct policy_build *b, struct policy_window *w,
+                            const struct node *n)
+{
+    const struct node *sha256 = node_member(n, "sha256");
+
+    w->agreement = take_text(b, n, "id");
+    if (node_is_good(sha256))
+        memcpy(w->agreement_sha256, sha256->hash, 32);
+}
+
 static void window_build(struct policy_build *b, struct policy_window *w,
                          const struct node *n)
 {
@@ -387,6 +407,7 @@ static void window_build(struct policy_build *b, struct policy_window *w,
         if (found >= 0)
             w->terms[w->nterms++] = (uint32_t)found;
     }
+    agreement_build(b, w, node_member(n, "agreement"));
     window_times(b, w, n, model < 0 ? NULL : &b->p->models[model]);
     if (party < 0 || model < 0 || w->closes == 0)
         return; /* without an id: unfinished */

@@ -158,6 +158,28 @@ static const struct schema_field model_budget[] = {
     END,
 };
 
+static const struct schema_field designation[] = {
+    {.name = "status",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "The finding, such as `covered`."},
+    {.name = "by",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 128,
+     .help = "Whose finding it is."},
+    {.name = "reference",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 128,
+     .help = "Where it can be looked up."},
+    END,
+};
+
 static const struct schema_field model_fields[] = {
     {.name = "upstream",
      .type = SCHEMA_RECORD,
@@ -184,7 +206,11 @@ static const struct schema_field model_fields[] = {
      .type = SCHEMA_RECORD,
      .fields = model_budget,
      .help = "How much all parties together may use of the model."},
-    LATER_FIELD("designation", "The recorded designation of the model."),
+    {.name = "designation",
+     .type = SCHEMA_RECORD,
+     .fields = designation,
+     .help = "What an authority found the model to be: recorded when a window "
+             "of it opens, never computed."},
     END,
 };
 
@@ -259,6 +285,16 @@ static const struct schema_field hours[] = {
     END,
 };
 
+static const struct schema_field selection[] = {
+    {.name = "reference",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 128,
+     .help = "Where it can be looked up."},
+    END,
+};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -295,7 +331,10 @@ static const struct schema_field party_fields[] = {
      .help = "When its people may use models, in UTC; open requests are cut "
              "when the hours end. Without it: always."},
     LATER_FIELD("sealing_key", "The key that transcripts are sealed to."),
-    LATER_FIELD("selection", "How the party was selected."),
+    {.name = "selection",
+     .type = SCHEMA_RECORD,
+     .fields = selection,
+     .help = "How the party was selected: recorded when a window of it opens."},
     LATER_FIELD("retention", "How long records are kept."),
     LATER_FIELD("notices", "Where notices go."),
     END,
@@ -646,6 +685,20 @@ static const struct schema_field terms_name[] = {
     END,
 };
 
+static const struct schema_field agreement[] = {
+    {.name = "id",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 128,
+     .help = "What it is called."},
+    {.name = "sha256",
+     .type = SCHEMA_HASH,
+     .flags = REQUIRED,
+     .help = "SHA-256 of the document that was signed."},
+    END,
+};
+
 static const struct schema_field window_fields[] = {
     {.name = "party",
      .type = SCHEMA_NAME,
@@ -677,7 +730,11 @@ static const struct schema_field window_fields[] = {
      .fields = terms_name,
      .help = "The rules it is under; no use may be in two of them."},
     LATER_FIELD("phase", "Phases within the window."),
-    LATER_FIELD("agreement", "The agreement that the window carries out."),
+    {.name = "agreement",
+     .type = SCHEMA_RECORD,
+     .fields = agreement,
+     .help = "The agreement that the window carries out: recorded when it "
+             "opens."},
     LATER_FIELD("notify", "When to remind of the end."),
     END,
 };

@@ -267,6 +267,13 @@ static bool opening_due(const struct standing *s, int64_t now, struct entry *e)
         e->u.window_opened.party = p->parties[w->party].name;
         e->u.window_opened.model = p->models[w->model].name;
         e->u.window_opened.opens = w->opens;
+        e->u.window_opened.agreement = w->agreement;
+        memcpy(e->u.window_opened.agreement_sha256, w->agreement_sha256, 32);
+        e->u.window_opened.selection = p->parties[w->party].selection;
+        e->u.window_opened.designation = p->models[w->model].designation;
+        e->u.window_opened.designated_by = p->models[w->model].designated_by;
+        e->u.window_opened.designation_reference =
+            p->models[w->model].designation_reference;
         e->u.window_opened.closes = window_end(s, i);
         return true;
     }

@@ -210,11 +210,11 @@ static void world_free(struct world *o)
     if (o->model >= 0)
         close(o->model);
     event_base_free(o->w.base);
+    answer_rules_release(&o->w);
     policy_free(o->w.snapshot.policy);
     free(o->w.scratch);
     free(o->w.body_limits);
     shares_free(o->w.shares);
-    answer_rules_release(&o->w);
     free(o);
     buf_pool_release();
 }
