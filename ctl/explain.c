@@ -4,57 +4,59 @@
  * Asks the same code that the gate does, on the deployment's ledger as far as
  * it is published, and changes nothing.
  */
-#include <ctype.h>
+#include "ctl/explain.h"
+
+#include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/overview.h"
 #include "ctl/verbs.h"
-#include "lib/clock.h"
-#include "policy/body.h"
-#include "policy/explain.h"
-#include "policy/labels.h"
+#include "policy/route.h"
 
 static const char help[] =
     "usage: sallyport explain DIR --as PARTY/PERSON [OPTION]...\n"
     "\n"
-    "Says step by step what would happen to a request, and why. DIR is a\n"
-    "deployment, a sallyport.yaml or a policy alone. What is open, spent and\n"
-    "accepted comes from the deployment's ledger if there is one.\n"
+    "Says step by step what would happen to a request, and why, by the code "
+    "that\n"
+    "the gate decides with. DIR is a deployment, a sallyport.yaml or a "
+    "policy.\n"
+    "What is open, spent, accepted and suspended comes from the deployment's\n"
+    "ledger, if there is one; the daemon may be running, and nothing is "
+    "changed.\n"
     "\n"
-    "  --as PARTY/PERSON      who asks\n"
-    "  --path PATH            the target; default /v1/chat/completions\n"
-    "  --method METHOD        default POST with a body, else GET\n"
+    "  --as PARTY/PERSON      who asks, with a certificate that is valid\n"
+    "  --route USE            what for, as in a policy's uses; default\n"
+    "                         chat.completions\n"
+    "  --method METHOD --path TARGET\n"
+    "                         the same in HTTP's words\n"
     "  --body FILE            the JSON body; - is standard input\n"
     "  --header 'NAME: VALUE' x-sallyport-purpose, x-sallyport-case,\n"
-    "                         anthropic-version, anthropic-beta; may be "
+    "                         anthropic-version or anthropic-beta; may be "
     "repeated\n"
     "  --address IP           where from; default 127.0.0.1\n"
     "  --at TIME              when, such as 2026-11-20T08:00:00Z; default now\n"
-    "  --fresh                as if the ledger were empty\n"
-    "  --show-body            print the body that would travel\n"
+    "  --ledger               fail if there is no ledger\n"
+    "  --fresh                as in an empty ledger, with the windows opened "
+    "as\n"
+    "                         they are due\n"
+    "  --show-body            print the body that would travel, too\n"
     "  --json                 print JSON\n"
     "  --help                 print this text\n"
     "\n"
-    "Exit status: 0 it would be allowed, 1 it would not, 2 usage.\n";
+    "Exit status: 0 it would be allowed, 1 it would be refused, 2 it cannot "
+    "be\n"
+    "told: wrong usage, or files that are not right.\n";
 
-struct request {
-    const char *as, *path, *method, *body_path, *address;
-    const char *headers[16];
-    size_t nheaders;
-    int64_t at;
-    bool fresh, show_body, json;
-    char *body;
-    size_t body_length;
-    struct json parsed;
-    char pointer[128];
+struct options {
+    struct explain_request request;
+    const char *route, *body;
+    int64_t at; /* -1: now */
+    bool ledger, fresh, show_body, json;
 };
 
-SP_PRINTF(1, 2)
-static int complain(const char *format, ...)
+int explain_complain(const char *format, ...)
 {
     va_list list;
 
@@ -66,131 +68,77 @@ static int complain(const char *format, ...)
     return SP_EINVAL;
 }
 
-static int body_load(struct request *r)
-{
-    FILE *f;
-    int c;
-    size_t room = 0;
+/* ---- the request ---- */
 
-    if (r->body_path == NULL)
-        return 0;
-    f = strcmp(r->body_path, "-") == 0 ? stdin : fopen(r->body_path, "r");
-    if (f == NULL)
-        return complain("%s: cannot be read", r->body_path);
-    while ((c = getc(f)) != EOF) {
-        if (r->body_length == LIMIT_BODY_BYTES)
-            break;
+static int body_read_all(FILE *f, const char *name, struct explain_request *r)
+{
+    size_t room = 0, n;
+
+    do {
         if (r->body_length == room) {
-            char *more = realloc(r->body, room = room == 0 ? 4096 : room * 2);
+            char *more = realloc(r->body, room = room == 0 ? 65536 : room * 2);
 
             if (more == NULL)
-                break;
+                return explain_complain("%s: out of memory", name);
             r->body = more;
         }
-        r->body[r->body_length++] = (char)c;
-    }
-    if (f != stdin)
-        fclose(f);
-    return c == EOF ? 0
-                    : complain("%s: larger than any body may be", r->body_path);
+        n = fread(r->body + r->body_length, 1, room - r->body_length, f);
+        r->body_length += n;
+    } while (n > 0 && r->body_length <= LIMIT_BODY_BYTES);
+    if (ferror(f))
+        return explain_complain("%s: %s", name, strerror(errno));
+    return r->body_length <= LIMIT_BODY_BYTES
+               ? 0
+               : explain_complain("%s: larger than any body may be", name);
 }
 
-static int who_find(const struct policy *p, const char *as, struct facts *f)
+static int body_load(struct options *o)
 {
-    char party[LIMIT_NAME_BYTES + 1];
-    const char *slash = strchr(as, '/');
-    int found, person;
-
-    if (slash == NULL || (size_t)(slash - as) > LIMIT_NAME_BYTES)
-        return complain("--as %s: expected PARTY/PERSON", as);
-    snprintf(party, sizeof party, "%.*s", (int)(slash - as), as);
-    found = policy_find_party(p, party);
-    if (found < 0)
-        return complain("--as %s: no party \"%s\" in the policy", as, party);
-    person = policy_find_person(p, (uint32_t)found, slash + 1);
-    if (person < 0)
-        return complain("--as %s: \"%s\" has no person \"%s\"", as, party,
-                        slash + 1);
-    f->party = (uint32_t)found;
-    f->person = (uint32_t)person;
-    return 0;
-}
-
-/* "Name: value" as a client would write it. */
-static int header_take(struct facts *f, const char *header)
-{
-    const char *colon = strchr(header, ':');
-    char name[64];
-    size_t n = colon == NULL ? 0 : (size_t)(colon - header), length;
+    FILE *f;
     int r;
 
-    if (n == 0 || n >= sizeof name)
-        return complain("--header %s: expected NAME: VALUE", header);
-    for (size_t i = 0; i < n; i++)
-        name[i] = (char)tolower((unsigned char)header[i]);
-    name[n] = 0;
-    colon += 1 + strspn(colon + 1, " \t");
-    length = strlen(colon);
-    while (length > 0 &&
-           (colon[length - 1] == ' ' || colon[length - 1] == '\t'))
-        length--;
-    r = labels_take(f, name, colon, length);
-    if (r == SP_EINVAL)
-        f->fault = REASON_BAD_REQUEST;
-    return 0; /* decisions do not depend on any other */
+    if (o->body == NULL)
+        return 0;
+    if (strcmp(o->body, "-") == 0)
+        return body_read_all(stdin, "standard input", &o->request);
+    if ((f = fopen(o->body, "r")) == NULL)
+        return explain_complain("%s: %s", o->body, strerror(errno));
+    r = body_read_all(f, o->body, &o->request);
+    fclose(f);
+    return r;
 }
 
-static enum method method_of(const char *name)
+/* A use of a policy, or HTTP's words; both at once could contradict. */
+static int target_choose(struct options *o)
 {
-    if (strcmp(name, "GET") == 0)
-        return METHOD_GET;
-    if (strcmp(name, "HEAD") == 0)
-        return METHOD_HEAD;
-    return strcmp(name, "POST") == 0 ? METHOD_POST : METHOD_OTHER;
-}
+    static const char *const methods[] = {"GET", "HEAD", "POST", "GET"};
+    struct explain_request *r = &o->request;
+    const struct route_info *info;
+    enum route route;
 
-static void target_take(struct request *r, struct facts *f)
-{
-    static const enum reason faults[] = {
-        [TARGET_FINE] = REASON_NONE,
-        [TARGET_UNKNOWN] = REASON_ROUTE_UNKNOWN,
-        [TARGET_METHOD] = REASON_METHOD_NOT_ALLOWED,
-        [TARGET_MALFORMED] = REASON_BAD_REQUEST};
-    struct target target;
-    enum target_fault fault;
-
-    f->method = method_of(r->method);
-    fault = target_match(f->method, r->path, strlen(r->path), &target);
-    f->route = target.route;
-    f->dialect = target.dialect;
-    if (f->fault == REASON_NONE)
-        f->fault = faults[fault];
-    if (f->route == ROUTE_MODEL)
-        snprintf(f->model, sizeof f->model, "%s", target.id);
-}
-
-static int facts_make(struct request *r, const struct policy *p,
-                      struct facts *f)
-{
-    int error;
-
-    *f = (struct facts){
-        .cert_not_after = INT64_MAX, .max_tokens = -1, .outputs = 1};
-    if ((error = who_find(p, r->as, f)) != 0)
-        return error;
-    if (strlen(r->address) >= sizeof f->address)
-        return complain("--address %s: expected an address", r->address);
-    strcpy(f->address, r->address);
-    for (size_t i = 0; i < r->nheaders; i++)
-        if ((error = header_take(f, r->headers[i])) != 0)
-            return error;
-    target_take(r, f);
-    if (f->fault == REASON_NONE && f->method == METHOD_POST &&
-        !route_info(f->route)->local)
-        body_read(&r->parsed, f->route, r->body == NULL ? "" : r->body,
-                  r->body_length, f);
+    if (o->route != NULL && (r->path != NULL || r->method != NULL))
+        return explain_complain("--route says method and path already");
+    if (r->path != NULL) {
+        if (r->method == NULL)
+            r->method = o->body != NULL ? "POST" : "GET";
+        return 0;
+    }
+    if (r->method != NULL)
+        return explain_complain("--method: expected a --path, too");
+    if (o->route == NULL)
+        o->route = "chat.completions";
+    route = route_from_name(o->route, strlen(o->route));
+    info = route_info(route);
+    if (route == ROUTE_UNKNOWN || info->path[strlen(info->path) - 1] == '/')
+        return explain_complain("--route %s: expected a use such as "
+                                "chat.completions, messages or models",
+                                o->route);
+    r->path = info->path;
+    r->method = methods[info->method];
     return 0;
 }
+
+/* ---- the standing ---- */
 
 /* An empty ledger in which this policy was just loaded. */
 static int standing_fresh(struct overview *d)
@@ -212,187 +160,146 @@ static int standing_fresh(struct overview *d)
     return standing_bind(d->standing, d->policy);
 }
 
-/* What time makes due until then, as the gate would have it. */
+/* What time makes due until then, when it is due, as the gate would have it. */
 static int standing_advance(struct overview *d, int64_t now)
 {
-    struct entry e;
     int r = 0;
 
-    while (r == 0 && standing_due(d->standing, now, true, &e)) {
+    while (r == 0 && standing_next_due(d->standing) <= now) {
+        int64_t t = standing_next_due(d->standing);
+        struct entry e;
+
+        if (t < standing_newest(d->standing))
+            t = standing_newest(d->standing);
+        if (!standing_due(d->standing, t, true, &e))
+            break;
         e.n = standing_count(d->standing);
-        e.t = now;
+        e.t = t;
         r = standing_apply(d->standing, &e);
     }
     return r;
 }
 
-static int standing_make(struct request *r, struct overview *d)
+/* The gate's clock never falls behind its ledger (P4); a time that somebody
+ * names must not be one that the ledger has gone past. */
+static int time_choose(struct options *o, const struct overview *d)
 {
-    int error = r->fresh ? 0 : overview_replay(d);
+    int64_t newest = standing_newest(d->standing);
 
-    if (error == 0 && d->standing == NULL)
-        error = standing_fresh(d);
-    if (error == 0 && r->at < standing_newest(d->standing))
-        return complain("--at is before the newest entry of the ledger: "
-                        "expected a later time, or --fresh");
-    return error != 0 ? error : standing_advance(d, r->at);
-}
-
-/* ---- telling ---- */
-
-static int status_of(const struct verdict *v)
-{
-    return v->reason == REASON_NONE ? 200 : reason_info(v->reason)->status;
-}
-
-static void steps_print(const struct explanation *e)
-{
-    for (size_t i = 0; i < e->count; i++)
-        printf("%-12s %-8s %s\n", decide_step_text(e->steps[i].step),
-               e->steps[i].reason == REASON_NONE ? "ok" : "refused",
-               e->steps[i].words);
-}
-
-static void verdict_print(const struct request *r, const struct explanation *e)
-{
-    const struct verdict *v = &e->verdict;
-    char utc[CLOCK_UTC_SIZE];
-
-    if (v->reason != REASON_NONE) {
-        printf("\nrefused: %d %s%s%s%s\n  %s\n", status_of(v),
-               reason_info(v->reason)->code, r->pointer[0] != 0 ? " (" : "",
-               r->pointer, r->pointer[0] != 0 ? ")" : "",
-               reason_info(v->reason)->text);
-        if (v->retry_after > 0)
-            printf("  again in %d s\n", v->retry_after);
-        return;
+    if (o->at < 0) {
+        o->at = clock_wall_ms();
+        o->at = o->at < newest ? newest : o->at;
     }
-    printf("\nallowed");
-    if (v->deadline != INT64_MAX) {
-        clock_format_utc(v->deadline, utc);
-        printf(", until %.19sZ at the latest (then %s)", utc,
-               reason_info(v->deadline_reason)->code);
-    }
-    putchar('\n');
-    if (v->reserve.units[UNIT_TOKENS] > 0)
-        printf("  %" PRIu64 " tokens are reserved until it ends\n",
-               v->reserve.units[UNIT_TOKENS]);
+    return o->at >= newest
+               ? 0
+               : explain_complain("--at is before the newest entry of the "
+                                  "ledger: expected a later time, or --fresh");
 }
 
-static void body_print(struct request *r, const struct explanation *e)
+static int standing_make(struct options *o, struct overview *d,
+                         bool *has_ledger)
 {
-    const struct verdict *v = &e->verdict;
-    const struct facts *f = e->facts;
-    struct body_change change = {.count = f->stream &&
-                                          (f->route == ROUTE_CHAT_COMPLETIONS ||
-                                           f->route == ROUTE_COMPLETIONS)};
-    struct buf out;
+    int r = o->fresh ? 0 : overview_replay(d);
 
-    if (v->reason != REASON_NONE || v->terms >= e->policy->nterms ||
-        v->model >= e->policy->nmodels)
-        return;
-    change.model = e->policy->models[v->model].upstream_name;
-    change.terms = &e->policy->terms[v->terms];
-    buf_init(&out, 2 * LIMIT_BODY_BYTES);
-    if (body_rebuild(&r->parsed, f, &change, &out) == 0)
-        printf("%.*s\n", (int)out.length, (const char *)buf_bytes(&out));
-    buf_release(&out);
+    if (r != 0)
+        return r;
+    *has_ledger = d->standing != NULL;
+    if (o->ledger && !*has_ledger)
+        return explain_complain("there is no ledger");
+    if (d->standing == NULL && (r = standing_fresh(d)) != 0)
+        return explain_complain("%s", sp_strerror(r));
+    if ((r = time_choose(o, d)) != 0)
+        return r;
+    if ((r = standing_advance(d, o->at)) != 0)
+        return explain_complain("%s", standing_error(d->standing));
+    return 0;
 }
 
-static void json_text_print(const char *name, const char *text)
+/* ---- the verb ---- */
+
+static int explain_request(struct options *o, struct overview *d)
 {
-    char quoted[4096];
-    size_t length = 0;
-
-    if (json_quote(quoted, sizeof quoted, &length, text, strlen(text)) == 0)
-        printf("\"%s\":%.*s", name, (int)length, quoted);
-}
-
-static void json_print(const struct request *r, const struct explanation *e)
-{
-    const struct verdict *v = &e->verdict;
-
-    printf("{\"allowed\":%s,\"status\":%d,",
-           v->reason == REASON_NONE ? "true" : "false", status_of(v));
-    json_text_print("code", v->reason == REASON_NONE
-                                ? "none"
-                                : reason_info(v->reason)->code);
-    printf(",");
-    json_text_print("param", r->pointer);
-    printf(",\"steps\":[");
-    for (size_t i = 0; i < e->count; i++) {
-        printf("%s{", i == 0 ? "" : ",");
-        json_text_print("step", decide_step_text(e->steps[i].step));
-        printf(",\"ok\":%s,",
-               e->steps[i].reason == REASON_NONE ? "true" : "false");
-        json_text_print("words", e->steps[i].words);
-        printf("}");
-    }
-    printf("]}\n");
-}
-
-static int explain_request(struct request *r, struct overview *d)
-{
-    struct explanation e;
+    struct explain_answer a = {
+        .overview = d, .request = &o->request, .show_body = o->show_body};
+    struct explanation *e = calloc(1, sizeof *e);
+    struct json body = {0};
     struct facts f;
+    int status = EXIT_MISUSED;
 
-    if (body_load(r) != 0 || facts_make(r, d->policy, &f) != 0 ||
-        standing_make(r, d) != 0)
-        return EXIT_MISUSED;
-    explain(&e, d->policy, d->standing, &f, r->at);
-    if (e.verdict.field != FIELD_NONE ||
-        e.verdict.reason == REASON_INVALID_FIELD)
-        body_locate(&r->parsed, f.route, e.verdict.field, r->pointer,
-                    sizeof r->pointer);
-    if (r->json) {
-        json_print(r, &e);
-    } else {
-        steps_print(&e);
-        verdict_print(r, &e);
+    if (e != NULL && explain_facts(&o->request, d->policy, &body, &f) == 0 &&
+        standing_make(o, d, &a.has_ledger) == 0) {
+        explain(e, &(struct explain_question){.policy = d->policy,
+                                              .standing = d->standing,
+                                              .facts = &f,
+                                              .body = &body,
+                                              .now = o->at,
+                                              .clock = CLOCK_GOOD});
+        a.explanation = e;
+        (o->json ? explain_tell_json : explain_tell)(&a);
+        status = e->verdict.reason == REASON_NONE ? EXIT_HOLDS : EXIT_FAILS;
     }
-    if (r->show_body)
-        body_print(r, &e);
-    return e.verdict.reason == REASON_NONE ? EXIT_HOLDS : EXIT_FAILS;
+    json_release(&body);
+    free(e);
+    return status;
 }
 
-static bool option_take(struct request *r, int option)
+static bool time_take(struct options *o)
 {
-    switch (option) {
-    case 'a':
-        r->as = optarg;
+    if (clock_parse_utc(optarg, strlen(optarg), &o->at) == 0)
         return true;
-    case 'p':
-        r->path = optarg;
-        return true;
-    case 'm':
-        r->method = optarg;
-        return true;
-    case 'b':
-        r->body_path = optarg;
-        return true;
-    case 'd':
-        r->address = optarg;
-        return true;
-    case 'H':
-        if (r->nheaders == sizeof r->headers / sizeof r->headers[0])
-            return false;
-        r->headers[r->nheaders++] = optarg;
-        return true;
-    case 't':
-        if (clock_parse_utc(optarg, strlen(optarg), &r->at) == 0)
+    explain_complain("--at %s: expected a time such as 2026-11-20T08:00:00Z",
+                     optarg);
+    return false;
+}
+
+static bool header_keep(struct explain_request *r)
+{
+    if (r->nheaders == EXPLAIN_HEADERS)
+        return false;
+    r->headers[r->nheaders++] = optarg;
+    return true;
+}
+
+static bool option_take(struct options *o, int option)
+{
+    const struct {
+        int option;
+        const char **text;
+    } texts[] = {{'a', &o->request.as},     {'p', &o->request.path},
+                 {'m', &o->request.method}, {'d', &o->request.address},
+                 {'b', &o->body},           {'r', &o->route}};
+    const struct {
+        int option;
+        bool *flag;
+    } flags[] = {{'l', &o->ledger},
+                 {'f', &o->fresh},
+                 {'s', &o->show_body},
+                 {'j', &o->json}};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].option == option) {
+            *texts[i].text = optarg;
             return true;
-        complain("--at %s: expected a time such as 2026-11-20T08:00:00Z",
-                 optarg);
-        return false;
-    case 'f':
-        return r->fresh = true;
-    case 's':
-        return r->show_body = true;
-    case 'j':
-        return r->json = true;
-    default:
-        return false;
-    }
+        }
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].option == option)
+            return *flags[i].flag = true;
+    return option == 't'   ? time_take(o)
+           : option == 'H' ? header_keep(&o->request)
+                           : false;
+}
+
+static int run(struct options *o, const char *dir)
+{
+    struct overview d = {0};
+    int status = EXIT_MISUSED;
+
+    if (target_choose(o) == 0 && body_load(o) == 0 &&
+        overview_load(dir, &d) == 0)
+        status = explain_request(o, &d);
+    overview_release(&d);
+    free(o->request.body);
+    return status;
 }
 
 int verb_explain(int argc, char **argv)
@@ -400,42 +307,34 @@ int verb_explain(int argc, char **argv)
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"as", required_argument, NULL, 'a'},
+        {"route", required_argument, NULL, 'r'},
         {"path", required_argument, NULL, 'p'},
         {"method", required_argument, NULL, 'm'},
         {"body", required_argument, NULL, 'b'},
         {"header", required_argument, NULL, 'H'},
         {"address", required_argument, NULL, 'd'},
         {"at", required_argument, NULL, 't'},
+        {"ledger", no_argument, NULL, 'l'},
         {"fresh", no_argument, NULL, 'f'},
         {"show-body", no_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0}};
-    struct request r = {.address = "127.0.0.1", .at = clock_wall_ms()};
-    struct overview d = {0};
-    int option, status = EXIT_MISUSED;
+    struct options o = {.request.address = "127.0.0.1", .at = -1};
+    int option;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return EXIT_HOLDS;
         }
-        if (!option_take(&r, option)) {
+        if (!option_take(&o, option)) {
             fputs(help, stderr);
             return EXIT_MISUSED;
         }
     }
-    if (optind + 1 != argc || r.as == NULL) {
+    if (optind + 1 != argc || o.request.as == NULL || (o.ledger && o.fresh)) {
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
-    if (r.path == NULL)
-        r.path = "/v1/chat/completions";
-    if (r.method == NULL)
-        r.method = r.body_path != NULL ? "POST" : "GET";
-    if (overview_load(argv[optind], &d) == 0)
-        status = explain_request(&r, &d);
-    overview_release(&d);
-    json_release(&r.parsed);
-    free(r.body);
-    return status;
+    return run(&o, argv[optind]);
 }

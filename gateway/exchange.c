@@ -17,7 +17,6 @@
 #include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
-#include "gateway/dialect.h"
 #include "gateway/exchange_pool.h"
 #include "gateway/gather.h"
 #include "gateway/models.h"
@@ -28,6 +27,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "policy/body.h"
+#include "policy/dialect.h"
 
 /* Below so many held bytes the model's side is read again. */
 #define RELAY_LOW (LIMIT_RELAY_BYTES / 4)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/text.h"
+#include "lib/text.h"
 
 /* Exchanges kept for use again. */
 #define SPARE_EXCHANGES 256

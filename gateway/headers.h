@@ -8,7 +8,7 @@
 #define SP_GATEWAY_HEADERS_H
 
 #include "gateway/http_message.h"
-#include "gateway/text.h"
+#include "lib/text.h"
 
 /* Room for any head of ours. */
 #define HEADERS_BYTES 3072

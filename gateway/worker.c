@@ -157,19 +157,8 @@ static int set_up_limits(struct worker *w)
     w->body_limits = calloc(p->nparties + 1, sizeof(*w->body_limits));
     if (w->body_limits == NULL)
         return SP_ENOMEM;
-    for (size_t i = 0; i < p->nwindows; i++) {
-        const struct policy_window *window = &p->windows[i];
-        int64_t *most = &w->body_limits[window->party];
-
-        for (size_t t = 0; t < window->nterms; t++) {
-            int64_t bytes = p->terms[window->terms[t]].request_bytes;
-
-            if (bytes < 0 || bytes > LIMIT_BODY_BYTES)
-                bytes = LIMIT_BODY_BYTES;
-            if (bytes > *most)
-                *most = bytes;
-        }
-    }
+    for (uint32_t i = 0; i < p->nparties; i++)
+        w->body_limits[i] = policy_party_body_limit(p, i);
     return 0;
 }
 

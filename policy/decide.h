@@ -85,6 +85,10 @@ void decide_entry(const struct policy *p, const struct facts *f,
 void decide_facts(const struct policy *p, const struct entry *e,
                   struct facts *f);
 
+/* Requests a minute of one person's to the gateway's own routes: the largest
+ * rate that any terms of the party allow; -1: no limit but their own. */
+int64_t decide_own_rate(const struct policy *p, uint32_t party);
+
 const char *decide_step_text(enum decide_step step);
 
 /* Why a window that is not open is not; REASON_NONE if it is. */

@@ -63,8 +63,7 @@ static enum reason rate_check(struct question *q, const struct scope *s)
     return REASON_NONE;
 }
 
-/* The largest rate that any terms of the party allow; -1: none. */
-static int64_t party_rate(const struct policy *p, uint32_t party)
+int64_t decide_own_rate(const struct policy *p, uint32_t party)
 {
     int64_t most = -1;
 
@@ -88,7 +87,7 @@ static enum reason rate_own(struct question *q)
 {
     const struct standing_place at = place_of(q);
     const struct spent *s = standing_spent(q->s, SCOPE_PERSON, &at);
-    int64_t limit = party_rate(q->p, q->f->party);
+    int64_t limit = decide_own_rate(q->p, q->f->party);
 
     if (limit >= 0 && spent_minute_requests(s, q->now) >= (uint64_t)limit) {
         q->v->retry_after = spent_wait_requests(s, q->now, limit);

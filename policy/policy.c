@@ -276,3 +276,22 @@ bool party_kind_waits(enum party_kind kind)
     return kind == PARTY_STATE_LOCAL || kind == PARTY_CRITICAL_INFRASTRUCTURE ||
            kind == PARTY_TRUSTED_PARTNER;
 }
+
+int64_t policy_party_body_limit(const struct policy *p, uint32_t party)
+{
+    int64_t most = 0;
+
+    for (size_t i = 0; i < p->nwindows; i++) {
+        const struct policy_window *w = &p->windows[i];
+
+        for (size_t k = 0; w->party == party && k < w->nterms; k++) {
+            int64_t bytes = p->terms[w->terms[k]].request_bytes;
+
+            if (bytes < 0 || bytes > LIMIT_BODY_BYTES)
+                bytes = LIMIT_BODY_BYTES;
+            if (bytes > most)
+                most = bytes;
+        }
+    }
+    return most;
+}

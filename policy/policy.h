@@ -244,6 +244,10 @@ int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route);
 bool policy_party_document(const struct policy *p, uint32_t party,
                            uint32_t document);
 
+/* Bytes of the largest body that any terms of this party's windows allow; 0: it
+ * has no window. */
+int64_t policy_party_body_limit(const struct policy *p, uint32_t party);
+
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);
 

@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-#include "gateway/dialect.h"
 #include "gateway/sse.h"
+#include "policy/dialect.h"
 
 #define ID      "0123456789abcdef0123456789abcdef"
 #define EXPIRED "The access window of this party for this model has ended."

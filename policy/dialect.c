@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Error bodies and error events of the OpenAI and Anthropic APIs. Runs in a
- * worker; writes constant texts only, so nothing here needs escaping.
+ * Error bodies and error events of the OpenAI and Anthropic APIs. Runs in
+ * workers and in the command; writes constant texts only, so nothing here needs
+ * escaping.
  */
-#include "gateway/dialect.h"
+#include "policy/dialect.h"
 
 static const char *error_text(const struct dialect_error *e)
 {

@@ -4,12 +4,12 @@
  * error answer, and the event that ends a stream early. Official clients turn
  * both into typed errors with our code in them.
  */
-#ifndef SP_GATEWAY_DIALECT_H
-#define SP_GATEWAY_DIALECT_H
+#ifndef SP_POLICY_DIALECT_H
+#define SP_POLICY_DIALECT_H
 
 #include <stdint.h>
 
-#include "gateway/text.h"
+#include "lib/text.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 

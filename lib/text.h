@@ -5,8 +5,8 @@
  * once. Used in workers; what outsiders chose must have been checked before it
  * is added.
  */
-#ifndef SP_GATEWAY_TEXT_H
-#define SP_GATEWAY_TEXT_H
+#ifndef SP_LIB_TEXT_H
+#define SP_LIB_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
