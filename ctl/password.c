@@ -65,8 +65,10 @@ static int terminal_read(int fd, const char *prompt,
         return sp_error_from_errno();
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
-    dprintf(fd, "%s", prompt);
+    /* Quiet before it asks: what is typed at once is neither shown nor
+     * flushed away. */
     (void)tcsetattr(fd, TCSAFLUSH, &quiet);
+    dprintf(fd, "%s", prompt);
     n = read(fd, line, sizeof line);
     (void)tcsetattr(fd, TCSAFLUSH, &before);
     dprintf(fd, "\n");

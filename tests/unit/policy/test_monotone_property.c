@@ -28,7 +28,7 @@
 #include "tests/unit/policy/random_policy.h"
 
 #if defined(SP_SANITIZED)
-#define COUNT 600
+#define COUNT 1500
 #else
 #define COUNT 4000
 #endif
@@ -155,12 +155,15 @@ static void facts_use(struct random_policy *g, const struct policy_terms *t,
 static void facts_aim(struct random_policy *g, const struct policy *p,
                       struct facts *f)
 {
+    static const char *const addresses[] = {"192.0.2.1", "10.1.2.3",
+                                            "2001:db8::1"};
     const struct policy_window *w =
         &p->windows[random_any(g, (unsigned)p->nwindows)];
     const struct policy_party *party = &p->parties[w->party];
     const struct policy_terms *t =
         &p->terms[w->terms[random_any(g, (unsigned)w->nterms)]];
 
+    snprintf(f->address, sizeof f->address, "%s", addresses[random_any(g, 3)]);
     f->party = w->party;
     f->person = party->first + random_any(g, party->npeople);
     snprintf(f->model, sizeof f->model, "%s", p->models[w->model].name);
