@@ -16,11 +16,12 @@
 #include "ctl/verbs.h"
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "policy/agreement.h"
 #include "policy/policy_print.h"
 #include "policy/schemas.h"
 
 static const char help[] =
-    "usage: sallyport check DIR|FILE [--print]\n"
+    "usage: sallyport check DIR|FILE [--against FILE | --print]\n"
     "       sallyport check --reference policy|settings\n"
     "\n"
     "Checks a deployment's sallyport.yaml and policy.yaml (or one of them) "
@@ -33,6 +34,11 @@ static const char help[] =
     "ones are\n"
     "no error here (`sallyportd -n` is the check that wants them).\n"
     "\n"
+    "  --against FILE     tell what the policy changes against that one: what "
+    "is refused\n"
+    "                     that was not before, what is allowed, what is "
+    "otherwise\n"
+    "                     different\n"
     "  --print            print the policy, if it is right, in the one form "
     "that all\n"
     "                     policies of its meaning share: to compare two with "
@@ -60,32 +66,6 @@ static void people_print(const struct policy *p, uint32_t party)
         comma = ", ";
     }
     printf("\n");
-}
-
-static void limit_print(const char *before, int64_t limit, const char *after)
-{
-    if (limit >= 0)
-        printf("%s%" PRId64 "%s", before, limit, after);
-}
-
-static void terms_print(const struct policy *p, const struct policy_terms *t)
-{
-    const char *comma = "";
-
-    printf("    terms %s: ", t->name);
-    for (unsigned r = 0; r < ROUTE_COUNT; r++)
-        if (t->uses & 1u << r && r != ROUTE_MODEL) {
-            printf("%s%s", comma, route_info((enum route)r)->name);
-            comma = ", ";
-        }
-    if (t->nda < p->ndocuments)
-        printf("; after accepting %s", p->documents[t->nda].name);
-    limit_print("; ", t->window.total[UNIT_REQUESTS], " requests in all");
-    limit_print("; ", t->person.total[UNIT_REQUESTS], " requests a person");
-    limit_print("; ", t->person.concurrent, " at a time");
-    limit_print("; ", t->person.requests_per_minute, " a minute");
-    printf("; bodies up to %" PRId64 " bytes; %" PRId64 " s a request\n",
-           t->request_bytes, t->request_ms / 1000);
 }
 
 static void window_print(const struct overview *d, uint32_t i, int64_t now)
@@ -117,8 +97,11 @@ static void window_print(const struct overview *d, uint32_t i, int64_t now)
                used / 86400000, used % 86400000 / 8640000);
     }
     people_print(p, w->party);
+    agreement_print_source(&p->parties[w->party], "    ", stdout);
+    printf("    terms: ");
     for (size_t k = 0; k < w->nterms; k++)
-        terms_print(p, &p->terms[w->terms[k]]);
+        printf("%s%s", k == 0 ? "" : ", ", p->terms[w->terms[k]].name);
+    printf("\n");
 }
 
 static void settings_print(const struct overview *d)
@@ -131,6 +114,17 @@ static void settings_print(const struct overview *d)
         printf("a worker per core\n");
     else
         printf("%u worker%s\n", s->workers, s->workers == 1 ? "" : "s");
+}
+
+static void model_print(const struct policy *p, size_t model)
+{
+    bool used = false;
+
+    for (size_t i = 0; i < p->nwindows; i++)
+        used = used || p->windows[i].model == model;
+    if (!used)
+        printf("  nobody may use %s\n", p->models[model].name);
+    agreement_print_model(&p->models[model], "  ", stdout);
 }
 
 void check_policy_print(const struct overview *d, int64_t now)
@@ -156,14 +150,12 @@ void check_policy_print(const struct overview *d, int64_t now)
                p->findings_max);
     for (uint32_t i = 0; i < p->nwindows; i++)
         window_print(d, i, now);
-    for (size_t m = 0; m < p->nmodels; m++) {
-        bool used = false;
-
-        for (size_t i = 0; i < p->nwindows; i++)
-            used = used || p->windows[i].model == m;
-        if (!used)
-            printf("  nobody may use %s\n", p->models[m].name);
+    for (size_t i = 0; i < p->nterms; i++) {
+        printf("  terms %s\n", p->terms[i].name);
+        agreement_print_terms(p, &p->terms[i], "    ", stdout);
     }
+    for (size_t m = 0; m < p->nmodels; m++)
+        model_print(p, m);
 }
 
 static int reference_print(const char *name)
@@ -207,16 +199,34 @@ static int tell(struct overview *d)
     return EXIT_HOLDS;
 }
 
+static int check(const char *path, const char *against, bool print)
+{
+    struct overview d = {0};
+    int status = EXIT_FAILS;
+
+    if (overview_load(path, &d) == 0) {
+        if (print)
+            status = canonical_print(&d);
+        else if (against == NULL)
+            status = tell(&d);
+        else if (check_against(&d, against) == 0)
+            status = EXIT_HOLDS;
+    }
+    overview_release(&d);
+    return status;
+}
+
 int verb_check(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
+        {"against", required_argument, NULL, 'a'},
         {"print", no_argument, NULL, 'p'},
         {"reference", required_argument, NULL, 'r'},
         {NULL, 0, NULL, 0}};
-    struct overview d = {0};
-    int option, status = EXIT_FAILS;
+    const char *against = NULL;
     bool print = false;
+    int option;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -225,19 +235,17 @@ int verb_check(int argc, char **argv)
         }
         if (option == 'r')
             return reference_print(optarg);
-        if (option == 'p') {
-            print = true;
-            continue;
+        if (option == 'a')
+            against = optarg;
+        print = print || option == 'p';
+        if (option == '?') {
+            fputs(help, stderr);
+            return EXIT_MISUSED;
         }
+    }
+    if (optind + 1 != argc || (print && against != NULL)) {
         fputs(help, stderr);
         return EXIT_MISUSED;
     }
-    if (optind + 1 != argc) {
-        fputs(help, stderr);
-        return EXIT_MISUSED;
-    }
-    if (overview_load(argv[optind], &d) == 0)
-        status = print ? canonical_print(&d) : tell(&d);
-    overview_release(&d);
-    return status;
+    return check(argv[optind], against, print);
 }

@@ -9,4 +9,8 @@
 /* On stdout, as of `now`. */
 void check_policy_print(const struct overview *d, int64_t now);
 
+/* On stdout: what the policy changes against that in `file`. Problems are told
+ * on stderr. 0 or SP_E…. */
+int check_against(const struct overview *d, const char *file) SP_MUST_USE;
+
 #endif

@@ -5,42 +5,10 @@
  */
 #include "policy/explain.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "policy/body.h"
 #include "policy/explain_words.h"
-
-void say(struct words *w, const char *format, ...)
-{
-    va_list list;
-    int n;
-
-    va_start(list, format);
-    n = vsnprintf(w->text + w->length, w->size - w->length, format, list);
-    va_end(list);
-    if (n > 0)
-        w->length = w->length + (size_t)n >= w->size ? w->size - 1
-                                                     : w->length + (size_t)n;
-}
-
-void say_time(struct words *w, int64_t t)
-{
-    char utc[CLOCK_UTC_SIZE];
-
-    if (t == INT64_MAX) {
-        say(w, "for ever");
-        return;
-    }
-    clock_format_utc(t, utc);
-    say(w, "%.19sZ", utc);
-}
-
-void say_list(struct words *w, char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        say(w, "%s%s", i == 0 ? "" : ", ", list[i]);
-}
 
 const struct policy_terms *explain_terms(const struct explain_question *q,
                                          const struct verdict *v)

@@ -80,23 +80,6 @@ void say_suspended(struct words *w, const struct explain_question *q,
             revoked ? "revoked" : "suspended", n);
 }
 
-static void say_hours(struct words *w, const struct hours *h)
-{
-    static const char *const names[] = {"Mon", "Tue", "Wed", "Thu",
-                                        "Fri", "Sat", "Sun"};
-    const char *comma = " ";
-
-    for (unsigned i = 0; i < 7; i++)
-        if (h->days & 1u << i) {
-            say(w, "%s%s", comma, names[i]);
-            comma = ", ";
-        }
-    if (h->from != h->until)
-        say(w, " %02d:%02d to %02d:%02d UTC", (int)(h->from / 3600000),
-            (int)(h->from / 60000 % 60), (int)(h->until / 3600000),
-            (int)(h->until / 60000 % 60));
-}
-
 void say_source(struct words *w, const struct explain_question *q,
                 const struct verdict *v, const char *param)
 {
@@ -115,7 +98,7 @@ void say_source(struct words *w, const struct explain_question *q,
         say(w, ", at any hour");
         return;
     }
-    say(w, ", %s the party's hours:",
+    say(w, ", %s the party's hours: ",
         v->reason == REASON_HOURS_DENIED ? "outside of" : "within");
     say_hours(w, &party->hours);
 }

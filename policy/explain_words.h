@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of explanations, for the explain files alone: text that grows in
- * place, and the words of each step. */
+/* The inside of explanations, for the explain files alone: the words of each
+ * step. */
 #ifndef SP_POLICY_EXPLAIN_WORDS_H
 #define SP_POLICY_EXPLAIN_WORDS_H
 
 #include "policy/explain.h"
-
-/* What does not fit is left out. */
-struct words {
-    char *text;
-    size_t size, length;
-};
-
-SP_PRINTF(2, 3)
-void say(struct words *w, const char *format, ...);
-void say_time(struct words *w, int64_t t); /* "2026-11-01T00:00:00Z" */
-void say_list(struct words *w, char *const *list, size_t count);
+#include "policy/words.h"
 
 /* The terms that the decision has come to so far, or NULL. */
 const struct policy_terms *explain_terms(const struct explain_question *q,

@@ -6,6 +6,7 @@
 #include "policy/network.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -65,6 +66,21 @@ int network_parse(const char *text, struct network *n, const char **expected)
     n->bits += four ? 96 : 0;
     *expected = "a network whose bits behind the prefix are 0";
     return prefix_is_clean(n) ? 0 : SP_EINVAL;
+}
+
+void network_print(const struct network *n, char text[NETWORK_SIZE])
+{
+    bool four = n->bits >= 96 && memcmp(n->address, mapped, 12) == 0;
+    size_t length;
+
+    if (inet_ntop(four ? AF_INET : AF_INET6,
+                  four ? n->address + 12 : n->address, text,
+                  NETWORK_SIZE) == NULL)
+        text[0] = 0;
+    length = strlen(text);
+    if (n->bits < 128)
+        snprintf(text + length, NETWORK_SIZE - length, "/%u",
+                 four ? n->bits - 96 : n->bits);
 }
 
 bool network_has(const struct network *n, const uint8_t address[16])

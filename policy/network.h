@@ -23,6 +23,10 @@ int network_parse(const char *text, struct network *n,
                   const char **expected) SP_MUST_USE;
 /* A client's address as text; an IPv4-mapped one is IPv4. SP_EINVAL. */
 int network_address(const char *text, uint8_t address[16]) SP_MUST_USE;
+/* As short as network_parse() takes it: IPv4 as such, an address alone without
+ * its length. */
+#define NETWORK_SIZE 50
+void network_print(const struct network *n, char text[NETWORK_SIZE]);
 bool network_has(const struct network *n, const uint8_t address[16]);
 
 #endif
