@@ -393,6 +393,7 @@ static const char *const defaults[] = {
     [FIELD_ONE] = "`{max: 1}`",
     [FIELD_DROPPED] = "`strip`",
     [FIELD_CLOSED] = "`deny`",
+    [FIELD_NEVER] = "`deny`; cannot be allowed",
 };
 
 static void routes_write(FILE *out, uint32_t routes)
