@@ -352,7 +352,7 @@ static void ceiling_choose(struct rebuild *r)
     if (r->change->terms == NULL || name == NULL || r->f->max_tokens >= 0)
         return;
     r->ceiling_field = field_of_route(r->f->route, name, strlen(name));
-    most = policy_terms_ceiling(r->change->terms, r->f->route);
+    most = r->change->terms->ceiling[r->f->route];
     if (most >= 0 && forced_value(r, r->ceiling_field) == NULL)
         snprintf(r->ceiling, sizeof r->ceiling, "%" PRId64, most);
 }

@@ -472,6 +472,26 @@ static void defaults_apply(struct rules *r)
     }
 }
 
+/* The largest whole ceiling on a route; -1: none is set. */
+static int64_t ceiling_of(const struct policy_terms *t, enum route route)
+{
+    static const char *const names[] = {"max_tokens", "max_completion_tokens",
+                                        "max_output_tokens"};
+    int64_t least = -1;
+
+    for (size_t i = 0; i < 3; i++) {
+        uint16_t f = field_of_route(route, names[i], strlen(names[i]));
+        int64_t most;
+
+        if (f == FIELD_NONE || t->action[f] != FIELD_LIMIT)
+            continue;
+        most = t->most[f] / 1000000;
+        if (least < 0 || most < least)
+            least = most;
+    }
+    return least;
+}
+
 static void rules_finish(struct rules *r)
 {
     struct policy_terms *t = r->t;
@@ -491,6 +511,8 @@ static void rules_finish(struct rules *r)
     }
     for (uint16_t f = 0; f < FIELD_MAX; f++)
         free(r->forced[f]);
+    for (unsigned route = 0; route < ROUTE_COUNT; route++)
+        t->ceiling[route] = ceiling_of(t, (enum route)route);
 }
 
 void fields_build(struct policy_build *b, struct policy_terms *t,
@@ -506,23 +528,4 @@ void fields_build(struct policy_build *b, struct policy_terms *t,
     ceilings_alias(&r);
     extraction_check(&r, own != NULL ? own : base);
     rules_finish(&r);
-}
-
-int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route)
-{
-    static const char *const names[] = {"max_tokens", "max_completion_tokens",
-                                        "max_output_tokens"};
-    int64_t least = -1;
-
-    for (size_t i = 0; i < 3; i++) {
-        uint16_t f = field_of_route(route, names[i], strlen(names[i]));
-        int64_t most;
-
-        if (f == FIELD_NONE || t->action[f] != FIELD_LIMIT)
-            continue;
-        most = t->most[f] / 1000000;
-        if (least < 0 || most < least)
-            least = most;
-    }
-    return least;
 }
