@@ -499,20 +499,6 @@ static void container_append(struct json *j, uint32_t container, uint32_t index)
     c->count++;
 }
 
-/* U+0000 can only be written as an escape. */
-static bool string_has_zero(const struct parser *p, uint32_t node)
-{
-    const struct json_node *n = &p->j->nodes[node];
-
-    for (size_t i = n->start; n->escaped && i + 5 < n->end; i++)
-        if (p->text[i] == '\\') {
-            if (memcmp(p->text + i + 1, "u0000", 5) == 0)
-                return true;
-            i++; /* a backslash behind this one begins nothing */
-        }
-    return false;
-}
-
 /* A member's name and colon. Where names are C strings, one with U+0000 ends
  * early and is another's. */
 static int name_parse(struct parser *p, uint32_t *name)
@@ -523,7 +509,7 @@ static int name_parse(struct parser *p, uint32_t *name)
         return parser_fail(p, JSON_SYNTAX, p->at);
     if ((r = string_parse(p, name)) != 0)
         return r;
-    if (string_has_zero(p, *name))
+    if (json_has_zero(p->j, *name))
         return parser_fail(p, JSON_SYNTAX, p->j->nodes[*name].start);
     parser_skip_space(p);
     if (p->at == p->end || p->text[p->at] != ':')
@@ -727,6 +713,21 @@ int json_text(const struct json *j, uint32_t node, char *out, size_t size)
     }
     out[n] = 0;
     return 0;
+}
+
+/* U+0000 can only be written as an escape. */
+bool json_has_zero(const struct json *j, uint32_t node)
+{
+    struct cursor c;
+    int byte;
+
+    if (node >= j->count || j->nodes[node].type != JSON_STRING ||
+        !j->nodes[node].escaped)
+        return false;
+    cursor_init(&c, j, node);
+    while ((byte = cursor_next(&c)) > 0)
+        ;
+    return byte == 0;
 }
 
 size_t json_text_bytes(const struct json *j, uint32_t node)

@@ -79,6 +79,8 @@ bool json_equals(const struct json *j, uint32_t node, const char *text);
  * in `size` bytes or holds U+0000. */
 int json_text(const struct json *j, uint32_t node, char *out,
               size_t size) SP_MUST_USE;
+/* Whether a string node holds U+0000, where C strings end. */
+bool json_has_zero(const struct json *j, uint32_t node);
 /* How many bytes a string node has once it is unescaped; 0 for other nodes. */
 size_t json_text_bytes(const struct json *j, uint32_t node);
 /* A number node as a whole number; SP_EINVAL if it is not one or has an

@@ -74,6 +74,8 @@ static bool scalar_visit(const struct body_walk *w, uint32_t node,
         right = type == JSON_TRUE || type == JSON_FALSE;
     else if (shape == FIELD_URL || shape == FIELD_DATA)
         right = type == JSON_STRING;
+    else if (shape == FIELD_WORD)
+        right = type == JSON_STRING && !json_has_zero(w->j, node);
     return right || type == JSON_NULL || w->odd(w->arg, node);
 }
 

@@ -389,6 +389,7 @@ static const char *const shapes[] = {
     [FIELD_SET] = "a text, or a list of texts, each a field",
     [FIELD_URL] = "a URL (`media` decides)",
     [FIELD_DATA] = "a file's bytes (`media` decides)",
+    [FIELD_WORD] = "a text",
 };
 
 static const char *const defaults[] = {

@@ -31,7 +31,9 @@ enum field_shape {
     FIELD_FREE,   /* anything at all: a JSON schema, tool arguments */
     FIELD_SET,    /* a text, or a list of them: each is a field below this */
     FIELD_URL,    /* a text: a data: URL, or one that somebody would fetch */
-    FIELD_DATA    /* a text: a file's bytes, inline */
+    FIELD_DATA,   /* a text: a file's bytes, inline */
+    FIELD_WORD    /* a text by which an API chooses; none with U+0000, which
+                     ends early where it is a C string and is another's */
 };
 
 /* What holds when terms say nothing. */

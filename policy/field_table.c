@@ -171,7 +171,7 @@ const struct field_info field_table[] = {
 
     /* ---- chat: messages ---- */
     ROW("messages", C | M | T, OBJECT, PART),
-    ROW("messages.role", C | M | T, LEAF, PART),
+    ROW("messages.role", C | M | T, WORD, PART),
     ROW("messages.name", C, LEAF, PART),
     ROW("messages.content", C | M | T, OBJECT, PART),
     ROW("messages.refusal", C, LEAF, PART),
@@ -269,7 +269,7 @@ const struct field_info field_table[] = {
     ROW("input.type.compaction", R, LEAF, CLOSED),
     ROW("input.id", R, LEAF, PART),
     ROW("input.status", R, LEAF, PART),
-    ROW("input.role", R, LEAF, PART),
+    ROW("input.role", R, WORD, PART),
     ROW("input.phase", R, LEAF, PART),
     ROW("input.call_id", R, LEAF, PART),
     ROW("input.name", R, LEAF, PART),

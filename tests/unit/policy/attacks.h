@@ -123,6 +123,17 @@ static const struct {
     {REASON_INVALID_JSON, TEXT("{\"model\\u0000x\":\"b\",\"model\":\"a\"}")},
     {REASON_NONE, WITH("\"metadata\":{\"a\\\\u0000\":1}")},
     {REASON_NONE, WITH("\"metadata\":{\"a\":\"\\u0000\"}")},
+    /* and so with what is chosen by a text: an assistant's to some */
+    {REASON_INVALID_FIELD,
+     WITH("\"messages\":[{\"role\":\"assistant\\u0000\",\"content\":\"\"}]")},
+    {REASON_INVALID_FIELD,
+     WITH("\"messages\":[{\"role\":\"assistant\\u0000x\",\"content\":\"\"},"
+          "{\"role\":\"user\",\"content\":\"\"}]")},
+    {REASON_INVALID_FIELD, WITH("\"messages\":[{\"role\":[\"assistant\"]}]")},
+    {REASON_INVALID_FIELD, WITH("\"messages\":[{\"role\":1}]")},
+    {REASON_NONE, WITH("\"messages\":[{\"role\":\"assistant\\\\u0000\"}]")},
+    {REASON_NONE, WITH("\"messages\":[{\"role\":\"user\",\"content\":"
+                       "\"\\u0000\"}]")},
     /* the same to the eye, or after normalisation: two names */
     {REASON_NONE,
      WITH("\"metadata\":{\"\xc3\xa9\":1,\"e\xcc\x81\":2,\"E\":3,\"e\":4}")},
