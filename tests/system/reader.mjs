@@ -6,8 +6,8 @@
 import fs from 'node:fs';
 import readline from 'node:readline';
 
-const OBJECT = 3, FREE = 4, SET = 5; // enum field_shape
-const NUMBER = 1;
+const NUMBER = 1, OBJECT = 3, FREE = 4, SET = 5, URL = 6, DATA = 7; // enum field_shape
+const MEDIA_DATA = 1, MEDIA_REMOTE = 2; // enum facts_media
 const PART = 0; // enum field_default
 const CHAT = 1, COMPLETIONS = 2, RESPONSES = 3, MESSAGES = 4, COUNT_TOKENS = 5; // enum route
 const OTHERS = 0, PREFILL = 1;
@@ -24,7 +24,6 @@ function bytes(text) {
   return `'${out}'`;
 }
 
-const string = (text) => (text.includes('\0') ? `zero${Buffer.byteLength(text)}` : bytes(text));
 const view = new DataView(new ArrayBuffer(8));
 
 function number(value) {
@@ -35,11 +34,11 @@ function number(value) {
 const byBytes = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
 function tree(value) {
-  if (typeof value === 'string') return string(value);
+  if (typeof value === 'string') return bytes(value);
   if (typeof value === 'number') return number(value);
   if (value === null || typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return `[${value.map((e) => `${tree(e)} `).join('')}]`;
-  const members = Object.keys(value).map((name) => `${string(name)}:${tree(value[name])}`);
+  const members = Object.keys(value).map((name) => `${bytes(name)}:${tree(value[name])}`);
   return `{${members.sort(byBytes).map((m) => `${m} `).join('')}}`;
 }
 
@@ -54,7 +53,15 @@ function tellType(found, type) {
   found.types.push(found.types.join(',').length + name.length + 1 > 190 ? '?' : name);
 }
 
-function member(found, route, info, value) {
+function media(info, object, value) {
+  if (typeof value !== 'string') return 0;
+  if (info.shape === URL || info.path === 'messages.content.image_url')
+    return /^data:/i.test(value) ? MEDIA_DATA : MEDIA_REMOTE;
+  return info.shape === DATA && own(object, 'type') !== 'text' ? MEDIA_DATA : 0;
+}
+
+function member(found, route, info, object, value) {
+  found.media |= media(info, object, value);
   if (info.path === 'tools' && Array.isArray(value))
     for (const tool of value) {
       const type = own(tool, 'type');
@@ -67,6 +74,8 @@ function member(found, route, info, value) {
   }
   if (info.otherwise === PART || value === null || (info.off && value === false)) return;
   found.fields.add(info.number);
+  if (info.shape === NUMBER && typeof value === 'number')
+    found.numbers.set(info.number, Math.max(value, found.numbers.get(info.number) ?? -Infinity));
 }
 
 function find(found, route, value, info) {
@@ -84,7 +93,7 @@ function find(found, route, value, info) {
       if (below === undefined) {
         found.fields.add(OTHERS);
       } else if (info !== null || value[name] !== null) {
-        member(found, route, below, value[name]);
+        member(found, route, below, value, value[name]);
         find(found, route, value[name], below);
       }
     }
@@ -94,8 +103,34 @@ function find(found, route, value, info) {
 const CEILINGS = { [CHAT]: ['max_completion_tokens', 'max_tokens'], [COMPLETIONS]: ['max_tokens'],
   [RESPONSES]: ['max_output_tokens'], [MESSAGES]: ['max_tokens'] };
 
-function facts(route, body) {
-  const found = { fields: new Set(), tools: 0, types: [] };
+// Answers asked for at once; `more` where a number may be rounded up to ours.
+function outputs(route, body, more) {
+  const whole = (name) => {
+    const value = row(route, null, name) === undefined ? 0 : own(body, name);
+    if (typeof value !== 'number' || value <= 0) return 0;
+    return Math.min(1e6, Number.isInteger(value) ? value + more : Math.ceil(value));
+  };
+  const prompt = route === COMPLETIONS ? own(body, 'prompt') : undefined;
+  const prompts = Array.isArray(prompt) && prompt.length > 0 && typeof prompt[0] !== 'number' ? prompt.length : 1;
+  return Math.min(1e6, Math.max(1, whole('n'), whole('best_of')) * prompts);
+}
+
+// As test_differential.c allows: what is escaped counts as what has to be
+// fetched; numbers are rounded up to millionths.
+const mediaDiffer = (ours, theirs) => ours !== theirs && (!(ours & MEDIA_REMOTE) || !(theirs & MEDIA_DATA));
+
+function numberDiffers(ours, theirs) {
+  const off = ours - theirs * 1e6, near = 1e-12 * Math.abs(ours) + 1e-6;
+  if (Math.abs(ours) >= 9.2e18) return Math.abs(theirs) < 9.2e12 || Math.sign(ours) !== Math.sign(theirs);
+  return off < -near || off > 1 + near;
+}
+
+function numbersDiffer(text, theirs) {
+  const ours = text.split(',').slice(0, -1).map((pair) => pair.split('=').map(Number));
+  return ours.length !== theirs.size || ours.some(([field, value]) => !theirs.has(field) || numberDiffers(value, theirs.get(field)));
+}
+
+function facts(route, body, found) {
   find(found, route, body, null);
   const talk = own(body, route === RESPONSES ? 'input' : 'messages');
   if (route !== COMPLETIONS && route !== COUNT_TOKENS && Array.isArray(talk) && own(talk.at(-1), 'role') === 'assistant')
@@ -121,7 +156,7 @@ for await (const line of readline.createInterface({ input: fs.createReadStream(p
       like: like === '-' ? undefined : like, off: off === '1' });
     continue;
   }
-  const [route, , ours, theTree, hex] = parts;
+  const [route, theMedia, theOutputs, numbers, ours, theTree, hex] = parts;
   let body;
   try {
     body = JSON.parse(decoder.decode(Buffer.from(hex, 'hex')));
@@ -129,8 +164,13 @@ for await (const line of readline.createInterface({ input: fs.createReadStream(p
     differ('not read', hex, '', String(error));
     continue;
   }
-  const theirs = facts(Number(route), body);
+  const found = { fields: new Set(), numbers: new Map(), media: 0, tools: 0, types: [] };
+  const theirs = facts(Number(route), body, found);
+  const least = outputs(Number(route), body, 0), most = outputs(Number(route), body, 1);
   if (theirs !== ours) differ('facts', hex, ours, theirs);
+  else if (mediaDiffer(Number(theMedia), found.media)) differ('media', hex, theMedia, found.media);
+  else if (!(least <= Number(theOutputs) && Number(theOutputs) <= most)) differ('outputs', hex, theOutputs, least);
+  else if (numbersDiffer(numbers, found.numbers)) differ('numbers', hex, numbers, [...found.numbers]);
   else if (tree(body) !== theTree) differ('tree', hex, theTree, tree(body));
   else same++;
 }

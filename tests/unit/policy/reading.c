@@ -33,14 +33,6 @@ void reading_number(FILE *out, double v)
 
 static void tree_write(FILE *out, json_t *v);
 
-static void string_write(FILE *out, const char *data, size_t length)
-{
-    if (memchr(data, 0, length) == NULL)
-        reading_string(out, data, length);
-    else
-        fprintf(out, "zero%zu", length);
-}
-
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -57,7 +49,7 @@ static void members_write(FILE *out, json_t *object)
     {
         FILE *f = open_memstream(&texts[i++], &size);
 
-        string_write(f, name, strlen(name));
+        reading_string(f, name, strlen(name));
         fputc(':', f);
         tree_write(f, value);
         fclose(f);
@@ -88,7 +80,7 @@ static void tree_write(FILE *out, json_t *v)
         }
         fputc(']', out);
     } else if (json_is_string(v)) {
-        string_write(out, json_string_value(v), json_string_length(v));
+        reading_string(out, json_string_value(v), json_string_length(v));
     } else if (json_is_number(v)) {
         reading_number(out, json_number_value(v));
     } else {
@@ -103,7 +95,6 @@ static void tree_write(FILE *out, json_t *v)
 
 struct finding {
     struct reading *r;
-    bool present[FIELD_MAX];
     unsigned tools;
     char types[FACTS_TOOL_TYPES + 64];
 };
@@ -216,9 +207,10 @@ static void member_find(struct finding *f, json_t *object, uint16_t field,
         (info->off && json_is_false(value)))
         return;
     if (info->shape == FIELD_NUMBER && json_is_number(value) &&
-        (!f->present[field] || json_number_value(value) > f->r->number[field]))
+        (!f->r->present[field] ||
+         json_number_value(value) > f->r->number[field]))
         f->r->number[field] = json_number_value(value);
-    f->present[field] = true;
+    f->r->present[field] = true;
 }
 
 static void choice_find(struct finding *f, uint16_t field, json_t *value)
@@ -226,9 +218,9 @@ static void choice_find(struct finding *f, uint16_t field, json_t *value)
     uint16_t choice = row_of(f, field, json_string_value(value));
 
     if (choice == FIELD_NONE)
-        f->present[FIELD_OTHERS] = true;
+        f->r->present[FIELD_OTHERS] = true;
     else if (field_info(choice)->otherwise != FIELD_PART)
-        f->present[choice] = true;
+        f->r->present[choice] = true;
 }
 
 static void find(struct finding *f, json_t *value, uint16_t field)
@@ -251,7 +243,7 @@ static void find(struct finding *f, json_t *value, uint16_t field)
         uint16_t row = row_of(f, field, name);
 
         if (row == FIELD_NONE) {
-            f->present[FIELD_OTHERS] = true;
+            f->r->present[FIELD_OTHERS] = true;
         } else if (field != FIELD_NONE || !json_is_null(v)) {
             member_find(f, value, row, v);
             find(f, v, row);
@@ -294,21 +286,24 @@ static bool prefill_find(enum route route, json_t *top)
     return role != NULL && strcmp(role, "assistant") == 0;
 }
 
-static double whole(json_t *top, const struct finding *f, const char *name)
+/* What `n` or `best_of` asks for; `more` for what is rounded up. */
+static double whole(json_t *top, const struct finding *f, const char *name,
+                    double more)
 {
     double v = row_of(f, FIELD_NONE, name) == FIELD_NONE
                    ? 0
-                   : ceil(json_number_value(json_object_get(top, name)));
+                   : json_number_value(json_object_get(top, name));
 
+    v = v > 0 ? ceil(v) + more * (v == ceil(v)) : 0;
     return v > 1e6 ? 1e6 : v;
 }
 
-static unsigned outputs_find(const struct finding *f, json_t *top)
+static unsigned outputs_find(const struct finding *f, json_t *top, double more)
 {
-    double n = whole(top, f, "n"), best = whole(top, f, "best_of"), all;
+    double n = whole(top, f, "n", more), best = whole(top, f, "best_of", more);
     json_t *prompt = json_object_get(top, "prompt");
+    double all = n > best ? n : best;
 
-    all = n > best ? n : best;
     all = all < 1 ? 1 : all;
     if (f->r->route == ROUTE_COMPLETIONS && json_array_size(prompt) > 0 &&
         !json_is_number(json_array_get(prompt, 0)))
@@ -321,8 +316,9 @@ static void facts_write(FILE *out, struct finding *f, json_t *top)
     const char *model = json_string_value(json_object_get(top, "model"));
 
     find(f, top, FIELD_NONE);
-    f->r->outputs = outputs_find(f, top);
-    f->present[FIELD_PREFILL] = prefill_find(f->r->route, top);
+    f->r->outputs = outputs_find(f, top, 0);
+    f->r->rounded_outputs = outputs_find(f, top, 1);
+    f->r->present[FIELD_PREFILL] = prefill_find(f->r->route, top);
     fputs("model=", out);
     reading_string(out, model == NULL ? "" : model,
                    model == NULL ? 0 : strlen(model));
@@ -330,7 +326,7 @@ static void facts_write(FILE *out, struct finding *f, json_t *top)
             json_is_true(json_object_get(top, "stream")),
             ceiling_find(f->r->route, top), f->tools, f->types);
     for (uint16_t i = 0; i < field_count(); i++)
-        if (f->present[i])
+        if (f->r->present[i])
             fprintf(out, "%s,", field_info(i)->path);
 }
 

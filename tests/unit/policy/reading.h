@@ -15,7 +15,8 @@ struct reading {
     enum route route;
     char *tree, *facts; /* owned */
     uint8_t media;
-    unsigned outputs;
+    unsigned outputs, rounded_outputs; /* at most, of numbers like 1.00…01 */
+    bool present[FIELD_MAX];
     double number[FIELD_MAX]; /* the largest, of number fields */
     char error[256];
 };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whatever is forwarded says the same to another reader (P10): the bodies of
- * tests/rules/cases, made hostile at random, go through body_read(),
- * policy_decide() and body_rebuild(); what is allowed is read by jansson, too,
- * and both readings are written down as text: the whole tree, and what a
- * decision depends on, found anew in the other's tree. tests/system/
- * test_differential has Node.js read the same bodies.
+ * tests/rules/cases and the attacks of test_body_attacks, made hostile at
+ * random, go through body_read(), policy_decide() and body_rebuild(). What is
+ * allowed is read by jansson, too, as it came and as it is forwarded, and both
+ * readings are written down as text: the whole tree, and what a decision
+ * depends on, found anew in the other's tree. tests/system/test_differential
+ * has Node.js read the same bodies.
  *
- * Environment: SP_DIFFER_COUNT, how many bodies are tried; SP_DIFFER_OUT, a
- * file for the table of fields and the records that Node.js reads.
+ * Environment: SP_DIFFER_COUNT, how many bodies are tried; SP_DIFFER_SEED,
+ * other ones; SP_DIFFER_OUT, a file for the table of fields and the records
+ * that Node.js reads.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -21,201 +23,17 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/policy/attacks.h"
+#include "tests/unit/policy/hostile.h"
 #include "tests/unit/policy/reading.h"
 #include "tests/unit/policy/rules.h"
 
 #if defined(SP_SANITIZED)
-#define COUNT 60000
+#define COUNT 40000
 #else
-#define COUNT 1000000
+#define COUNT 400000
 #endif
-#define BODY_SIZE 16384
-
-static uint32_t seed = 20261126;
-
-static unsigned any(unsigned below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (unsigned)(((uint64_t)(seed >> 4) * below) >> 28);
-}
-
-/* ---- hostile bodies ---- */
-
-struct text {
-    char data[BODY_SIZE + 1];
-    size_t length;
-};
-
-/* Puts `piece` in the place of `cut` bytes; nothing if there is no room. */
-static void splice(struct text *t, size_t at, size_t cut, const char *piece,
-                   size_t length)
-{
-    if (at + cut > t->length || t->length - cut + length > BODY_SIZE)
-        return;
-    memmove(t->data + at + length, t->data + at + cut, t->length - at - cut);
-    memcpy(t->data + at, piece, length);
-    t->length += length;
-    t->length -= cut;
-    t->data[t->length] = 0;
-}
-
-static void insert(struct text *t, size_t at, const char *piece)
-{
-    splice(t, at, 0, piece, strlen(piece));
-}
-
-/* A place of one of `chars`, or the length. */
-static size_t place_of(const struct text *t, const char *chars)
-{
-    size_t start = any((unsigned)t->length + 1);
-
-    for (size_t i = 0; i < t->length; i++) {
-        size_t at = (start + i) % t->length;
-
-        if (strchr(chars, t->data[at]) != NULL && t->data[at] != 0)
-            return at;
-    }
-    return t->length;
-}
-
-/* What readers disagree about, as members, values and bytes. */
-static const char *const members[] = {
-    "\"model\":\"secret\",",
-    "\"mod\\u0065l\":\"secret\",",
-    "\"MODEL\":\"secret\",",
-    "\"model\\u0000\":\"secret\",",
-    "\"n\":1,\"n\":2,",
-    "\"n\":1e0,",
-    "\"n\":0.1e1,",
-    "\"n\":1.0000000000000000000000000000000000000001,",
-    "\"n\":-0,",
-    "\"n\":1E400,",
-    "\"n\":0.00000000000000000000000000000000000000000001,",
-    "\"n\":9007199254740993,",
-    "\"seed\":18446744073709551617,",
-    "\"seed\":-9223372036854775809,",
-    "\"seed\":1e-400,",
-    "\"temperature\":0.1,",
-    "\"temperature\":1.7976931348623159e308,",
-    "\"temperature\":2E+0,",
-    "\"max_tokens\":1e2,",
-    "\"max_tokens\":9007199254740992,",
-    "\"max_tokens\":5.0,",
-    "\"stream\":true,",
-    "\"stream\":false,",
-    "\"stream\":null,",
-    "\"stream\":1,",
-    "\"\\u0073tream\":true,",
-    "\"user\":\"\\ud83d\\ude00\",",
-    "\"user\":\"\\ud800\",",
-    "\"user\":\"\\u0000\",",
-    "\"user\":\"\xf0\x9f\x98\x80\",",
-    "\"user\":\"\xed\xa0\x80\",",
-    "\"user\":\"\xc0\x80\",",
-    "\"user\":\"\\/\\b\\f\\n\\r\\t\\\"\\\\\",",
-    "\"user\":\"\x7f\xc2\x80\xe2\x80\xa8\",",
-    "\"metadata\":{\"a\":1,\"a\":2},",
-    "\"metadata\":{\"a\":1,\"\\u0061\":2},",
-    "\"metadata\":{\"__proto__\":{\"model\":\"secret\"}},",
-    "\"metadata\":{\"\":1,\"toString\":2},",
-    "\"__proto__\":{\"model\":\"secret\"},",
-    "\"constructor\":1,",
-    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
-    "\"parameters\":{\"type\":\"object\",\"x\":[1e5,{}]}}}],",
-    "\"tools\":[{\"type\":\"mcp\",\"server_url\":\"https://x\"}],",
-    "\"tools\":[{\"typ\\u0065\":\"mcp\"}],",
-    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"a\":"
-    "[[[[[[[[]]]]]]]]}},",
-    "\"stop\":[\"a\",\"b\"],",
-    "\"store\":false,",
-    "\"logprobs\":true,",
-    "\"stream_options\":{\"include_usage\":false},",
-    "\"reasoning_effort\":\"low\",",
-    "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},",
-};
-static const char *const bits[] = {
-    "\xef\xbb\xbf",
-    " ",
-    "\t",
-    "\r\n",
-    "\x0c",
-    "\xc2\xa0",
-    ",",
-    "/**/",
-    "//\n",
-    "\\",
-    "\"",
-    "{",
-    "}",
-    "[",
-    "]",
-    "\\u0022",
-    "\\ud800",
-    "\\u00",
-    "NaN",
-    "Infinity",
-    "01",
-    "1.",
-    ".5",
-    "+1",
-    "0x1",
-    "1e",
-    "1e5",
-    "-0",
-    "null",
-    "true",
-    "'",
-    ";",
-    "\x01",
-    "\xff",
-    "\xc0\xaf",
-    "\xe2\x80\xa8",
-    "undefined",
-};
-#define PICK(list) (list)[any(sizeof(list) / sizeof *(list))]
-
-static void hostile(struct text *t)
-{
-    char one;
-    size_t at;
-
-    switch (any(10)) {
-    case 0: /* a byte */
-        at = any((unsigned)t->length);
-        one = (char)(t->data[at] ^ (1 << any(8)));
-        splice(t, at, 1, &one, 1);
-        break;
-    case 1:
-        insert(t, any((unsigned)t->length + 1), PICK(bits));
-        break;
-    case 2: /* white space where it may be */
-        insert(t, place_of(t, ",:{}[]"), any(2) == 0 ? " " : "\n\t");
-        break;
-    case 3: /* bytes are gone */
-        splice(t, any((unsigned)t->length), 1 + any(3), "", 0);
-        break;
-    case 4: { /* an escape for a letter */
-        char escape[8];
-
-        at = any((unsigned)t->length);
-        if (t->data[at] < 'a' || t->data[at] > 'z')
-            break;
-        snprintf(escape, sizeof escape, "\\u%04x", (unsigned)t->data[at]);
-        splice(t, at, 1, escape, 6);
-        break;
-    }
-    case 5: /* nested deeper */
-        at = place_of(t, "0123456789");
-        for (unsigned i = any(80); i > 0 && at < t->length; i--)
-            insert(t, at, "[");
-        break;
-    default: /* a member, at any depth */
-        at = place_of(t, "{");
-        if (at < t->length)
-            insert(t, any(3) == 0 ? at + 1 : 1, PICK(members));
-        break;
-    }
-}
+#define SEED 20261126
 
 /* ---- our reading ---- */
 
@@ -226,17 +44,64 @@ static int by_text(const void *a, const void *b)
 
 static void our_tree(FILE *out, const struct json *j, uint32_t node);
 
+/* The bytes between here and a U+0000, which is always an escape. */
+static size_t piece_length(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] == '\\') {
+            if (length - i >= 6 && memcmp(text + i + 1, "u0000", 5) == 0)
+                return i;
+            i++;
+        }
+    return length;
+}
+
+/* json_text() of one piece; how many bytes it has. */
+static size_t piece_plain(const char *text, size_t length, char *plain)
+{
+    char *quoted = malloc(length + 2);
+    struct json j = {0};
+
+    assert_non_null(quoted);
+    quoted[0] = quoted[length + 1] = '"';
+    memcpy(quoted + 1, text, length);
+    assert_int_equal(json_parse(&j, quoted, length + 2, 1, 1), 0);
+    assert_int_equal(json_text(&j, 0, plain, length + 1), 0);
+    json_release(&j);
+    free(quoted);
+    return strlen(plain);
+}
+
+/* Texts with U+0000 are C strings to no one here: piece by piece. */
+static size_t pieces_plain(const char *text, size_t length, char *plain)
+{
+    size_t n = 0, piece;
+
+    for (;;) {
+        piece = piece_length(text, length);
+        n += piece_plain(text, piece, plain + n);
+        if (piece == length)
+            return n;
+        plain[n++] = 0;
+        text += piece + 6;
+        length -= piece + 6;
+    }
+}
+
 static void our_string(FILE *out, const struct json *j, uint32_t node)
 {
-    size_t size = j->nodes[node].end - j->nodes[node].start + 1;
+    const struct json_node *n = &j->nodes[node];
+    size_t size = n->end - n->start + 1, length;
     char *plain = malloc(size);
 
     assert_non_null(plain);
-    /* One with U+0000 is told by its length alone. */
     if (json_text(j, node, plain, size) == 0)
-        reading_string(out, plain, strlen(plain));
+        length = strlen(plain);
     else
-        fprintf(out, "zero%zu", json_text_bytes(j, node));
+        length =
+            pieces_plain(j->text + n->start + 1, n->end - n->start - 2, plain);
+    assert_int_equal(length, json_text_bytes(j, node));
+    reading_string(out, plain, length);
     free(plain);
 }
 
@@ -303,90 +168,235 @@ static void our_facts(FILE *out, const struct facts *f)
             fprintf(out, "%s,", field_info(i)->path);
 }
 
+/* ---- two readings of the same bytes ---- */
+
+struct telling {
+    const struct facts *f;
+    char *tree, *facts; /* owned */
+};
+
+static void telling_make(struct telling *o, const struct facts *f,
+                         const struct json *j)
+{
+    size_t size;
+    FILE *out = open_memstream(&o->tree, &size);
+
+    o->f = f;
+    our_tree(out, j, 0);
+    fclose(out);
+    out = open_memstream(&o->facts, &size);
+    our_facts(out, f);
+    fclose(out);
+}
+
+static void telling_release(struct telling *o)
+{
+    free(o->tree);
+    free(o->facts);
+}
+
+/* A data: URL with an escape in its scheme counts as what has to be fetched,
+ * and only that may differ. */
+static bool media_differ(uint8_t ours, uint8_t theirs)
+{
+    return ours != theirs &&
+           ((ours & MEDIA_REMOTE) == 0 || (theirs & MEDIA_DATA) == 0);
+}
+
+/* Ours are exact and rounded up, so that a limit holds for what is a little
+ * above it; another's are doubles. */
+static bool number_differs(int64_t millionths, double theirs)
+{
+    double ours = (double)millionths, off = ours - theirs * 1e6;
+    double near = 1e-12 * fabs(ours) + 1e-6;
+
+    if (fabs(ours) >= 9.2e18) /* the largest that we tell apart */
+        return fabs(theirs) < 9.2e12 || (ours < 0) != (theirs < 0);
+    return off < -near || off > 1 + near;
+}
+
+static const char *number_difference(const struct facts *f,
+                                     const struct reading *theirs)
+{
+    for (uint16_t i = 0; i < field_count(); i++) {
+        int slot = field_number_slot(i);
+
+        if (slot >= 0 && field_set_has(&f->fields, i) &&
+            number_differs(f->fields.number[slot], theirs->number[i]))
+            return field_info(i)->path;
+    }
+    return NULL;
+}
+
+static bool path_is_in(const char *path, const char *outer)
+{
+    size_t n = strlen(outer);
+
+    return strncmp(path, outer, n) == 0 && (path[n] == 0 || path[n] == '.');
+}
+
+static bool is_choice(uint16_t field)
+{
+    const char *path = field_info(field)->path;
+
+    for (uint16_t i = 0; i < field_count(); i++)
+        if (field_info(i)->shape == FIELD_SET && i != field &&
+            path_is_in(path, field_info(i)->path))
+            return true;
+    return false;
+}
+
+/* An escaped text of a set is one of the others here, which no terms let
+ * travel; another reader sees the text. Nothing else may differ. */
+static bool escaped_choice(const struct telling *o,
+                           const struct reading *theirs)
+{
+    size_t before = (size_t)(strstr(o->facts, " fields=") - o->facts);
+
+    if (!field_set_has(&o->f->fields, FIELD_OTHERS) ||
+        strncmp(o->facts, theirs->facts, before + 1) != 0)
+        return false;
+    for (uint16_t i = FIELD_OTHERS + 1; i < field_count(); i++)
+        if (field_set_has(&o->f->fields, i) != theirs->present[i] &&
+            (!theirs->present[i] || !is_choice(i)))
+            return false;
+    return true;
+}
+
+/* What is read differently, or NULL. */
+static const char *difference(const struct telling *o,
+                              const struct reading *theirs)
+{
+    if (strcmp(theirs->facts, o->facts) != 0 && !escaped_choice(o, theirs))
+        return "facts";
+    if (strcmp(theirs->tree, o->tree) != 0)
+        return "tree";
+    if (media_differ(o->f->media, theirs->media))
+        return "media";
+    /* 1.00…01 is 2 here and, where that is a 1, one more than is asked. */
+    if (o->f->outputs < theirs->outputs ||
+        o->f->outputs > theirs->rounded_outputs)
+        return "outputs";
+    return number_difference(o->f, theirs);
+}
+
 /* ---- what is forwarded ---- */
 
 struct tally {
     struct table *t;
     struct json json, again;
+    struct hostile hostile;
     FILE *records;
     unsigned tried, forwarded, refused;
+    unsigned escaped;   /* a text of a set, in what is not forwarded as it is */
+    unsigned terms[32]; /* forwarded under each */
     bool reasons[REASON_COUNT];
 };
 
-/* A field that was not decided on must not travel, unless it is forced. */
-static void forwarded_check(const struct facts *f, const struct facts *g,
-                            const struct policy_terms *t, const char *body)
+/* With something of everything that is compared; the first record. */
+static const char known[] =
+    "{\"model\":\"a\",\"stream\":true,\"max_tokens\":5,\"n\":3,"
+    "\"temperature\":0.7,\"tools\":[{\"type\":\"function\"}],"
+    "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
+    "\"image_url\":{\"url\":\"https://x/\"}},{\"type\":\"text\",\"text\":"
+    "\"a\\u0000b\"}]}]}";
+
+static void record_numbers(FILE *out, const struct facts *f)
 {
     for (uint16_t i = 0; i < field_count(); i++) {
-        const char *path = field_info(i)->path;
-        /* The terms' own ceiling, where none is asked, and token counts. */
-        bool forced = strncmp(path, "stream_options", 14) == 0 ||
-                      (f->max_tokens < 0 && strncmp(path, "max_", 4) == 0);
+        int slot = field_number_slot(i);
 
-        for (size_t k = 0; k < t->nforces; k++)
-            forced = forced ||
-                     strstr(field_info(t->forces[k].field)->path, path) != NULL;
-        if (field_set_has(&g->fields, i) && !field_set_has(&f->fields, i) &&
-            !forced)
-            fail_msg("%s travels and was not decided on: %s", path, body);
+        if (slot >= 0 && field_set_has(&f->fields, i))
+            fprintf(out, "%u=%lld,", i, (long long)f->fields.number[slot]);
     }
-    assert_int_equal(g->stream, f->stream);
-    assert_true(g->tools <= f->tools);
+}
+
+static void record(FILE *out, const struct telling *o, const char *body,
+                   size_t length)
+{
+    fprintf(out, "%d\t%u\t%u\t", (int)o->f->route, o->f->media, o->f->outputs);
+    record_numbers(out, o->f);
+    fprintf(out, "\t%s\t%s\t", o->facts, o->tree);
+    for (size_t i = 0; i < length; i++)
+        fprintf(out, "%02x", (uint8_t)body[i]);
+    fputc('\n', out);
 }
 
 /* Both readings of the same bytes, and a record for the third. */
-static void compare(struct tally *t, const struct facts *f, const char *body,
-                    size_t length)
+static void compare(struct tally *t, const struct facts *f,
+                    const struct json *j, const char *body, size_t length)
 {
     struct reading theirs = {.route = f->route};
-    char *tree = NULL, *facts = NULL;
-    size_t size;
-    FILE *out = open_memstream(&tree, &size);
+    struct telling ours;
+    const char *what;
 
-    our_tree(out, &t->again, 0);
-    fclose(out);
-    out = open_memstream(&facts, &size);
-    our_facts(out, f);
-    fclose(out);
+    telling_make(&ours, f, j);
     if (reading_make(&theirs, body, length) != 0)
         fail_msg("not read by another: %s: %.*s", theirs.error, (int)length,
                  body);
-    if (strcmp(theirs.tree, tree) != 0)
-        fail_msg("read otherwise: %.*s\nours   %s\ntheirs %s", (int)length,
-                 body, tree, theirs.tree);
-    if (strcmp(theirs.facts, facts) != 0)
-        fail_msg("other facts of %.*s\nours   %s\ntheirs %s", (int)length, body,
-                 facts, theirs.facts);
-    /* What is escaped counts as what has to be fetched. */
-    if ((theirs.media & ~f->media) != 0 &&
-        !(theirs.media == MEDIA_DATA && f->media == MEDIA_REMOTE))
-        fail_msg("other media of %.*s", (int)length, body);
-    /* 1.00…01 is 2 here and, where that is a 1, one more than is asked. */
-    assert_in_range(f->outputs, theirs.outputs, 2 * theirs.outputs);
-    for (uint16_t i = 0; i < field_count(); i++) {
-        int slot = field_number_slot(i);
-        double ours, off;
-
-        if (slot < 0 || !field_set_has(&f->fields, i))
-            continue;
-        /* Ours are rounded up: a limit holds for what is a little above. */
-        ours = (double)f->fields.number[slot];
-        off = ours - theirs.number[i] * 1e6;
-        if (fabs(ours) < 9.2e18 &&
-            (off < -1e-12 * fabs(ours) - 1e-6 || off > 1 + 1e-12 * fabs(ours)))
-            fail_msg("%s is %.17g to another: %.*s", field_info(i)->path,
-                     theirs.number[i], (int)length, body);
-    }
-    if (t->records != NULL) {
-        fprintf(t->records, "%d\t%u\t%s\t%s\t", (int)f->route, f->outputs,
-                facts, tree);
-        for (size_t i = 0; i < length; i++)
-            fprintf(t->records, "%02x", (uint8_t)body[i]);
-        fputc('\n', t->records);
-    }
+    what = difference(&ours, &theirs);
+    if (what != NULL)
+        fail_msg("other %s of %.*s\nours   media=%u outputs=%u %s %s\n"
+                 "theirs media=%u outputs=%u %s %s",
+                 what, (int)length, body, f->media, f->outputs, ours.facts,
+                 ours.tree, theirs.media, theirs.outputs, theirs.facts,
+                 theirs.tree);
+    if (strcmp(ours.facts, theirs.facts) != 0)
+        t->escaped++;
+    else if (t->records != NULL)
+        record(t->records, &ours, body, length);
     reading_release(&theirs);
-    free(tree);
-    free(facts);
+    telling_release(&ours);
+}
+
+/* Whether the terms give the field, or something in or around it, a value. */
+static bool is_forced(const struct body_change *c, const char *path)
+{
+    const struct policy_terms *t = c->terms;
+
+    if (c->count && path_is_in("stream_options.include_usage", path))
+        return true;
+    for (size_t k = 0; k < t->nforces; k++) {
+        const char *forced = field_info(t->forces[k].field)->path;
+
+        if (path_is_in(forced, path) || path_is_in(path, forced))
+            return true;
+    }
+    return false;
+}
+
+static bool is_ceiling(const char *path)
+{
+    return strcmp(path, "max_tokens") == 0 ||
+           strcmp(path, "max_output_tokens") == 0;
+}
+
+/* What was decided on, `f`, and what travels, `g`: nothing is added but what
+ * the terms say, and no number grows. */
+static void forwarded_check(const struct facts *f, const struct facts *g,
+                            const struct body_change *c, const char *body)
+{
+    for (uint16_t i = 0; i < field_count(); i++) {
+        const char *path = field_info(i)->path;
+        int slot = field_number_slot(i);
+        bool own =
+            is_forced(c, path) || (f->max_tokens < 0 && is_ceiling(path));
+
+        if (!field_set_has(&g->fields, i) || own)
+            continue;
+        if (!field_set_has(&f->fields, i))
+            fail_msg("%s travels and was not decided on: %s", path, body);
+        if (slot >= 0 && g->fields.number[slot] > f->fields.number[slot])
+            fail_msg("%s is more than was decided on: %s", path, body);
+    }
+    assert_false(field_set_has(&g->fields, FIELD_OTHERS));
+    assert_string_equal(g->model, c->model);
+    assert_int_equal(g->stream, f->stream);
+    assert_true(g->tools <= f->tools);
+    assert_int_equal(g->media & ~f->media, 0);
+    assert_true(g->outputs <= f->outputs);
+    if (f->max_tokens >= 0)
+        assert_true(g->max_tokens == f->max_tokens);
 }
 
 static void forward(struct tally *t, const struct facts *f,
@@ -407,60 +417,149 @@ static void forward(struct tally *t, const struct facts *f,
     body = (const char *)buf_bytes(&out);
     body_read(&t->again, f->route, body, out.length, &g);
     assert_int_equal(g.fault, REASON_NONE);
-    assert_string_equal(g.model, change.model);
-    forwarded_check(f, &g, change.terms, body);
-    compare(t, &g, body, out.length);
+    forwarded_check(f, &g, &change, body);
+    compare(t, &g, &t->again, body, out.length);
     t->forwarded++;
+    if (v->terms < sizeof t->terms / sizeof *t->terms)
+        t->terms[v->terms]++;
     buf_release(&out);
 }
 
 static void body_try(struct tally *t, const struct facts *base,
                      const struct text *body)
 {
+    /* In memory of its own, so that a read behind it is found. */
+    char *copy = malloc(body->length + (body->length == 0));
     struct facts f = *base;
     struct verdict v;
 
-    body_read(&t->json, f.route, body->data, body->length, &f);
+    assert_non_null(copy);
+    memcpy(copy, body->data, body->length);
+    body_read(&t->json, f.route, copy, body->length, &f);
     v = policy_decide(t->t->p, t->t->s, &f, NOON, CLOCK_GOOD);
     t->tried++;
     t->reasons[v.reason] = true;
-    if (v.reason == REASON_NONE)
+    if (v.reason == REASON_NONE) {
+        compare(t, &f, &t->json, copy, body->length);
         forward(t, &f, &v);
-    else
+    } else {
         t->refused++;
-}
-
-/* A case's request, with a few things done to its body. */
-static void case_try(struct tally *t, const char *line, unsigned times)
-{
-    struct facts base = {.cert_not_after = NOON + 300 * DAY,
-                         .address = "127.0.0.1",
-                         .max_tokens = -1};
-    char *copy = strdup(line);
-    struct test_case c = case_read(copy);
-    struct text body = {.length = strlen(c.body)};
-
-    who_read(t->t, c.who, &base);
-    request_read(&c, &base);
-    if (base.fault == REASON_NONE && !route_info(base.route)->local &&
-        body.length > 0 && body.length < BODY_SIZE / 2) {
-        for (unsigned i = 0; i < times; i++) {
-            body.length = strlen(c.body);
-            memcpy(body.data, c.body, body.length + 1);
-            for (unsigned k = i == 0 ? 0 : 1 + any(3); k > 0; k--)
-                hostile(&body);
-            body_try(t, &base, &body);
-        }
     }
     free(copy);
 }
 
-static unsigned count_wanted(void)
+/* ---- what to begin with ---- */
+
+struct start {
+    struct facts base; /* who asks what, of which route */
+    struct text body;
+};
+
+struct starts {
+    struct start *list;
+    size_t count, room;
+};
+
+static void start_add(struct starts *s, const struct facts *base,
+                      const char *body, size_t length)
 {
-    const char *text = getenv("SP_DIFFER_COUNT");
+    struct start *new;
+
+    if (length == 0 || length > HOSTILE_BYTES / 2)
+        return;
+    if (s->count == s->room) {
+        s->room = s->room == 0 ? 1024 : 2 * s->room;
+        s->list = realloc(s->list, s->room * sizeof *s->list);
+        assert_non_null(s->list);
+    }
+    new = &s->list[s->count++];
+    new->base = *base;
+    memcpy(new->body.data, body, length);
+    new->body.data[length] = 0;
+    new->body.length = length;
+}
+
+static struct facts nobody(void)
+{
+    return (struct facts){.cert_not_after = NOON + 300 * DAY,
+                          .address = "127.0.0.1",
+                          .max_tokens = -1};
+}
+
+static void starts_of_cases(struct starts *s, const struct table *t)
+{
+    char *text = file_read(RULES "cases"), *next = text, *line;
+
+    while ((line = strsep(&next, "\n")) != NULL) {
+        struct facts base = nobody();
+        struct test_case c;
+
+        if (line[0] == 0 || line[0] == '#')
+            continue;
+        c = case_read(line);
+        who_read(t, c.who, &base);
+        request_read(&c, &base);
+        if (base.fault == REASON_NONE && !route_info(base.route)->local)
+            start_add(s, &base, c.body, strlen(c.body));
+    }
+    free(text);
+}
+
+/* An attack asks for "a": for the model with the widest terms instead. */
+static void attack_add(struct starts *s, const struct facts *base,
+                       const char *body, size_t length)
+{
+    static const char old[] = "\"model\":\"a\"", new[] = "\"model\":\"open\"";
+    char *at = memmem(body, length, old, strlen(old)), *copy;
+    size_t before = at == NULL ? length : (size_t)(at - body);
+    size_t rest = length - before;
+
+    copy = malloc(length + sizeof new);
+    assert_non_null(copy);
+    memcpy(copy, body, before);
+    length = before;
+    if (at != NULL) {
+        memcpy(copy + before, new, strlen(new));
+        memcpy(copy + before + strlen(new), at + strlen(old),
+               rest - strlen(old));
+        length = before + strlen(new) + rest - strlen(old);
+    }
+    start_add(s, base, copy, length);
+    free(copy);
+}
+
+static void starts_of_attacks(struct starts *s, const struct table *t)
+{
+    static const char *const inner[] = {"{\"x\":1,\"X\":1}",
+                                        "{\"x\":1,\"\\u0078\":1}"};
+    struct facts base = nobody();
+    char who[] = "eva", body[2048];
+
+    who_read(t, who, &base);
+    base.method = METHOD_POST;
+    base.route = ROUTE_CHAT_COMPLETIONS;
+    base.dialect = route_info(base.route)->dialect;
+    for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++)
+        attack_add(s, &base, attacks[i].body, attacks[i].length);
+    for (size_t depth = 0; depth <= LIMIT_JSON_DEPTH; depth++)
+        for (size_t i = 0; i < 2; i++)
+            attack_add(s, &base, body, put_deep(body, depth, inner[i]));
+}
+
+static unsigned number_wanted(const char *variable, unsigned otherwise)
+{
+    const char *text = getenv(variable);
     unsigned n = text == NULL ? 0 : (unsigned)strtoul(text, NULL, 10);
 
-    return n == 0 ? COUNT : n;
+    return n == 0 ? otherwise : n;
+}
+
+static void known_compare(struct tally *t)
+{
+    struct facts f = {0};
+
+    body_read(&t->json, ROUTE_CHAT_COMPLETIONS, known, strlen(known), &f);
+    compare(t, &f, &t->json, known, strlen(known));
 }
 
 static void records_open(struct tally *t)
@@ -478,59 +577,198 @@ static void records_open(struct tally *t)
                 f->routes, (int)f->shape, (int)f->otherwise,
                 f->like == NULL ? "-" : f->like, f->off);
     }
+    known_compare(t);
+}
+
+/* Each start as it is, then with one to three things done to it. */
+static void starts_try(struct tally *t, const struct starts *s)
+{
+    unsigned each =
+        number_wanted("SP_DIFFER_COUNT", COUNT) / (unsigned)s->count + 1;
+    struct hostile *h = &t->hostile;
+    struct text body;
+
+    for (size_t i = 0; i < s->count; i++)
+        for (unsigned k = 0; k < each; k++) {
+            const struct start *donor =
+                &s->list[hostile_any(h, (unsigned)s->count)];
+            unsigned changes = k == 0 ? 0 : 1 + hostile_any(h, 3);
+
+            body.length = s->list[i].body.length;
+            memcpy(body.data, s->list[i].body.data, body.length + 1);
+            while (changes-- > 0)
+                hostile_change(h, &body, &donor->body);
+            body_try(t, &s->list[i].base, &body);
+        }
+}
+
+static void tally_check(const struct tally *t)
+{
+    static const enum reason wanted[] = {
+        REASON_INVALID_JSON,  REASON_DUPLICATE_KEY,     REASON_INVALID_FIELD,
+        REASON_UNKNOWN_FIELD, REASON_TOO_DEEP,          REASON_PARAMETER_DENIED,
+        REASON_TOOL_DENIED,   REASON_REMOTE_URL_DENIED, REASON_MODEL_NOT_FOUND};
+    unsigned terms = 0;
+
+    for (size_t i = 0; i < sizeof t->terms / sizeof *t->terms; i++)
+        terms += t->terms[i] > 50;
+    print_message("%u bodies: %u forwarded under %u terms, both forms compared "
+                  "(%u with an escaped choice), %u "
+                  "refused\n",
+                  t->tried, t->forwarded, terms, t->escaped, t->refused);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (!t->reasons[wanted[i]])
+            fail_msg("none is refused as %s", reason_info(wanted[i])->code);
+    assert_true(t->forwarded > 4000 && t->forwarded > t->tried / 20);
+    assert_true(t->refused > 4000 && t->refused > t->tried / 4);
+    assert_true(terms >= 10 && t->escaped < t->forwarded / 50);
 }
 
 static void P10_others_read_the_same(void **state)
 {
-    struct tally t = {.t = *state};
-    char *text = file_read(RULES "cases"), *next = text, *line;
-    unsigned lines = 1, each;
+    static const char *const models[] = {
+        "open",   "strip", "forced", "limit", "eval",  "tools", "data",
+        "loglik", "shut",  "betas",  "bias",  "plain", NULL};
+    struct tally t = {.t = *state,
+                      .hostile = {.seed = number_wanted("SP_DIFFER_SEED", SEED),
+                                  .models = models}};
+    struct starts s = {0};
 
-    for (const char *at = text; *at != 0; at++)
-        lines += *at == '\n';
-    each = count_wanted() / lines + 1;
+    starts_of_cases(&s, t.t);
+    starts_of_attacks(&s, t.t);
     records_open(&t);
-    while ((line = strsep(&next, "\n")) != NULL)
-        if (line[0] != 0 && line[0] != '#')
-            case_try(&t, line, each);
-    print_message("%u bodies: %u forwarded and compared, %u refused\n", t.tried,
-                  t.forwarded, t.refused);
-    assert_true(t.forwarded > t.tried / 20 && t.refused > t.tried / 4);
-    assert_true(t.reasons[REASON_INVALID_JSON] &&
-                t.reasons[REASON_DUPLICATE_KEY] &&
-                t.reasons[REASON_INVALID_FIELD] &&
-                t.reasons[REASON_UNKNOWN_FIELD] && t.reasons[REASON_TOO_DEEP]);
+    starts_try(&t, &s);
+    tally_check(&t);
     if (t.records != NULL)
         assert_int_equal(fclose(t.records), 0);
+    hostile_release(&t.hostile);
     json_release(&t.json);
     json_release(&t.again);
-    free(text);
+    free(s.list);
 }
 
-/* The comparison would see it: a body of two readings, as a lenient gate might
- * forward it. */
-static void a_difference_is_seen(void **state)
+/* ---- the comparison would see it ---- */
+
+static void wrong_model(struct facts *f)
+{
+    f->model[0]++;
+}
+
+static void wrong_stream(struct facts *f)
+{
+    f->stream = !f->stream;
+}
+
+static void wrong_ceiling(struct facts *f)
+{
+    f->max_tokens--;
+}
+
+static void wrong_outputs(struct facts *f)
+{
+    f->outputs--;
+}
+
+static void wrong_tools(struct facts *f)
+{
+    f->tools--;
+}
+
+static void wrong_type(struct facts *f)
+{
+    f->tool_types[0]++;
+}
+
+static void wrong_field(struct facts *f)
+{
+    f->fields.present[0] ^= UINT64_C(1) << FIELD_PREFILL;
+}
+
+static void wrong_media(struct facts *f)
+{
+    f->media = 0;
+}
+
+static void wrong_number(struct facts *f)
+{
+    uint16_t n = field_of_route(f->route, "temperature", 11);
+
+    f->fields.number[field_number_slot(n)] -= 2;
+}
+
+static void P10_wrong_facts_are_noticed(void **state)
+{
+    static void (*const wrong[])(struct facts *) = {
+        wrong_model, wrong_stream, wrong_ceiling, wrong_outputs, wrong_tools,
+        wrong_type,  wrong_field,  wrong_media,   wrong_number};
+    struct reading theirs = {.route = ROUTE_CHAT_COMPLETIONS};
+    struct telling right, other;
+    struct json j = {0};
+    struct facts f = {0}, g;
+
+    (void)state;
+    body_read(&j, theirs.route, known, strlen(known), &f);
+    assert_int_equal(f.fault, REASON_NONE);
+    assert_int_equal(reading_make(&theirs, known, strlen(known)), 0);
+    telling_make(&right, &f, &j);
+    assert_null(difference(&right, &theirs));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        g = f;
+        wrong[i](&g);
+        telling_make(&other, &g, &j);
+        if (difference(&other, &theirs) == NULL)
+            fail_msg("wrong facts %zu are not noticed", i);
+        telling_release(&other);
+    }
+    right.tree[strlen(right.tree) / 2]++;
+    assert_non_null(difference(&right, &theirs));
+    telling_release(&right);
+    reading_release(&theirs);
+    json_release(&j);
+}
+
+/* What a lenient gate would see in each, and forward: another reader sees
+ * something else, or refuses it. */
+static void P10_a_lenient_reader_is_noticed(void **state)
 {
     static const char *const bodies[][2] = {
+        {"{\"model\":\"a\"}", "{\"model\":\"a\",\"model\":\"b\"}"},
+        {"{\"model\":\"b\"}", "{\"model\":\"a\",\"model\":\"b\"}"},
+        {"{\"model\":\"a\"}", "{\"model\":\"a\",\"mod\\u0065l\":\"b\"}"},
+        {"{\"model\":\"a\",\"metadata\":{\"x\":[{\"y\":1}]}}",
+         "{\"model\":\"a\",\"metadata\":{\"x\":[{\"y\":1,\"\\u0079\":2}]}}"},
         {"{\"model\":\"a\",\"n\":1}", "{\"model\":\"a\",\"n\":2}"},
         {"{\"model\":\"a\"}", "{\"model\":\"a\",\"x\":null}"},
-        {"{\"model\":\"a\",\"tools\":[]}",
-         "{\"model\":\"a\",\"tools\":[{\"type\":\"mcp\"}]}"},
-        {"{\"model\":\"a\",\"user\":\"\\u0065\"}",
-         "{\"model\":\"a\",\"user\":\"f\"}"},
+        {"{\"model\":\"a\"}", "\xef\xbb\xbf{\"model\":\"a\"}"},
+        {"{\"model\":\"a\"}", "{\"model\":\"a\"}{\"model\":\"b\"}"},
+        {"{\"model\":\"a\"}", "{\"model\":\"a\"/**/}"},
+        {"{\"model\":\"a\",\"temperature\":1}",
+         "{\"model\":\"a\",\"temperature\":1E400}"},
+        {"{\"model\":\"a\",\"user\":\"\"}",
+         "{\"model\":\"a\",\"user\":\"\\ud800\"}"},
+        {"{\"model\":\"a\",\"user\":\"/\"}",
+         "{\"model\":\"a\",\"user\":\"\xc0\xaf\"}"},
+        {"{\"model\":\"a\",\"user\":\"x\"}",
+         "{\"model\":\"a\",\"user\":\"x\\u0000y\"}"},
+        {"{\"model\":\"a\",\"metadata\":{\"x\":1}}",
+         "{\"model\":\"a\",\"metadata\":{\"x\\u0000y\":1}}"},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct reading a = {.route = ROUTE_CHAT_COMPLETIONS}, b = a;
+        struct reading theirs = {.route = ROUTE_CHAT_COMPLETIONS};
+        struct telling ours;
+        struct json j = {0};
+        struct facts f = {0};
 
-        assert_int_equal(reading_make(&a, bodies[i][0], strlen(bodies[i][0])),
-                         0);
-        assert_int_equal(reading_make(&b, bodies[i][1], strlen(bodies[i][1])),
-                         0);
-        assert_string_not_equal(a.tree, b.tree);
-        reading_release(&a);
-        reading_release(&b);
+        body_read(&j, theirs.route, bodies[i][0], strlen(bodies[i][0]), &f);
+        telling_make(&ours, &f, &j);
+        if (reading_make(&theirs, bodies[i][1], strlen(bodies[i][1])) == 0 &&
+            difference(&ours, &theirs) == NULL)
+            fail_msg("not noticed: %s", bodies[i][1]);
+        reading_release(&theirs);
+        telling_release(&ours);
+        json_release(&j);
     }
 }
 
@@ -539,7 +777,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(P10_others_read_the_same, table_make,
                                         table_end),
-        cmocka_unit_test(a_difference_is_seen),
+        cmocka_unit_test(P10_wrong_facts_are_noticed),
+        cmocka_unit_test(P10_a_lenient_reader_is_noticed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
