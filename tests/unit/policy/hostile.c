@@ -84,6 +84,7 @@ static const char *const members[] = {
     "\"stream_options\":{\"include_usage\":false},",
     "\"reasoning_effort\":\"low\",",
     "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},",
+    "\"thinking\":[{\"budget_tokens\":4096},{\"budget_tokens\":2}],",
 };
 static const char *const bits[] = {
     "\xef\xbb\xbf",

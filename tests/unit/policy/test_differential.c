@@ -371,8 +371,33 @@ static bool is_ceiling(const char *path)
            strcmp(path, "max_output_tokens") == 0;
 }
 
+/* What the terms force at the top stands there as they write it, and nothing
+ * that is null. */
+static void forced_check(const struct facts *f, const struct json *j,
+                         const struct body_change *c)
+{
+    const struct policy_terms *t = c->terms;
+
+    for (size_t k = 0; k < t->nforces; k++) {
+        const struct field_info *info = field_info(t->forces[k].field);
+        uint32_t m = json_member(j, 0, info->path);
+        const struct json_node *n = &j->nodes[m];
+
+        if (strchr(info->path, '.') != NULL ||
+            (info->routes & 1u << f->route) == 0 ||
+            (info->streamed && !f->stream))
+            continue;
+        assert_int_not_equal(m, 0);
+        assert_int_equal(n->end - n->start, strlen(t->forces[k].json));
+        assert_memory_equal(j->text + n->start, t->forces[k].json,
+                            n->end - n->start);
+    }
+    for (uint32_t m = j->nodes[0].child; m != 0; m = j->nodes[m].next)
+        assert_int_not_equal(j->nodes[m].type, JSON_NULL);
+}
+
 /* What was decided on, `f`, and what travels, `g`: nothing is added but what
- * the terms say, and no number grows. */
+ * the terms say, what they strip is gone, and no number grows. */
 static void forwarded_check(const struct facts *f, const struct facts *g,
                             const struct body_change *c, const char *body)
 {
@@ -384,6 +409,8 @@ static void forwarded_check(const struct facts *f, const struct facts *g,
 
         if (!field_set_has(&g->fields, i) || own)
             continue;
+        if (c->terms->action[i] == FIELD_STRIP)
+            fail_msg("%s travels and is to be stripped: %s", path, body);
         if (!field_set_has(&f->fields, i))
             fail_msg("%s travels and was not decided on: %s", path, body);
         if (slot >= 0 && g->fields.number[slot] > f->fields.number[slot])
@@ -418,6 +445,7 @@ static void forward(struct tally *t, const struct facts *f,
     body_read(&t->again, f->route, body, out.length, &g);
     assert_int_equal(g.fault, REASON_NONE);
     forwarded_check(f, &g, &change, body);
+    forced_check(f, &t->again, &change);
     compare(t, &g, &t->again, body, out.length);
     t->forwarded++;
     if (v->terms < sizeof t->terms / sizeof *t->terms)
