@@ -16,8 +16,9 @@
 #define OUTPUTS_MAX 1000000
 #define TYPE_MAX    48
 
-/* Fields that hold the ceiling of tokens: the first that is there counts, all
- * must be right. */
+/* Fields that hold the ceiling of tokens: all must be right, and the largest
+ * counts, since endpoints differ in which of two they keep to, and some take a
+ * 0 for absent. */
 static const char *const ceilings[ROUTE_COUNT][3] = {
     [ROUTE_CHAT_COMPLETIONS] = {"max_completion_tokens", "max_tokens", NULL},
     [ROUTE_COMPLETIONS] = {"max_tokens", NULL, NULL},
@@ -82,7 +83,7 @@ static void ceiling_read(const struct json *j, enum route route,
             continue;
         if (json_int(j, m, &tokens) != 0 || tokens < 0 || tokens > TOKENS_MAX)
             fault_set(f, REASON_INVALID_FIELD);
-        else if (f->max_tokens < 0)
+        else if (tokens > f->max_tokens)
             f->max_tokens = tokens;
     }
 }

@@ -135,7 +135,8 @@ function facts(route, body, found) {
   const talk = own(body, route === RESPONSES ? 'input' : 'messages');
   if (route !== COMPLETIONS && route !== COUNT_TOKENS && Array.isArray(talk) && own(talk.at(-1), 'role') === 'assistant')
     found.fields.add(PREFILL);
-  const ceiling = (CEILINGS[route] ?? []).map((name) => own(body, name)).find((v) => typeof v === 'number') ?? -1;
+  const ceiling = (CEILINGS[route] ?? []).map((name) => own(body, name))
+    .reduce((most, value) => (typeof value === 'number' && value > most ? value : most), -1);
   const fields = [...found.fields].sort((a, b) => a - b).map((f) => `${rows[f].path},`).join('');
   return `model=${bytes(own(body, 'model'))} stream=${Number(own(body, 'stream') === true)} ceiling=${ceiling} `
     + `tools=${found.tools} types=${found.types.join(',')} fields=${fields}`;

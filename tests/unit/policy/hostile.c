@@ -53,6 +53,8 @@ static const char *const members[] = {
     "\"max_tokens\":1e2,",
     "\"max_tokens\":9007199254740992,",
     "\"max_tokens\":5.0,",
+    "\"max_completion_tokens\":0,\"max_tokens\":9,",
+    "\"max_completion_tokens\":7,",
     "\"stream\":true,",
     "\"stream\":false,",
     "\"stream\":null,",

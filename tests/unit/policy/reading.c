@@ -259,6 +259,7 @@ static long long ceiling_find(enum route route, json_t *top)
         [ROUTE_RESPONSES] = {"max_output_tokens"},
         [ROUTE_MESSAGES] = {"max_tokens"},
     };
+    long long most = -1;
 
     for (int i = 0; (size_t)route < sizeof names / sizeof *names && i < 2;
          i++) {
@@ -266,10 +267,10 @@ static long long ceiling_find(enum route route, json_t *top)
                         ? NULL
                         : json_object_get(top, names[route][i]);
 
-        if (json_is_number(v))
-            return (long long)json_number_value(v);
+        if (json_is_number(v) && json_number_value(v) > (double)most)
+            most = (long long)json_number_value(v);
     }
-    return -1;
+    return most;
 }
 
 static bool prefill_find(enum route route, json_t *top)
