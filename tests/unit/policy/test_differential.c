@@ -29,7 +29,7 @@
 #include "tests/unit/policy/rules.h"
 
 #if defined(SP_SANITIZED)
-#define COUNT 40000
+#define COUNT 60000
 #else
 #define COUNT 400000
 #endif
