@@ -17,6 +17,7 @@ dependency(yaml yaml-0.1)
 dependency(seccomp libseccomp)
 if(SP_TESTS)
   dependency(cmocka cmocka)
+  dependency(jansson jansson) # a second reader, to compare with
 endif()
 
 # llhttp: a shared library on newer systems; Debian 12 ships its sources and

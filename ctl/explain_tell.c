@@ -132,7 +132,7 @@ static void ceiling_print(const struct explanation *e)
     if (e->terms >= e->q.policy->nterms || route_info(f->route)->local)
         return;
     t = &e->q.policy->terms[e->terms];
-    most = policy_terms_ceiling(t, f->route);
+    most = t->ceiling[f->route];
     printf("  ceiling    ");
     if (f->max_tokens >= 0)
         printf("%" PRId64 " tokens, as asked", f->max_tokens);

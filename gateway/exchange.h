@@ -109,9 +109,9 @@ struct exchange {
     struct answer_head answer;
     struct gather *gather; /* gateway/gather.c; NULL: none was needed */
     bool gathering;        /* events wait to go out together */
-    bool own;      /* ours, not the model's */
-    bool complete; /* nothing comes behind what is held */
-    bool bodyless; /* to a HEAD */
+    bool own;              /* ours, not the model's */
+    bool complete;         /* nothing comes behind what is held */
+    bool bodyless;         /* to a HEAD */
     bool head_sent;
     struct answer reader; /* of what the model says; no rule: it said nothing */
     struct buf held;      /* not yet taken by the codec: whole events, or all */

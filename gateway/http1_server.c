@@ -587,6 +587,20 @@ static size_t empty_line(const uint8_t *data, size_t length)
     return length >= 2 && data[0] == '\r' && data[1] == '\n' ? 2 : 0;
 }
 
+/* Nothing of a head that is too large is parsed; but its client must be able
+ * to read why it is refused, so what stands where the target would be says in
+ * which dialect. The rest of it is not looked at. */
+static void head_is_too_large(const char *data, size_t length,
+                              struct request_head *head)
+{
+    const char *space = memchr(data, ' ', length);
+
+    if (space != NULL)
+        head->dialect =
+            target_dialect(space + 1, (size_t)(data + length - space - 1));
+    refuse(head, REASON_HEAD_TOO_LARGE, head_too_large);
+}
+
 enum http1_step http1_server_head(struct http1_server *h, const uint8_t *data,
                                   size_t length, struct request_head *head,
                                   size_t *used)
@@ -609,10 +623,10 @@ enum http1_step http1_server_head(struct http1_server *h, const uint8_t *data,
     if (step == HTTP1_DONE) {
         head_parse(h, (const char *)data, end, head);
         *used = skip + end;
+    } else if (h->why == head_too_large) {
+        head_is_too_large((const char *)data, length, head);
     } else {
-        refuse(head,
-               h->why == head_too_large ? REASON_HEAD_TOO_LARGE
-                                        : REASON_BAD_REQUEST,
+        refuse(head, REASON_BAD_REQUEST,
                h->why != NULL ? h->why : "empty_line");
     }
     h->in_body = true;

@@ -8,6 +8,7 @@
  */
 #include "lib/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -231,9 +232,21 @@ static size_t digits_skip(struct parser *p)
     return p->at - from;
 }
 
+/* Above what a double holds readers differ: infinity, the largest number, an
+ * error. Without an exponent NUMBER_MAX digits are far below. */
+static bool number_is_large(const struct parser *p, size_t from)
+{
+    char text[NUMBER_MAX + 1];
+
+    memcpy(text, p->text + from, p->at - from);
+    text[p->at - from] = 0;
+    return isinf(strtod(text, NULL));
+}
+
 static int number_parse(struct parser *p, uint32_t *index)
 {
     size_t from = p->at;
+    bool exponent = false;
     int r;
 
     if ((r = node_add(p, JSON_NUMBER, index)) != 0)
@@ -250,13 +263,14 @@ static int number_parse(struct parser *p, uint32_t *index)
             return parser_fail(p, JSON_SYNTAX, p->at);
     }
     if (p->at < p->end && (p->text[p->at] | 0x20) == 'e') {
+        exponent = true;
         p->at++;
         if (p->at < p->end && (p->text[p->at] == '+' || p->text[p->at] == '-'))
             p->at++;
         if (digits_skip(p) == 0)
             return parser_fail(p, JSON_SYNTAX, p->at);
     }
-    if (p->at - from > NUMBER_MAX)
+    if (p->at - from > NUMBER_MAX || (exponent && number_is_large(p, from)))
         return parser_fail(p, JSON_TOO_LARGE, from);
     p->j->nodes[*index].end = (uint32_t)p->at;
     return 0;
@@ -485,7 +499,22 @@ static void container_append(struct json *j, uint32_t container, uint32_t index)
     c->count++;
 }
 
-/* A member's name and colon. */
+/* U+0000 can only be written as an escape. */
+static bool string_has_zero(const struct parser *p, uint32_t node)
+{
+    const struct json_node *n = &p->j->nodes[node];
+
+    for (size_t i = n->start; n->escaped && i + 5 < n->end; i++)
+        if (p->text[i] == '\\') {
+            if (memcmp(p->text + i + 1, "u0000", 5) == 0)
+                return true;
+            i++; /* a backslash behind this one begins nothing */
+        }
+    return false;
+}
+
+/* A member's name and colon. Where names are C strings, one with U+0000 ends
+ * early and is another's. */
 static int name_parse(struct parser *p, uint32_t *name)
 {
     int r;
@@ -494,6 +523,8 @@ static int name_parse(struct parser *p, uint32_t *name)
         return parser_fail(p, JSON_SYNTAX, p->at);
     if ((r = string_parse(p, name)) != 0)
         return r;
+    if (string_has_zero(p, *name))
+        return parser_fail(p, JSON_SYNTAX, p->j->nodes[*name].start);
     parser_skip_space(p);
     if (p->at == p->end || p->text[p->at] != ':')
         return parser_fail(p, JSON_SYNTAX, p->at);
@@ -637,7 +668,7 @@ const char *json_fault_text(enum json_fault fault)
         [JSON_BAD_UTF8] = "not UTF-8, or half of a surrogate pair",
         [JSON_DUPLICATE_NAME] = "a name twice in one object",
         [JSON_TOO_DEEP] = "nested too deeply",
-        [JSON_TOO_LARGE] = "too many values, or too long a number",
+        [JSON_TOO_LARGE] = "too many values, or too long or large a number",
         [JSON_TRAILING] = "bytes behind the value",
         [JSON_NO_MEMORY] = "out of memory",
     };

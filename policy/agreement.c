@@ -98,6 +98,7 @@ static bool is_default(const struct policy_terms *t, uint16_t f)
     case FIELD_DROPPED:
         return t->action[f] == FIELD_STRIP;
     case FIELD_CLOSED:
+    case FIELD_NEVER:
     default:
         return t->action[f] == FIELD_DENY;
     }

@@ -160,6 +160,23 @@ static bool forced_parent(const struct rebuild *r, uint16_t *from)
 
 static void write_value(struct rebuild *r, uint32_t node, uint16_t field);
 
+/* A text of a set is a field below it, which terms may strip; one that the
+ * table does not have, or that is escaped, is one of the others. */
+static bool choice_travels(const struct rebuild *r, uint32_t node, uint16_t set)
+{
+    const struct policy_terms *t = r->change->terms;
+    const struct json_node *n = node_at(r, node);
+    uint16_t choice = FIELD_NONE;
+
+    if (t == NULL || n->type != JSON_STRING)
+        return true;
+    if (!n->escaped)
+        choice = field_member(r->f->route, set, r->j->text + n->start + 1,
+                              n->end - n->start - 2);
+    return t->action[choice == FIELD_NONE ? FIELD_OTHERS : choice] !=
+           FIELD_STRIP;
+}
+
 /* A member of an object that the table knows: does it travel? */
 static bool member_travels(const struct rebuild *r, uint32_t node,
                            uint16_t field, uint16_t parent)
@@ -175,6 +192,9 @@ static bool member_travels(const struct rebuild *r, uint32_t node,
         return false;
     if (forced_value(r, field) != NULL)
         return false; /* added behind the others */
+    if (field_info(field)->shape == FIELD_SET &&
+        !choice_travels(r, node, field))
+        return false;
     return node_at(r, node)->type == JSON_OBJECT || !forces_below(r, field);
 }
 
@@ -263,26 +283,37 @@ static void write_plain(struct rebuild *r, uint32_t node)
     put(r, object ? "}" : "]", 1);
 }
 
-static void write_value(struct rebuild *r, uint32_t node, uint16_t field)
+/* Through lists; of a set without what does not travel. */
+static void write_list(struct rebuild *r, uint32_t node, uint16_t field)
 {
-    const struct json_node *n = node_at(r, node);
+    bool set = field_info(field)->shape == FIELD_SET, any = false;
 
-    if (field == FIELD_NONE || n->type < JSON_ARRAY ||
-        field_info(field)->shape != FIELD_OBJECT) {
-        write_plain(r, node);
-        return;
-    }
-    if (n->type == JSON_OBJECT) {
-        write_object(r, node, field);
-        return;
-    }
     put(r, "[", 1);
-    for (uint32_t e = n->child; e != 0; e = node_at(r, e)->next) {
-        if (e != n->child)
+    for (uint32_t e = node_at(r, node)->child; e != 0;
+         e = node_at(r, e)->next) {
+        if (set && !choice_travels(r, e, field))
+            continue;
+        if (any)
             put(r, ",", 1);
+        any = true;
         write_value(r, e, field);
     }
     put(r, "]", 1);
+}
+
+static void write_value(struct rebuild *r, uint32_t node, uint16_t field)
+{
+    enum field_shape shape =
+        field == FIELD_NONE ? FIELD_FREE : field_info(field)->shape;
+    enum json_type type = (enum json_type)node_at(r, node)->type;
+
+    if (type == JSON_OBJECT && shape == FIELD_OBJECT)
+        write_object(r, node, field);
+    else if (type == JSON_ARRAY &&
+             (shape == FIELD_OBJECT || shape == FIELD_SET))
+        write_list(r, node, field);
+    else
+        write_plain(r, node);
 }
 
 /* ---- how much of it ---- */
@@ -321,7 +352,7 @@ static void ceiling_choose(struct rebuild *r)
     if (r->change->terms == NULL || name == NULL || r->f->max_tokens >= 0)
         return;
     r->ceiling_field = field_of_route(r->f->route, name, strlen(name));
-    most = policy_terms_ceiling(r->change->terms, r->f->route);
+    most = r->change->terms->ceiling[r->f->route];
     if (most >= 0 && forced_value(r, r->ceiling_field) == NULL)
         snprintf(r->ceiling, sizeof r->ceiling, "%" PRId64, most);
 }

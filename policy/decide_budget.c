@@ -183,7 +183,7 @@ static uint64_t output_most(const struct question *q)
     if (q->f->route == ROUTE_MESSAGES_COUNT_TOKENS)
         return 0;
     if (ceiling < 0)
-        ceiling = policy_terms_ceiling(t, q->f->route);
+        ceiling = t->ceiling[q->f->route];
     if (ceiling < 0)
         ceiling = t->request_tokens;
     return times((uint64_t)ceiling, q->f->outputs == 0 ? 1 : q->f->outputs);

@@ -144,6 +144,10 @@ uint16_t field_find(const char *path, uint16_t after)
 
 uint16_t field_of_route(enum route route, const char *path, size_t length)
 {
+    uint16_t top = field_member(route, FIELD_NONE, path, length);
+
+    if (top != FIELD_NONE)
+        return top;
     for (uint16_t i = 0; i < field_table_count; i++)
         if ((field_table[i].routes & 1u << route) != 0 &&
             strlen(field_table[i].path) == length &&
@@ -393,6 +397,7 @@ static const char *const defaults[] = {
     [FIELD_ONE] = "`{max: 1}`",
     [FIELD_DROPPED] = "`strip`",
     [FIELD_CLOSED] = "`deny`",
+    [FIELD_NEVER] = "`deny`; cannot be allowed",
 };
 
 static void routes_write(FILE *out, uint32_t routes)

@@ -40,7 +40,9 @@ enum field_default {
     FIELD_PLAIN,   /* allowed */
     FIELD_ONE,     /* allowed up to 1 */
     FIELD_DROPPED, /* taken out: it says who asks, and the certificate does */
-    FIELD_CLOSED   /* refused */
+    FIELD_CLOSED,  /* refused */
+    FIELD_NEVER    /* refused, and no terms can allow it: what is kept at the
+                      endpoint, or goes on there, would be nobody's own */
 };
 
 struct field_info {

@@ -135,9 +135,9 @@ const struct field_info field_table[] = {
 
     /* ---- what stays at the developer's, or runs there ---- */
     FLAG("store", C | R, CLOSED),
-    FLAG("background", R, CLOSED),
-    ROW("previous_response_id", R, LEAF, CLOSED),
-    ROW("conversation", R, FREE, CLOSED),
+    FLAG("background", R, NEVER),
+    ROW("previous_response_id", R, LEAF, NEVER),
+    ROW("conversation", R, FREE, NEVER),
     ROW("prompt", R, FREE, CLOSED),
     ROW("context_management", R | M | T, FREE, CLOSED),
     ROW("prompt_cache_key", C | R, LEAF, PLAIN),
@@ -265,7 +265,7 @@ const struct field_info field_table[] = {
     ROW("input.type.local_shell_call_output", R, LEAF, PLAIN),
     ROW("input.type.apply_patch_call", R, LEAF, PLAIN),
     ROW("input.type.apply_patch_call_output", R, LEAF, PLAIN),
-    ROW("input.type.item_reference", R, LEAF, CLOSED),
+    ROW("input.type.item_reference", R, LEAF, NEVER),
     ROW("input.type.compaction", R, LEAF, CLOSED),
     ROW("input.id", R, LEAF, PART),
     ROW("input.status", R, LEAF, PART),

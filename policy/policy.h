@@ -54,16 +54,16 @@ struct policy_model {
     char *upstream_name; /* what the endpoint is told; never shown */
     struct policy_endpoint *endpoints;
     size_t nendpoints;
-    char *ca;         /* name of the anchors' file, NULL: system's none */
-    char *credential; /* name in sallyport.yaml, or NULL */
-    uint32_t apis;    /* bit per enum route that its `apis` allow */
-    char *build;      /* or NULL */
-    char *designation;    /* "status", "by" and "reference", or NULL: */
+    char *ca;          /* name of the anchors' file, NULL: system's none */
+    char *credential;  /* name in sallyport.yaml, or NULL */
+    uint32_t apis;     /* bit per enum route that its `apis` allow */
+    char *build;       /* or NULL */
+    char *designation; /* "status", "by" and "reference", or NULL: */
     char *designated_by, *designation_reference;
     struct budget budget; /* of all parties and windows together */
-    int64_t release;  /* ms UTC; windows of the model end there at the
-                         latest (`closes` has it applied). INT64_MAX:
-                         none set */
+    int64_t release;      /* ms UTC; windows of the model end there at the
+                             latest (`closes` has it applied). INT64_MAX:
+                             none set */
 };
 
 struct policy_party {
@@ -75,7 +75,7 @@ struct policy_party {
     size_t nnetworks;
     struct hours hours; /* when they may come */
     char *selection;    /* its reference, or NULL */
-    uint32_t first;           /* of its people, who are one behind the other */
+    uint32_t first;     /* of its people, who are one behind the other */
     uint32_t npeople;
     const struct policy_tripwire **tripwires; /* of all terms of its windows */
     size_t ntripwires;
@@ -117,8 +117,8 @@ enum purpose_rule { PURPOSE_IGNORED, PURPOSE_OPTIONAL, PURPOSE_REQUIRED };
 /* What people accept before they use a model. */
 struct policy_document {
     char *name;
-    char *file;                  /* its name; the bytes are in the fileset */
-    uint8_t sha256[32];          /* of these bytes: its version */
+    char *file;         /* its name; the bytes are in the fileset */
+    uint8_t sha256[32]; /* of these bytes: its version */
 };
 
 #define POLICY_NO_DOCUMENT UINT32_MAX
@@ -130,9 +130,11 @@ struct policy_terms {
     uint32_t nda;  /* index of a document, POLICY_NO_DOCUMENT */
 
     /* fields: for every row of the table what happens to it */
-    uint8_t action[FIELD_MAX];   /* enum field_action */
-    int64_t most[FIELD_MAX];     /* FIELD_LIMIT: millionths */
-    uint64_t strip[FIELD_WORDS]; /* those with FIELD_STRIP */
+    uint8_t action[FIELD_MAX];    /* enum field_action */
+    int64_t most[FIELD_MAX];      /* FIELD_LIMIT: millionths */
+    uint64_t strip[FIELD_WORDS];  /* those with FIELD_STRIP */
+    int64_t ceiling[ROUTE_COUNT]; /* the largest whole token ceiling that these
+                                     fields allow on a route; -1: none set */
     struct policy_force *forces;
     size_t nforces;
 
@@ -160,15 +162,15 @@ struct policy_terms {
     char *marking;    /* value of x-sallyport-marking, or NULL */
     bool commitments; /* transcripts: commitment */
 
-    int64_t request_bytes;     /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
-    int64_t request_ms;        /* longest duration of one request */
-    int64_t request_tokens;    /* reserved for one that names no ceiling */
-    int64_t answer_bytes;      /* the largest answer */
-    struct budget window;      /* under these terms in one window, all people
-                                  together */
-    struct budget person;      /* of one person: totals under these terms in one
-                                  window; what is per minute and concurrent
-                                  whatever the window */
+    int64_t request_bytes;    /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
+    int64_t request_ms;       /* longest duration of one request */
+    int64_t request_tokens;   /* reserved for one that names no ceiling */
+    int64_t answer_bytes;     /* the largest answer */
+    struct budget window;     /* under these terms in one window, all people
+                                 together */
+    struct budget person;     /* of one person: totals under these terms in one
+                                 window; what is per minute and concurrent
+                                 whatever the window */
     int64_t person_addresses; /* that one person's open requests come from */
 };
 
@@ -191,11 +193,11 @@ struct policy {
     uint8_t replaces[32];
     char *basis; /* "voluntary" … or NULL */
     char *developer;
-    char *author;                /* an approver who does not count, or NULL */
+    char *author; /* an approver who does not count, or NULL */
     enum policy_sequence sequence;
-    bool has_findings;           /* findings are taken, sealed to: */
-    uint8_t findings_key[32];    /* X25519 */
-    int64_t findings_max;        /* bytes of one, before it is sealed */
+    bool has_findings;        /* findings are taken, sealed to: */
+    uint8_t findings_key[32]; /* X25519 */
+    int64_t findings_max;     /* bytes of one, before it is sealed */
     struct policy_document *documents;
     size_t ndocuments;
     struct policy_model *models;
@@ -237,9 +239,6 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
 
-/* The largest whole token ceiling that these terms allow on `route`; -1: they
- * set none. */
-int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route);
 /* Whether any terms of this party's windows name the document. */
 bool policy_party_document(const struct policy *p, uint32_t party,
                            uint32_t document);

@@ -289,6 +289,20 @@ static bool is_choice(uint16_t field)
     return false;
 }
 
+static bool is_never(uint16_t field)
+{
+    return field_info(field)->otherwise == FIELD_NEVER;
+}
+
+static void never_error(struct rules *r, const struct node *rule)
+{
+    rule_error(r, rule,
+               "what is kept at the endpoint or goes on there belongs to "
+               "nobody",
+               is_choice(field_find(rule->key, FIELD_NONE)) ? "deny"
+                                                            : "deny or strip");
+}
+
 static void word_rule(struct rules *r, const struct node *rule)
 {
     static const char *const words[] = {"allow", "deny", "strip"};
@@ -304,10 +318,12 @@ static void word_rule(struct rules *r, const struct node *rule)
     else if (first == FIELD_OTHERS && action == FIELD_ALLOW)
         rule_error(r, rule, "fields that nobody knows cannot be allowed",
                    "deny or strip");
+    else if (action == FIELD_ALLOW && is_never(first))
+        never_error(r, rule);
     else if (action == FIELD_STRIP &&
              (first == FIELD_PREFILL || is_choice(first)))
         rule_error(r, rule, "this cannot be taken out of a request",
-                   "allow or deny");
+                   is_never(first) ? "deny" : "allow or deny");
     else
         for (uint16_t f = first; f != FIELD_NONE; f = field_find(rule->key, f))
             row_set(r, f, (enum field_action)action);
@@ -370,6 +386,8 @@ static void rule_apply(struct rules *r, const struct node *rule)
     if (rule->kind != NODE_MAP || rule->count != 1 ||
         (max == NULL && force == NULL))
         rule_error(r, rule, "a rule that is none", EXPECTED);
+    else if (is_never(field_find(rule->key, FIELD_NONE)))
+        never_error(r, rule);
     else if (max != NULL)
         limit_rule(r, rule, max);
     else
@@ -443,16 +461,35 @@ static void extraction_check(struct rules *r, const struct node *fields)
 
 static void defaults_apply(struct rules *r)
 {
-    static const uint8_t actions[] = {[FIELD_PART] = FIELD_ALLOW,
-                                      [FIELD_PLAIN] = FIELD_ALLOW,
-                                      [FIELD_ONE] = FIELD_LIMIT,
-                                      [FIELD_DROPPED] = FIELD_STRIP,
-                                      [FIELD_CLOSED] = FIELD_DENY};
+    static const uint8_t actions[] = {
+        [FIELD_PART] = FIELD_ALLOW,  [FIELD_PLAIN] = FIELD_ALLOW,
+        [FIELD_ONE] = FIELD_LIMIT,   [FIELD_DROPPED] = FIELD_STRIP,
+        [FIELD_CLOSED] = FIELD_DENY, [FIELD_NEVER] = FIELD_DENY};
 
     for (uint16_t f = 0; f < field_count(); f++) {
         r->t->action[f] = actions[field_info(f)->otherwise];
         r->t->most[f] = 1000000;
     }
+}
+
+/* The largest whole ceiling on a route; -1: none is set. */
+static int64_t ceiling_of(const struct policy_terms *t, enum route route)
+{
+    static const char *const names[] = {"max_tokens", "max_completion_tokens",
+                                        "max_output_tokens"};
+    int64_t least = -1;
+
+    for (size_t i = 0; i < 3; i++) {
+        uint16_t f = field_of_route(route, names[i], strlen(names[i]));
+        int64_t most;
+
+        if (f == FIELD_NONE || t->action[f] != FIELD_LIMIT)
+            continue;
+        most = t->most[f] / 1000000;
+        if (least < 0 || most < least)
+            least = most;
+    }
+    return least;
 }
 
 static void rules_finish(struct rules *r)
@@ -474,6 +511,8 @@ static void rules_finish(struct rules *r)
     }
     for (uint16_t f = 0; f < FIELD_MAX; f++)
         free(r->forced[f]);
+    for (unsigned route = 0; route < ROUTE_COUNT; route++)
+        t->ceiling[route] = ceiling_of(t, (enum route)route);
 }
 
 void fields_build(struct policy_build *b, struct policy_terms *t,
@@ -489,23 +528,4 @@ void fields_build(struct policy_build *b, struct policy_terms *t,
     ceilings_alias(&r);
     extraction_check(&r, own != NULL ? own : base);
     rules_finish(&r);
-}
-
-int64_t policy_terms_ceiling(const struct policy_terms *t, enum route route)
-{
-    static const char *const names[] = {"max_tokens", "max_completion_tokens",
-                                        "max_output_tokens"};
-    int64_t least = -1;
-
-    for (size_t i = 0; i < 3; i++) {
-        uint16_t f = field_of_route(route, names[i], strlen(names[i]));
-        int64_t most;
-
-        if (f == FIELD_NONE || t->action[f] != FIELD_LIMIT)
-            continue;
-        most = t->most[f] / 1000000;
-        if (least < 0 || most < least)
-            least = most;
-    }
-    return least;
 }

@@ -179,6 +179,12 @@ static enum target_fault path_match(enum method method, const char *text,
     return fault;
 }
 
+enum dialect target_dialect(const char *text, size_t length)
+{
+    return starts_with(text, length, "/v1/messages") ? DIALECT_ANTHROPIC
+                                                     : DIALECT_OPENAI;
+}
+
 enum target_fault target_match(enum method method, const char *text,
                                size_t length, struct target *t)
 {
@@ -186,9 +192,8 @@ enum target_fault target_match(enum method method, const char *text,
     size_t path = query == NULL ? length : (size_t)(query - text);
     enum target_fault fault;
 
-    *t = (struct target){.route = ROUTE_UNKNOWN, .dialect = DIALECT_OPENAI};
-    if (starts_with(text, length, "/v1/messages"))
-        t->dialect = DIALECT_ANTHROPIC;
+    *t = (struct target){.route = ROUTE_UNKNOWN,
+                         .dialect = target_dialect(text, length)};
     if (target_is_malformed(text, length))
         return TARGET_MALFORMED;
     fault = path_match(method, text, path, t);

@@ -60,6 +60,9 @@ struct target {
                               segment, else "" */
 };
 
+/* The dialect in which a target is refused that leads nowhere: by its prefix. */
+enum dialect target_dialect(const char *text, size_t length);
+
 /* Matches a request target as it came (origin-form, at most
  * LIMIT_TARGET_BYTES). Refuses %2f, "..", "//", ";", control bytes, "#", and
  * absolute-form as TARGET_MALFORMED ("\\", %5c and %00 too); query strings other than `?beta=true` on

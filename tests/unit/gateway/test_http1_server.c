@@ -558,16 +558,50 @@ static void fields_are_counted(void **state)
 }
 
 /* A head of exactly `length` bytes with its empty line. */
-static char *long_head(size_t length)
+static char *long_head_of(const char *begins, size_t length)
 {
     char *text = malloc(length + 1);
     size_t at;
 
     assert_non_null(text);
-    at = (size_t)sprintf(text, GET HOST "X: ");
+    at = (size_t)sprintf(text, "%sX: ", begins);
     memset(text + at, 'a', length - at);
     memcpy(text + length - 4, "\r\n\r\n", 4);
     return text;
+}
+
+static char *long_head(size_t length)
+{
+    return long_head_of(GET HOST, length);
+}
+
+/* Its client must be able to read the refusal. */
+static void large_heads_are_refused_in_their_dialect(void **state)
+{
+    static const struct {
+        const char *begins;
+        enum dialect dialect;
+    } cases[] = {
+        {"POST /v1/messages HTTP/1.1\r\n" HOST, DIALECT_ANTHROPIC},
+        {"POST /v1/messages/none?x HTTP/1.1\r\n" HOST, DIALECT_ANTHROPIC},
+        {"POST /v1/chat/completions HTTP/1.1\r\n" HOST, DIALECT_OPENAI},
+        {"POST /v1/message HTTP/1.1\r\n" HOST, DIALECT_OPENAI},
+        {"POST\r\n", DIALECT_OPENAI},
+    };
+    struct outcome o;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        char *text = long_head_of(cases[i].begins, LIMIT_HEAD_BYTES + 1);
+
+        for (size_t split = 0; split < 50; split++) {
+            read_split(text, LIMIT_HEAD_BYTES + 1, split, &o);
+            assert_int_equal(o.h.fault, REASON_HEAD_TOO_LARGE);
+            assert_int_equal(o.h.dialect, cases[i].dialect);
+            assert_int_equal(o.h.target.route, ROUTE_UNKNOWN);
+        }
+        free(text);
+    }
 }
 
 static void heads_are_bounded(void **state)
@@ -637,6 +671,7 @@ int main(void)
         cmocka_unit_test(anthropic_version_is_a_date_or_nothing),
         cmocka_unit_test(fields_are_counted),
         cmocka_unit_test(heads_are_bounded),
+        cmocka_unit_test(large_heads_are_refused_in_their_dialect),
         cmocka_unit_test(unfinished_heads_wait),
         cmocka_unit_test(a_body_can_be_refused),
     };

@@ -280,12 +280,12 @@ static void public_keys_are_read_strictly(void **state)
 {
     static const char *const right[] = {
         KEY, KEY "\n",
-        "untrusted comment: minisign public key " ID "\n" KEY "\n",
-        "untrusted comment: \n" KEY};
+        ("untrusted comment: minisign public key " ID "\n" KEY "\n"),
+        ("untrusted comment: \n" KEY)};
     static const char *const wrong[] = {
         "", "RW", KEY "\n\n", KEY "A", KEY "\r\n", " " KEY,
-        "untrusted comment: x\n", "trusted comment: x\n" KEY,
-        "untrusted comment: x\n" KEY "\n" KEY "\n",
+        "untrusted comment: x\n", ("trusted comment: x\n" KEY),
+        ("untrusted comment: x\n" KEY "\n" KEY "\n"),
         /* other algorithms: "ED", "Ex" */
         "RUSqpFEfUcPa/yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa",
         "RXiqpFEfUcPa/yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa"};

@@ -72,7 +72,14 @@ static const struct {
           "1111111111111111111111111111111111111111111111111111111111111111")},
     {REASON_INVALID_FIELD, WITH("\"max_tokens\":9007199254740993")},
     {REASON_INVALID_FIELD, WITH("\"max_tokens\":18446744073709551617")},
-    {REASON_INVALID_FIELD, WITH("\"max_tokens\":1e999999")},
+    {REASON_INVALID_JSON, WITH("\"max_tokens\":1e999999")},
+    /* infinity to one reader, an error to another */
+    {REASON_INVALID_JSON, WITH("\"temperature\":1E400")},
+    {REASON_INVALID_JSON, WITH("\"temperature\":-1e309")},
+    {REASON_INVALID_JSON, WITH("\"temperature\":1.7976931348623159e308")},
+    {REASON_INVALID_JSON, WITH("\"metadata\":{\"a\":[1e+309]}")},
+    {REASON_NONE, WITH("\"temperature\":1.7976931348623157e308")},
+    {REASON_NONE, WITH("\"temperature\":1e-400")},
     /* strings */
     {REASON_INVALID_JSON, WITH("\"user\":\"\x01\"")},
     {REASON_INVALID_JSON, WITH("\"user\":\"\n\"")},
@@ -113,6 +120,13 @@ static const struct {
                                 "{\"schema\":{\"a\":1,\"a\":1}}}")},
     {REASON_DUPLICATE_KEY, WITH("\"messages\":[{\"role\":\"user\"},"
                                 "{\"role\":\"user\",\"role\":\"system\"}]")},
+    /* names that end early where they are C strings */
+    {REASON_INVALID_JSON, WITH("\"metadata\":{\"a\\u0000\":1}")},
+    {REASON_INVALID_JSON, WITH("\"metadata\":{\"\\u0000\":1}")},
+    {REASON_INVALID_JSON, WITH("\"metadata\":{\"a\\\\\\u0000b\":1}")},
+    {REASON_INVALID_JSON, TEXT("{\"model\\u0000x\":\"b\",\"model\":\"a\"}")},
+    {REASON_NONE, WITH("\"metadata\":{\"a\\\\u0000\":1}")},
+    {REASON_NONE, WITH("\"metadata\":{\"a\":\"\\u0000\"}")},
     /* the same to the eye, or after normalisation: two names */
     {REASON_NONE,
      WITH("\"metadata\":{\"\xc3\xa9\":1,\"e\xcc\x81\":2,\"E\":3,\"e\":4}")},

@@ -399,6 +399,21 @@ static const struct wrong wrong_policies[] = {
     {"  plain: {}", "  plain: {fields: {others: allow}}",
      "policy.yaml:37:28: fields that nobody knows cannot be allowed: expected "
      "deny or strip\n"},
+    {"  plain: {}",
+     "  plain: {uses: [chat.completions, responses], fields: {background: "
+     "allow}}",
+     "policy.yaml:37:69: what is kept at the endpoint or goes on there belongs "
+     "to nobody: expected deny or strip\n"},
+    {"  plain: {}",
+     "  plain: {uses: [chat.completions, responses], fields: "
+     "{previous_response_id: {force: x}}}",
+     "policy.yaml:37:79: what is kept at the endpoint or goes on there belongs "
+     "to nobody: expected deny or strip\n"},
+    {"  plain: {}",
+     "  plain: {uses: [chat.completions, responses], fields: "
+     "{input.type.item_reference: allow}}",
+     "policy.yaml:37:84: what is kept at the endpoint or goes on there belongs "
+     "to nobody: expected deny\n"},
     {"  plain: {}", "  plain: {fields: {prefill: strip}}",
      "policy.yaml:37:29: this cannot be taken out of a request: expected allow "
      "or deny\n"},

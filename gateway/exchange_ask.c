@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first half of an exchange: what a client sends is read, the keeper is
+ * asked, and what it admits is called. Runs in a worker on strangers' bytes.
+ */
+#include <string.h>
+
+#include "gateway/admission.h"
+#include "gateway/connection.h"
+#include "gateway/deadlines.h"
+#include "gateway/exchange_parts.h"
+#include "gateway/exchange_pool.h"
+#include "gateway/models.h"
+#include "gateway/own.h"
+#include "gateway/shares.h"
+#include "gateway/upstream.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "policy/body.h"
+
+/* ---- asking ---- */
+
+static void ask(struct exchange *x)
+{
+    int r = SP_EAGAIN;
+
+    if (shares_may_ask(x->worker->shares, x->facts.party, x->facts.person,
+                       clock_boot_ms()))
+        r = admission_ask(x);
+    else
+        connections_refused(x->worker->connections, x->facts.address,
+                            "too_many_refusals");
+    if (r == 0)
+        x->state = EXCHANGE_ASKING;
+    else
+        exchange_answer_unrecorded(
+            x, r == SP_EAGAIN ? REASON_OVERLOADED : REASON_AUDIT_UNAVAILABLE);
+}
+
+static int64_t body_limit(const struct exchange *x)
+{
+    const struct worker *w = x->worker;
+
+    if (route_info(x->facts.route)->own)
+        return own_body_limit(x);
+    return x->facts.party < w->policy->nparties ? w->body_limits[x->facts.party]
+                                                : 0;
+}
+
+/* What can be said against the request before its body is here. */
+static enum reason head_fault(const struct exchange *x,
+                              const struct request_head *head)
+{
+    if (head->fault != REASON_NONE)
+        return head->fault;
+    if (x->worker->state != WORKER_SERVING)
+        return REASON_DRAINING;
+    if (head->content_length > body_limit(x))
+        return REASON_BODY_TOO_LARGE;
+    if (head->has_body && head->content_length > 0 &&
+        !shares_body_fits(x->worker->shares, x->facts.party,
+                          (size_t)head->content_length))
+        return REASON_OVERLOADED;
+    return own_head_fault(x, head->target.id);
+}
+
+enum exchange_want exchange_head(struct exchange *x,
+                                 const struct request_head *head)
+{
+    x->facts.method = head->method;
+    x->facts.route = head->target.route;
+    x->facts.dialect = head->dialect;
+    x->facts.fault = head_fault(x, head);
+    x->why = head->why;
+    x->bodyless = head->method == METHOD_HEAD;
+    memcpy(x->facts.version, head->anthropic_version, sizeof(x->facts.version));
+    memcpy(x->facts.betas, head->betas, sizeof(x->facts.betas));
+    memcpy(x->facts.purpose, head->purpose, sizeof(x->facts.purpose));
+    memcpy(x->facts.case_id, head->case_id, sizeof(x->facts.case_id));
+    if (head->target.route == ROUTE_MODEL)
+        memcpy(x->facts.model, head->target.id,
+               strnlen(head->target.id, sizeof(x->facts.model) - 1));
+    if (head->target.route == ROUTE_NDA_DOCUMENT)
+        memcpy(x->own_id, head->target.id,
+               strnlen(head->target.id, sizeof(x->own_id) - 1));
+    if (x->facts.fault != REASON_NONE || x->facts.party == FACTS_NOBODY ||
+        !admissions_alive(x->worker->admissions)) {
+        ask(x);
+        return EXCHANGE_WANTS_NOTHING;
+    }
+    if (!head->has_body) {
+        exchange_asked(x, REASON_NONE, NULL);
+        return EXCHANGE_WANTS_NOTHING;
+    }
+    return head->expects_continue ? EXCHANGE_WANTS_CONTINUE
+                                  : EXCHANGE_WANTS_BODY;
+}
+
+int exchange_body(struct exchange *x, const uint8_t *data, size_t length)
+{
+    enum reason fault = REASON_NONE;
+
+    if ((int64_t)(x->body.length + length) > body_limit(x))
+        fault = REASON_BODY_TOO_LARGE;
+    else if (!shares_body_fits(x->worker->shares, x->facts.party, length) ||
+             buf_append(&x->body, data, length) != 0)
+        fault = REASON_OVERLOADED;
+    if (fault != REASON_NONE) {
+        x->facts.fault = fault;
+        return SP_ETOOBIG;
+    }
+    exchange_charge(x, length);
+    return 0;
+}
+
+/* Facts come from a body that is whole; what is wrong with another is enough.
+ */
+static void read_body(struct exchange *x)
+{
+    if (route_info(x->facts.route)->own) {
+        own_read(x);
+        exchange_uncharge(x);
+        return;
+    }
+    if (route_info(x->facts.route)->local)
+        return;
+    x->json = exchange_json_take(x->worker);
+    if (x->json == NULL) {
+        x->facts.fault = REASON_OVERLOADED;
+        return;
+    }
+    body_read(x->json, x->facts.route,
+              x->body.length > 0 ? (const char *)buf_bytes(&x->body) : "",
+              x->body.length, &x->facts);
+    if (x->facts.fault == REASON_INVALID_FIELD)
+        body_locate(x->json, x->facts.route, FIELD_NONE, x->param,
+                    sizeof(x->param));
+}
+
+void exchange_asked(struct exchange *x, enum reason fault, const char *why)
+{
+    x->facts.body_bytes = x->body.length;
+    if (why != NULL)
+        x->why = why;
+    if (x->facts.fault == REASON_NONE)
+        x->facts.fault = fault;
+    if (x->facts.fault == REASON_NONE)
+        read_body(x);
+    if (x->facts.fault != REASON_NONE)
+        exchange_request_release(x);
+    ask(x);
+}
+
+/* ---- decided ---- */
+
+static void answer_models(struct exchange *x, uint64_t visible)
+{
+    const struct models_view v = {.policy = x->worker->policy,
+                                  .party = x->facts.party,
+                                  .visible = visible,
+                                  .dialect = x->facts.dialect};
+    int r = x->facts.route == ROUTE_MODELS
+                ? models_list(&v, &x->held)
+                : models_one(&v, x->facts.model, &x->held);
+
+    if (r == 0)
+        exchange_answer_own(x, 200, ANSWER_JSON);
+    else
+        exchange_answer_error(
+            x, r == SP_ENOENT ? REASON_MODEL_NOT_FOUND : REASON_OVERLOADED,
+            &x->substitute);
+}
+
+/* The request as the model gets it: our head, the body rebuilt from what was
+ * parsed (P10), in one piece. */
+static int rebuild(struct exchange *x)
+{
+    const struct policy *p = x->worker->policy;
+    const struct body_change change = {
+        .model = p->models[x->model].upstream_name,
+        .terms = &p->terms[x->terms],
+        .count = x->facts.stream && (x->facts.route == ROUTE_CHAT_COMPLETIONS ||
+                                     x->facts.route == ROUTE_COMPLETIONS),
+    };
+    uint8_t *room;
+    int r = buf_reserve(&x->forward, HEADERS_BYTES, &room);
+
+    if (r != 0)
+        return r;
+    buf_commit(&x->forward, HEADERS_BYTES);
+    return body_rebuild(x->json, &x->facts, &change, &x->forward);
+}
+
+static void commit_asked(struct exchange *x)
+{
+    struct commitment asked;
+
+    commitment_init(&x->answered, x->salt);
+    if (x->committed) /* a body that is gone already */
+        return;
+    commitment_init(&asked, x->salt);
+    if (x->body.length > 0)
+        commitment_add(&asked, buf_bytes(&x->body), x->body.length);
+    commitment_end(&asked, x->asked);
+}
+
+static void call(struct exchange *x)
+{
+    int r = rebuild(x);
+
+    x->usage_asked = body_asks_usage(x->json);
+    exchange_request_release(x);
+    exchange_charge(x, x->forward.length); /* a model may read slowly, too */
+    x->state = EXCHANGE_CALLING;
+    if (r != 0) {
+        x->cause = CAUSE_UPSTREAM;
+        exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+        return;
+    }
+    upstream_start(x);
+}
+
+static void answer_own_route(struct exchange *x)
+{
+    int r = own_answer(x);
+
+    buf_release(&x->forward);
+    if (r == 0)
+        exchange_answer_own(x, x->answer.status, x->answer.type);
+    else
+        exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+}
+
+static void answer_local(struct exchange *x, const struct answer_admit *a)
+{
+    if (route_info(x->facts.route)->own)
+        answer_own_route(x);
+    else
+        answer_models(x, a->models);
+}
+
+static void admitted(struct exchange *x, const struct answer_admit *a)
+{
+    bool local = route_info(x->facts.route)->local;
+
+    x->admitted = true;
+    x->deadline = a->deadline;
+    x->deadline_wall = a->deadline_wall;
+    x->deadline_reason = a->deadline_reason;
+    commit_asked(x);
+    x->state = EXCHANGE_CALLING;
+    if (x->client_done && !local)
+        exchange_finish(x, CAUSE_CLIENT_LEFT, CODEC_BROKEN);
+    else if (x->deadline <= clock_boot_ms())
+        exchange_cut(x, x->deadline_reason);
+    else if (local)
+        answer_local(x, a);
+    else if (x->model >= x->worker->policy->nmodels ||
+             x->terms >= x->worker->policy->nterms || x->json == NULL)
+        fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
+    else if (deadlines_add(x->worker->deadlines, x) != 0)
+        exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+    else
+        call(x);
+}
+
+void exchange_decided(struct exchange *x, const struct answer_admit *a)
+{
+    x->state = EXCHANGE_READING; /* the ticket is given back already */
+    x->has_entry = true;
+    x->n = a->n;
+    x->durable = a->n + a->behind;
+    x->made = a->made;
+    x->window = a->window;
+    x->terms = a->terms;
+    x->model = a->model;
+    x->tokens_left = a->tokens_left;
+    x->bytes_left = a->bytes_left;
+    x->bytes_reason = a->bytes_reason;
+    x->rate_requests = a->requests;
+    x->rate_tokens = a->tokens;
+    if (a->reason == REASON_NONE) {
+        admitted(x, a);
+        return;
+    }
+    shares_refused(x->worker->shares, x->facts.party, x->facts.person);
+    if (a->field != FIELD_NONE && x->json != NULL)
+        body_locate(x->json, x->facts.route, a->field, x->param,
+                    sizeof(x->param));
+    exchange_request_release(x);
+    buf_release(&x->forward);
+    if (a->problem != OWN_FINE)
+        x->substitute.text = own_problem_text(a->problem);
+    x->substitute.retry_after = a->retry_after;
+    exchange_answer_error(x, a->reason, &x->substitute);
+}
