@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper's own state, shared by its files: keeper.c (start, loop, links),
- * keeper_open.c (ledger and policy at the start), keeper_decide.c (what
- * workers ask), keeper_orders.c (what operators order), keeper_time.c (clock,
- * windows, heartbeat). One thread runs all of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ * keeper_open.c (ledger and policy at the start), keeper_approve.c (who
+ * approved it), keeper_decide.c (what workers ask), keeper_own.c (acceptances,
+ * findings, statuses), keeper_orders.c (what operators order), keeper_time.c
+ * (clock, windows, heartbeat). One thread runs all of it; the ledger's threads
+ * only call keeper_durable() and keeper_failed().
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H

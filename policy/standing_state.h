@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a standing, for standing.c and standing_due.c alone. */
+/* The inside of a standing, for standing*.c alone. */
 #ifndef SP_POLICY_STANDING_STATE_H
 #define SP_POLICY_STANDING_STATE_H
 
