@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base64.h"
+
 #define TYPE_ED25519     0x01
 #define TYPE_COSIGNATURE 0x04
 
@@ -109,16 +111,6 @@ static uint32_t key_id(const char *name, uint8_t type, const uint8_t key[32])
            h[3];
 }
 
-/* RFC 4648 section 4, padded, no stray bits. */
-static int base64_decode(const char *text, size_t length, uint8_t *out,
-                         size_t size, size_t *used)
-{
-    return sodium_base642bin(out, size, text, length, NULL, used, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0
-               ? 0
-               : SP_EINVAL;
-}
-
 static int hex_parse(const char *text, uint32_t *value)
 {
     *value = 0;
@@ -164,8 +156,7 @@ static int key_text_format(const char *prefix, const struct note_verifier *v,
         return SP_EINVAL;
     data[0] = v->type;
     memcpy(data + 1, key, 32);
-    sodium_bin2base64(base64, sizeof base64, data, sizeof data,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(data, sizeof data, base64);
     snprintf(text, NOTE_KEY_TEXT_MAX, "%s%s+%08x+%s", prefix, v->name,
              (unsigned)v->id, base64);
     sodium_memzero(data, sizeof data);
@@ -271,8 +262,7 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
               size_t size, size_t *length)
 {
     uint8_t blob[4 + crypto_sign_BYTES];
-    char base64[sodium_base64_ENCODED_LEN(sizeof blob,
-                                          sodium_base64_VARIANT_ORIGINAL)];
+    char base64[BASE64_SIZE(sizeof blob)];
     size_t n = strlen(text);
     uint32_t id = s->verifier.id;
 
@@ -283,8 +273,7 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
     if (crypto_sign_detached(blob + 4, NULL, (const uint8_t *)text, n,
                              s->secret) != 0)
         return SP_ECRYPTO;
-    sodium_bin2base64(base64, sizeof base64, blob, sizeof blob,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(blob, sizeof blob, base64);
     int written = snprintf(note, size, "%s\n%s%s %s\n", text, dash,
                            s->verifier.name, base64);
     if (written < 0 || (size_t)written >= size)

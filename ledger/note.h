@@ -68,5 +68,9 @@ int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
 /* Extension lines are refused (SP_EINVAL). */
 int checkpoint_parse(const char *body, size_t length,
                      struct checkpoint *c) SP_MUST_USE;
+/* A size or an index: decimal without leading zeros, at most 2^63 - 1.
+ * SP_EINVAL. */
+int checkpoint_size_parse(const char *text, size_t length,
+                          uint64_t *size) SP_MUST_USE;
 
 #endif
