@@ -36,8 +36,25 @@ SP_PRINTF(2, 3) static int put(struct writer *w, const char *format, ...)
     return 0;
 }
 
-int proof_write(struct ledger_view *v, uint64_t index, char *text, size_t size,
-                size_t *length)
+static int extra_put(struct writer *w, struct ledger_view *v, uint64_t index)
+{
+    const uint8_t *entry;
+    size_t length;
+    int r = ledger_view_entry(v, index, &entry, &length);
+
+    if (r == 0)
+        r = put(w, "extra ");
+    if (r == 0 && w->size - w->length < BASE64_SIZE(length))
+        r = SP_ETOOBIG;
+    if (r != 0)
+        return r;
+    base64_encode(entry, length, w->text + w->length);
+    w->length += BASE64_SIZE(length) - 1;
+    return put(w, "\n");
+}
+
+int proof_write(struct ledger_view *v, uint64_t index, bool with_entry,
+                char *text, size_t size, size_t *length)
 {
     struct writer w = {text, size, 0};
     struct merkle_path path;
@@ -47,7 +64,9 @@ int proof_write(struct ledger_view *v, uint64_t index, char *text, size_t size,
     if ((r = merkle_prove_inclusion(ledger_view_hash, v, index,
                                     ledger_view_checkpoint(v)->size, &path)) !=
             0 ||
-        (r = put(&w, HEADER "\nindex %llu\n", (unsigned long long)index)) != 0)
+        (r = put(&w, HEADER "\n")) != 0 ||
+        (with_entry && (r = extra_put(&w, v, index)) != 0) ||
+        (r = put(&w, "index %llu\n", (unsigned long long)index)) != 0)
         return r;
     for (unsigned i = 0; r == 0 && i < path.count; i++) {
         base64_encode(path.hashes[i].b, MERKLE_HASH, hash);

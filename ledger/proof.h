@@ -17,27 +17,26 @@
 #include "lib/base64.h"
 
 #define PROOF_EXTRA_MAX 65536 /* bytes, decoded */
-/* Of one that we write: no extra line, at most 64 hashes, the note. */
-#define PROOF_WRITTEN_MAX (64 + MERKLE_PATH_MAX * 45 + NOTE_MAX)
-/* Of one that we read. */
-#define PROOF_MAX (BASE64_SIZE(PROOF_EXTRA_MAX) + PROOF_WRITTEN_MAX)
+#define PROOF_MAX                                                              \
+    (BASE64_SIZE(PROOF_EXTRA_MAX) + 64 + MERKLE_PATH_MAX * 45 + NOTE_MAX)
 
 struct proof {
     uint64_t index;
     struct merkle_path path;
     /* Of proof_parse(): into the text, which must outlive it. */
-    const char *extra; /* base64 or NULL; authenticated by nothing */
+    const char *extra; /* base64 or NULL; not what is proven */
     size_t extra_length;
     const char *note;
     size_t note_length;
     struct checkpoint head; /* what the note says; signed by nobody yet */
 };
 
-/* Writes the proof of entry `index` in the tree of `note`, whose checkpoint
- * is the view's, with a NUL. SP_ERANGE no such entry; SP_ETOOBIG; SP_ENOENT,
- * SP_EIO, SP_ECORRUPT of the tiles. */
-int proof_write(struct ledger_view *v, uint64_t index, char *text, size_t size,
-                size_t *length) SP_MUST_USE;
+/* Writes the proof of entry `index` in the view's tree, with a NUL. We put the
+ * entry itself into the extra line (`with_entry`), so that one file is enough:
+ * whoever checks hashes it. SP_ERANGE no such entry; SP_ETOOBIG; SP_ENOENT,
+ * SP_EIO, SP_ECORRUPT of the files. */
+int proof_write(struct ledger_view *v, uint64_t index, bool with_entry,
+                char *text, size_t size, size_t *length) SP_MUST_USE;
 
 /* Syntax only: SP_EINVAL with *line, from 1, of what is wrong. */
 int proof_parse(const char *text, size_t length, struct proof *p,

@@ -14,7 +14,7 @@
 #include "tests/unit/ledger/folder.h"
 
 static struct folder folder;
-static char text[PROOF_WRITTEN_MAX];
+static char text[PROOF_MAX];
 static size_t length;
 
 static int setup(void **state)
@@ -37,7 +37,8 @@ static void write_proof(uint64_t index)
 
     assert_int_equal(
         ledger_view_open(folder.fd, &folder.signer.verifier, 1, &v), 0);
-    assert_int_equal(proof_write(v, index, text, sizeof text, &length), 0);
+    assert_int_equal(proof_write(v, index, false, text, sizeof text, &length),
+                     0);
     ledger_view_free(v);
     assert_int_equal(strlen(text), length);
 }
@@ -98,8 +99,9 @@ static void what_is_written_is_what_others_read(void **state)
     struct ledger_view *v;
     assert_int_equal(
         ledger_view_open(folder.fd, &folder.signer.verifier, 1, &v), 0);
-    assert_int_equal(proof_write(v, 3, text, sizeof text, &length), SP_ERANGE);
-    assert_int_equal(proof_write(v, 1, text, 60, &length), SP_ETOOBIG);
+    assert_int_equal(proof_write(v, 3, true, text, sizeof text, &length),
+                     SP_ERANGE);
+    assert_int_equal(proof_write(v, 1, false, text, 60, &length), SP_ETOOBIG);
     ledger_view_free(v);
 }
 
@@ -123,7 +125,7 @@ static void any_flipped_bit_is_found(void **state)
 /* `from` becomes `to`; refused at that line. */
 static void refused(const char *from, const char *to, unsigned want)
 {
-    char other[PROOF_WRITTEN_MAX + 256];
+    char other[PROOF_MAX + 256];
     const char *at = strstr(text, from);
     struct proof p;
     unsigned line;
@@ -161,9 +163,35 @@ static void other_spellings_are_refused_by_line(void **state)
     refused("AM=\n\n", "AM=\n", 4);
 }
 
+static void the_entry_goes_with_the_proof(void **state)
+{
+    struct ledger_view *v;
+    struct proof p;
+    unsigned line;
+
+    (void)state;
+    folder_fill_to(&folder, 300);
+    assert_int_equal(
+        ledger_view_open(folder.fd, &folder.signer.verifier, 1, &v), 0);
+    assert_int_equal(proof_write(v, 299, true, text, sizeof text, &length), 0);
+    for (size_t size = 0; size < length; size++) {
+        size_t n;
+        char *small = malloc(size + 1);
+
+        assert_int_equal(proof_write(v, 299, true, small, size, &n),
+                         SP_ETOOBIG);
+        free(small);
+    }
+    ledger_view_free(v);
+    assert_int_equal(proof_parse(text, length, &p, &line), 0);
+    assert_int_equal(p.extra_length, 4);
+    assert_memory_equal(p.extra, "Mjk5", 4);
+    assert_int_equal(check(text, length, "299"), 0);
+}
+
 static void an_extra_line_says_nothing_that_is_proven(void **state)
 {
-    char other[PROOF_WRITTEN_MAX + 64];
+    char other[PROOF_MAX + 64];
     struct proof p;
     unsigned line;
 
@@ -210,7 +238,7 @@ static void another_key_or_another_origin_proves_nothing(void **state)
                      SP_ESIGNATURE);
     assert_int_equal(proof_check(&p, NULL, 0, "3", 1), SP_ESIGNATURE);
     /* A key that signs a checkpoint of a log that is not its own. */
-    char note[NOTE_MAX], whole[PROOF_WRITTEN_MAX];
+    char note[NOTE_MAX], whole[PROOF_MAX];
     size_t n;
     assert_int_equal(note_signer_from_seed("evil.example/x", seed, &other), 0);
     assert_int_equal(note_sign(&other,
@@ -233,6 +261,7 @@ int main(void)
         TEST(what_is_written_is_what_others_read),
         TEST(any_flipped_bit_is_found),
         TEST(other_spellings_are_refused_by_line),
+        TEST(the_entry_goes_with_the_proof),
         TEST(an_extra_line_says_nothing_that_is_proven),
         TEST(too_many_hashes_are_refused),
         TEST(another_key_or_another_origin_proves_nothing),
