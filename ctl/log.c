@@ -23,6 +23,8 @@ static const char usage[] =
     "       sallyport log acceptances DIR [--json]\n"
     "       sallyport log prove DIR N [-o FILE]\n"
     "       sallyport log check-proof FILE --key VKEY [--entry FILE] [--json]\n"
+    "       sallyport log replay DIR [--policy FILE]... [--instead "
+    "SERIAL=FILE]...\n"
     "       sallyport log open-commitment DIR N;SALT [--asked FILE]\n"
     "                                                [--answered FILE]\n"
     "\n"
@@ -33,6 +35,7 @@ static const char usage[] =
     "  acceptances  who accepted which document; verifies each signature\n"
     "  prove    writes a proof that entry N is in the signed ledger\n"
     "  check-proof  checks such a proof, without the ledger\n"
+    "  replay   makes every decision again and names the first that differs\n"
     "  open-commitment  shows by a receipt's salt what was asked and answered\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
@@ -161,13 +164,11 @@ int verb_log(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } subcommands[] = {{"verify", log_verify},
-                       {"show", log_show},
-                       {"key", log_key},
-                       {"acceptances", log_acceptances},
-                       {"prove", log_prove},
-                       {"check-proof", log_check_proof},
-                       {"open-commitment", log_open_commitment}};
+    } subcommands[] = {
+        {"verify", log_verify}, {"show", log_show},
+        {"key", log_key},       {"acceptances", log_acceptances},
+        {"prove", log_prove},   {"check-proof", log_check_proof},
+        {"replay", log_replay}, {"open-commitment", log_open_commitment}};
 
     if (argc < 2) {
         fputs(usage, stderr);

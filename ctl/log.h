@@ -46,6 +46,7 @@ void log_print_bytes(const uint8_t *data, size_t length);
 int log_prove(int argc, char **argv);
 int log_check_proof(int argc, char **argv);
 int log_open_commitment(int argc, char **argv);
+int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
