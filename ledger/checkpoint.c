@@ -64,8 +64,7 @@ int checkpoint_parse(const char *body, size_t length, struct checkpoint *c)
         memchr(body, '\0', origin) != NULL ||
         size_parse(size, (size_t)(size_end - size), &c->size) != 0 ||
         end - root != ROOT_BASE64 + 1 || end[-1] != '\n' ||
-        sodium_base642bin(c->root.b, sizeof c->root.b, root, ROOT_BASE64, NULL,
-                          &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+        note_base64(root, ROOT_BASE64, c->root.b, sizeof c->root.b, &n) != 0 ||
         n != sizeof c->root.b)
         return SP_EINVAL;
     memcpy(c->origin, body, origin);

@@ -109,10 +109,13 @@ static uint32_t key_id(const char *name, uint8_t type, const uint8_t key[32])
            h[3];
 }
 
-/* RFC 4648 section 4, padded, no stray bits. */
-static int base64_decode(const char *text, size_t length, uint8_t *out,
-                         size_t size, size_t *used)
+int note_base64(const char *text, size_t length, uint8_t *out, size_t size,
+                size_t *used)
 {
+    /* libsodium 1.0.18 takes every byte from 0x80 on for some digit. */
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return SP_EINVAL;
     return sodium_base642bin(out, size, text, length, NULL, used, NULL,
                              sodium_base64_VARIANT_ORIGINAL) == 0
                ? 0
@@ -147,7 +150,7 @@ static int key_text_parse(const char *text, size_t length,
     size_t name = (size_t)(plus - text);
     if (!name_is_valid(text, name) || length - name != 1 + 8 + 1 + KEY_BASE64 ||
         plus[9] != '+' || hex_parse(plus + 1, &v->id) != 0 ||
-        base64_decode(plus + 10, KEY_BASE64, key, KEY_BYTES, &n) != 0 ||
+        note_base64(plus + 10, KEY_BASE64, key, KEY_BYTES, &n) != 0 ||
         n != KEY_BYTES)
         return SP_EINVAL;
     memcpy(v->name, text, name);
@@ -367,7 +370,7 @@ static int signature_parse(struct piece line, struct signature *s)
     s->name.length = (size_t)(space - name);
     rest -= s->name.length + 1;
     if (!name_is_valid(name, s->name.length) ||
-        base64_decode(space + 1, rest, data, sizeof data, &n) != 0 || n < 5)
+        note_base64(space + 1, rest, data, sizeof data, &n) != 0 || n < 5)
         return SP_EINVAL;
     s->id = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 |
             (uint32_t)data[2] << 8 | data[3];

@@ -76,6 +76,10 @@ int note_find(const char *note, size_t length, const struct note_verifier *v,
 /* Only the syntax, for who has no key: 0 with the text's length, SP_EINVAL. */
 int note_text(const char *note, size_t length, size_t *text_length) SP_MUST_USE;
 
+/* RFC 4648 section 4, padded, no stray bits. SP_EINVAL. */
+int note_base64(const char *text, size_t length, uint8_t *out, size_t size,
+                size_t *used) SP_MUST_USE;
+
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];
     uint64_t size; /* ≤ 2^63 - 1 */

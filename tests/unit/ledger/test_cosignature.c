@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "ledger/cosignature.h"
@@ -126,6 +127,42 @@ static void keys_do_not_do_each_others_work(void **state)
                      SP_EUNSUPPORTED);
     assert_int_equal(note_witness_generate("fresh", &read), 0);
     assert_int_equal(read.verifier.type, 0x04);
+}
+
+/* --- reading --- */
+
+/* libsodium reads bytes above 0x7f as digits; nobody else does. */
+static void base64_is_ascii(void **state)
+{
+    char text[] = "2zQm6HgGjSjSabbIcXIyLOU3K2V1bQeJAB00g19gHAM=";
+    uint8_t out[32];
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text - 1; i++)
+        for (unsigned c = 1; c < 256; c++) {
+            char was = text[i];
+            bool digit = c < 0x80 && strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh"
+                                            "ijklmnopqrstuvwxyz0123456789+/=",
+                                            (int)c) != NULL;
+            text[i] = (char)c;
+            if (note_base64(text, sizeof text - 1, out, sizeof out, &n) == 0 &&
+                !digit)
+                fail_msg("byte %u at %zu", c, i);
+            text[i] = was;
+        }
+}
+
+static void checkpoint_roots_are_ascii(void **state)
+{
+    struct checkpoint c;
+
+    (void)state;
+    assert_int_equal(checkpoint_parse(BODY, strlen(BODY), &c), 0);
+    char body[] = BODY;
+    body[30] = '\xc3';
+    body[31] = '\xa9';
+    assert_int_equal(checkpoint_parse(body, strlen(body), &c), SP_EINVAL);
 }
 
 /* --- counting --- */
@@ -278,6 +315,8 @@ int main(void)
         cmocka_unit_test(the_longest_name_fits),
         cmocka_unit_test(what_is_no_body_or_time_is_not_signed),
         cmocka_unit_test(keys_do_not_do_each_others_work),
+        cmocka_unit_test(base64_is_ascii),
+        cmocka_unit_test(checkpoint_roots_are_ascii),
         cmocka_unit_test(who_has_cosigned_is_counted),
         cmocka_unit_test(flipped_bits_never_count),
         cmocka_unit_test(answers_are_taken_or_not),
