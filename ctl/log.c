@@ -26,12 +26,14 @@ static const char usage[] =
     "                              [--person PERSON] [--json]\n"
     "       sallyport log key DIR [--json]\n"
     "       sallyport log acceptances DIR [--json]\n"
+    "       sallyport log witness ...\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
     "  verify  checks everything that the signed checkpoint commits to\n"
     "  show    prints entries\n"
     "  key     prints the public key that checkpoints are signed with\n"
     "  acceptances  who accepted which document; verifies each signature\n"
+    "  witness      cosigns other people's ledgers\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
 static const char key_usage[] =
@@ -290,7 +292,8 @@ int verb_log(int argc, char **argv)
     } subcommands[] = {{"verify", log_verify},
                        {"show", log_show},
                        {"key", log_key},
-                       {"acceptances", log_acceptances}};
+                       {"acceptances", log_acceptances},
+                       {"witness", log_witness}};
 
     if (argc < 2) {
         fputs(usage, stderr);
@@ -305,7 +308,7 @@ int verb_log(int argc, char **argv)
             return subcommands[i].run(argc - 1, argv + 1);
     fprintf(stderr,
             "sallyport log: unknown subcommand \"%.60s\": wanted verify, show, "
-            "key or acceptances\n",
+            "key, acceptances or witness\n",
             argv[1]);
     return EXIT_MISUSED;
 }

@@ -36,5 +36,6 @@ void log_print_json_text(const char *text);
 int log_verify(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
+int log_witness(int argc, char **argv);
 
 #endif
