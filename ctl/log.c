@@ -27,6 +27,7 @@ static const char usage[] =
     "SERIAL=FILE]...\n"
     "       sallyport log open-commitment DIR N;SALT [--asked FILE]\n"
     "                                                [--answered FILE]\n"
+    "       sallyport log witness ...\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
     "  verify  checks everything that the signed checkpoint commits to\n"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  check-proof  checks such a proof, without the ledger\n"
     "  replay   makes every decision again and names the first that differs\n"
     "  open-commitment  shows by a receipt's salt what was asked and answered\n"
+    "  witness      cosigns other people's ledgers\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
 static const char key_usage[] =
@@ -165,10 +167,11 @@ int verb_log(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } subcommands[] = {
-        {"verify", log_verify}, {"show", log_show},
-        {"key", log_key},       {"acceptances", log_acceptances},
-        {"prove", log_prove},   {"check-proof", log_check_proof},
-        {"replay", log_replay}, {"open-commitment", log_open_commitment}};
+        {"verify", log_verify},  {"show", log_show},
+        {"key", log_key},        {"acceptances", log_acceptances},
+        {"prove", log_prove},    {"check-proof", log_check_proof},
+        {"replay", log_replay},  {"open-commitment", log_open_commitment},
+        {"witness", log_witness}};
 
     if (argc < 2) {
         fputs(usage, stderr);

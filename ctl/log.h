@@ -50,5 +50,6 @@ int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
+int log_witness(int argc, char **argv);
 
 #endif
