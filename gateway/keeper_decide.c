@@ -200,11 +200,13 @@ static int take_settle(struct keeper *k, struct keeper_link *l,
         .source = s.source,
         .finish = s.finish[0] != '\0' ? s.finish : NULL,
         .has_commitments = s.has_commitments,
+        .has_transcript = s.has_transcript,
     };
     if (s.has_commitments) {
         memcpy(e.u.request_closed.asked, s.asked, sizeof(s.asked));
         memcpy(e.u.request_closed.answered, s.answered, sizeof(s.answered));
     }
+    memcpy(e.u.request_closed.transcript, s.transcript, sizeof(s.transcript));
     keeper_record(k, &e);
     tripwires_look(k);
     return 0;

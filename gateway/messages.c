@@ -325,6 +325,9 @@ int settle_put(const struct settle *v, void *memory, size_t capacity,
         msg_put_fixed(&m, v->asked, sizeof(v->asked));
         msg_put_fixed(&m, v->answered, sizeof(v->answered));
     }
+    msg_put_u8(&m, v->has_transcript);
+    if (v->has_transcript)
+        msg_put_fixed(&m, v->transcript, sizeof(v->transcript));
     return put_done(&m, length);
 }
 
@@ -352,8 +355,12 @@ int settle_get(struct settle *v, const void *data, size_t length)
         msg_get_fixed(&m, v->asked, sizeof(v->asked));
         msg_get_fixed(&m, v->answered, sizeof(v->answered));
     }
-    if (v->cause == CAUSE_LOST || v->asked_bytes > INT64_MAX ||
-        v->answered_bytes > INT64_MAX || v->content_bytes > INT64_MAX ||
+    v->has_transcript = msg_get_bool(&m);
+    if (v->has_transcript)
+        msg_get_fixed(&m, v->transcript, sizeof(v->transcript));
+    if (v->cause == CAUSE_LOST || (v->has_transcript && !v->has_commitments) ||
+        v->asked_bytes > INT64_MAX || v->answered_bytes > INT64_MAX ||
+        v->content_bytes > INT64_MAX ||
         (v->status != 0 && (v->status < 100 || v->status > 599)))
         return SP_EPROTO;
     return msg_get_end(&m);

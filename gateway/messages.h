@@ -97,8 +97,8 @@ struct answer_admit {
                         be durable; at most LIMIT_FINDING_PARTS */
     uint64_t made;   /* the nda.accepted or the first finding.filed; 0: none */
     enum own_problem problem; /* with nda_invalid */
-    uint64_t models;     /* a list's: bit per model that may be seen now */
-    uint16_t field;      /* the one that was refused, or FIELD_NONE */
+    uint64_t models;          /* a list's: bit per model that may be seen now */
+    uint16_t field;           /* the one that was refused, or FIELD_NONE */
     uint64_t tokens_left, bytes_left; /* UINT64_MAX: no limit */
     enum reason bytes_reason;
     struct rate_told requests, tokens; /* of the person's minute */
@@ -118,6 +118,8 @@ struct settle {
     char finish[33]; /* [a-z_]*, "": not said */
     bool has_commitments;
     uint8_t asked[32], answered[32];
+    bool has_transcript; /* only beside commitments */
+    uint8_t transcript[32];
 };
 
 struct connection_refused {
@@ -126,7 +128,8 @@ struct connection_refused {
     uint32_t count;   /* at least 1 */
 };
 
-/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any. */
+/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any.
+ */
 struct cut {
     uint32_t window, model, party, person;
     enum reason reason;
@@ -161,12 +164,11 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer channel
- *   keeper:  files, ledger folder
- *   dialer:  files
- *   control: files, listening control socket
- * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority", and for the worker "@server.crt", "@server.key",
+ *   worker:  files (sealed fileset: see below), listening socket, dialer
+ * channel keeper:  files, ledger folder dialer:  files control: files,
+ * listening control socket The fileset's names: "sallyport.yaml",
+ * "policy.yaml", each file the policy names, "@authority", and for the worker
+ * "@server.crt", "@server.key",
  * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
  * signatures (policy/approval.h). Each role gets only what is its own (P12). */
 

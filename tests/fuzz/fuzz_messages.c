@@ -85,6 +85,7 @@ static void end_is_recordable(const uint8_t *data, size_t length)
         .asked_bytes = v.asked_bytes,
         .answered_bytes = v.answered_bytes,
         .has_commitments = v.has_commitments,
+        .has_transcript = v.has_transcript,
     };
     entry_is_replayable(&e);
 }

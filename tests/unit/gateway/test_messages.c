@@ -601,11 +601,30 @@ static void settle_comes_back(void **state)
     assert_int_equal(out.answered_bytes, 34);
     assert_memory_equal(in.asked, out.asked, sizeof(in.asked));
     assert_memory_equal(in.answered, out.answered, sizeof(in.answered));
-    in.has_commitments = false;
+    assert_false(out.has_transcript);
+    in.has_transcript = true;
+    memset(in.transcript, 3, sizeof(in.transcript));
+    ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
+    assert_memory_equal(in.transcript, out.transcript, sizeof(in.transcript));
+    in.has_commitments = in.has_transcript = false;
     ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
     assert_false(out.has_commitments);
     assert_int_equal(out.asked[0], 0); /* nothing stale */
+    assert_int_equal(out.transcript[0], 0);
     assert_int_equal(out.cause, CAUSE_EXPIRED);
+}
+
+/* A transcript is of what there are commitments to. */
+static void a_transcript_has_commitments(void **state)
+{
+    const struct settle in = {.n = 5, .has_transcript = true};
+    struct settle out;
+    uint8_t memory[512];
+    size_t length;
+
+    (void)state;
+    assert_int_equal(settle_put(&in, memory, sizeof(memory), &length), 0);
+    assert_int_equal(settle_get(&out, memory, length), SP_EPROTO);
 }
 
 static int settle_of(enum cause cause, uint16_t status, uint64_t bytes)
@@ -1079,6 +1098,7 @@ int main(void)
         cmocka_unit_test(P12_acceptances_are_bounded),
         cmocka_unit_test(own_rows_come_back),
         cmocka_unit_test(settle_comes_back),
+        cmocka_unit_test(a_transcript_has_commitments),
         cmocka_unit_test(P11_only_the_keeper_says_lost),
         cmocka_unit_test(settle_has_bounds),
         cmocka_unit_test(connection_refused_comes_back),
