@@ -54,7 +54,11 @@ enum message_type {
     MESSAGE_OWN_DOCUMENT,
     /* control → supervisor → keeper, and back */
     MESSAGE_ORDER,
-    MESSAGE_ANSWER_ORDER
+    MESSAGE_ANSWER_ORDER,
+    /* keeper → supervisor: a request that it admitted wants a file */
+    MESSAGE_ASK_TRANSCRIPT,
+    /* supervisor → worker, + 1 fd if there is one */
+    MESSAGE_TRANSCRIPT
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -192,6 +196,17 @@ struct worker_broken {
     char what[128];      /* printable ASCII */
 };
 
+struct ask_transcript {
+    uint32_t worker;
+    uint64_t generation; /* of the link that the request came by */
+    uint64_t n;          /* the entry that admitted it */
+};
+
+struct transcript_file {
+    uint64_t n;
+    int32_t error; /* 0: one descriptor comes with it */
+};
+
 struct failed {
     bool retry;        /* may go away by itself (a full disk): keep trying */
     char problem[512]; /* what is wrong and what to do */
@@ -230,6 +245,8 @@ MESSAGE_PAIR(stop, stop);
 MESSAGE_PAIR(worker_died, worker_died);
 MESSAGE_PAIR(worker_broken, worker_broken);
 MESSAGE_PAIR(failed, failed);
+MESSAGE_PAIR(ask_transcript, ask_transcript);
+MESSAGE_PAIR(transcript_file, transcript_file);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);

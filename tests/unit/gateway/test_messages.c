@@ -100,6 +100,8 @@ DECODER(answer_dial, answer_dial)
 DECODER(stop, stop)
 DECODER(worker_died, worker_died)
 DECODER(worker_broken, worker_broken)
+DECODER(ask_transcript, ask_transcript)
+DECODER(transcript_file, transcript_file)
 DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
@@ -839,6 +841,32 @@ static void deaths_come_back(void **state)
     assert_int_equal(worker_broken_get(&broken_out, memory, length), SP_EPROTO);
 }
 
+static void transcripts_come_back(void **state)
+{
+    struct ask_transcript ask = {.worker = 3, .generation = 4, .n = 1u << 20};
+    struct transcript_file file = {.n = 7, .error = SP_ENOSPC}, file_out;
+    struct ask_transcript ask_out;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ask_transcript, &ask, &ask_out, MESSAGE_ASK_TRANSCRIPT);
+    assert_int_equal(ask_out.worker, 3);
+    assert_int_equal(ask_out.generation, 4);
+    assert_int_equal(ask_out.n, 1u << 20);
+    ROUND_TRIP(transcript_file, &file, &file_out, MESSAGE_TRANSCRIPT);
+    assert_int_equal(file_out.n, 7);
+    assert_int_equal(file_out.error, SP_ENOSPC);
+    ask.worker = LIMIT_WORKERS;
+    assert_int_equal(ask_transcript_put(&ask, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(ask_transcript_get(&ask_out, memory, length), SP_EPROTO);
+    file.error = 1; /* a descriptor is not a word */
+    assert_int_equal(
+        transcript_file_put(&file, memory, sizeof(memory), &length), 0);
+    assert_int_equal(transcript_file_get(&file_out, memory, length), SP_EPROTO);
+}
+
 static void links_come_back(void **state)
 {
     static const uint16_t types[] = {MESSAGE_LINK, MESSAGE_LINK_GONE,
@@ -1111,6 +1139,7 @@ int main(void)
         cmocka_unit_test(dials_come_back),
         cmocka_unit_test(stop_comes_back),
         cmocka_unit_test(deaths_come_back),
+        cmocka_unit_test(transcripts_come_back),
         cmocka_unit_test(links_come_back),
         cmocka_unit_test(ready_and_failed_come_back),
         cmocka_unit_test(status_comes_back),
