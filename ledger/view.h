@@ -21,7 +21,8 @@ struct view_bundle {
 };
 
 struct ledger_view {
-    int folder; /* duplicated */
+    int folder; /* duplicated; -1: `files` are somewhere else */
+    struct ledger_files files;
     struct checkpoint head;
     char note[NOTE_MAX + 1]; /* "" if the view was not opened by one */
     bool signed_ok;
