@@ -253,6 +253,12 @@ static const struct field tripwire_alerted[] = {
     FIELD("above", U64, ALWAYS, tripwire_alerted.above),
     {0},
 };
+static const struct field snapshot[] = {
+    FIELD("size", U64, ALWAYS, snapshot.size),
+    FIELD("format", TEXT, ALWAYS, snapshot.format),
+    FIELD("sha256", HASH, ALWAYS, snapshot.sha256),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -280,6 +286,7 @@ static const struct {
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
+    [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

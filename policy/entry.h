@@ -43,6 +43,7 @@ enum entry_kind {
     ENTRY_PERSON_RESUMED,   /* person.resumed */
     ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
     ENTRY_MODEL_RELEASED,   /* model.released */
+    ENTRY_SNAPSHOT,         /* snapshot */
     ENTRY_KIND_COUNT
 };
 
@@ -223,6 +224,13 @@ struct entry_tripwire_alerted {
     uint64_t value, above;
 };
 
+/* The standing that follows from the entries before this one, in a file. */
+struct entry_snapshot {
+    uint64_t size;      /* how many: this entry's own index */
+    const char *format; /* of policy/standing_snapshot.h */
+    uint8_t sha256[32]; /* of the file */
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -246,6 +254,7 @@ struct entry {
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
         struct entry_tripwire_alerted tripwire_alerted;
+        struct entry_snapshot snapshot;
     } u;
 };
 

@@ -574,6 +574,17 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     return 0;
 }
 
+/* Changes nothing; what it says of the standing is an auditor's to check. */
+static int apply_snapshot(struct standing *s, const struct entry *e)
+{
+    if (e->u.snapshot.size != e->n)
+        return standing_refuse(s,
+                               "a snapshot of %" PRIu64 " entries behind "
+                               "%" PRIu64,
+                               e->u.snapshot.size, e->n);
+    return 0;
+}
+
 /* Kinds that change nothing that a decision depends on. */
 static int apply_nothing(struct standing *s, const struct entry *e)
 {
@@ -606,6 +617,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
         [ENTRY_MODEL_RELEASED] = standing_apply_released,
         [ENTRY_TRIPWIRE_ALERTED] = standing_apply_alerted,
+        [ENTRY_SNAPSHOT] = apply_snapshot,
     };
     int r;
 
