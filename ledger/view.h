@@ -50,6 +50,11 @@ int view_bundle_load(struct ledger_view *v, uint64_t number) SP_MUST_USE;
 int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes) SP_MUST_USE;
 
+/* The rows of the first `size` leaves, a multiple of 256 and of this tree, from
+ * its tiles: as true as the root that they come to with what follows. */
+int view_rows(struct ledger_view *v, uint64_t size,
+              struct rows *rows) SP_MUST_USE;
+
 /* Reads and splits one of the two signed notes of a ledger. With keys:
  * SP_EINVAL malformed, SP_ESIGNATURE. Its bytes and a NUL go to `copy` if that
  * is not NULL. */
