@@ -322,7 +322,9 @@ static void keeper_stop(struct keeper *k)
         if (k->links[i].link != NULL && !k->links[i].broken)
             link_drain(k, &k->links[i], LINK_RING_BYTES, true);
     keeper_close_lost(k, NULL);
+    keeper_snapshot_last(k);
     r = ledger_close(k->ledger);
+    keeper_snapshot_stop(k);
     keeper_orders_turn(k);
     if (r != 0)
         log_error("ledger_close_failed", "error=%s", log_quote(sp_strerror(r)));
@@ -445,6 +447,7 @@ static void keeper_turn(struct keeper *k)
     keeper_clock_turn(k);
     keeper_due(k);
     links_turn(k);
+    keeper_snapshot_turn(k);
     if (ledger_size(k->ledger) != before)
         ledger_kick(k->ledger, k->urgent);
     for (size_t i = 0; i < LIMIT_WORKERS; i++) {
