@@ -48,7 +48,7 @@ struct event_base;
 
 /* A snapshot is taken after so many entries: a start replays no more, in a
  * third of a second. When the keeper ends, after so many at least. */
-#define KEEPER_SNAPSHOT_EVERY 65536
+#define KEEPER_SNAPSHOT_EVERY 32768
 #define KEEPER_SNAPSHOT_LEAST 4096
 
 /* Signatures of acceptances of one worker that are verified in one second: the
