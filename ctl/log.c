@@ -81,8 +81,7 @@ void log_print_bytes(const uint8_t *data, size_t length)
 }
 
 /* The key that the ledger's own first entry names. */
-static int key_from_entry(const struct log_source *s,
-                          char text[NOTE_KEY_TEXT_MAX])
+static int key_from_entry(struct log_source *s, char text[NOTE_KEY_TEXT_MAX])
 {
     struct ledger_view *v = NULL;
     struct entry_reader reader;
