@@ -105,7 +105,10 @@ int log_source_need_key(struct log_source *s, bool no_key, const char *verb)
     fprintf(stderr,
             "sallyport log %s: whose signature? give --key VKEY or "
             "--key-file FILE (`sallyport log key` prints it)%s\n",
-            verb, strcmp(verb, "check-proof") == 0 ? "" : ", or --no-key");
+            verb,
+            strncmp(verb, "check-", 6) == 0 || strcmp(verb, "export") == 0
+                ? ""
+                : ", or --no-key");
     return EXIT_MISUSED;
 }
 
