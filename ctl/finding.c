@@ -15,6 +15,7 @@
 
 #include "ctl/log.h"
 #include "ctl/verbs.h"
+#include "lib/base64.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -132,9 +133,8 @@ static bool part_take(struct sealed *s, const struct entry_finding_filed *f)
     }
     if (f->part != s->next || f->parts != s->parts ||
         memcmp(f->sha256, s->sha256, 32) != 0 ||
-        sodium_base642bin(s->data + s->length, SEALED_MAX - s->length, f->data,
-                          strlen(f->data), NULL, &n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+        base64_decode(f->data, strlen(f->data), s->data + s->length,
+                      SEALED_MAX - s->length, &n) != 0)
         return false;
     s->length += n;
     s->next++;

@@ -22,6 +22,13 @@ struct log_source {
 int log_source_open(const char *dir, const char *key, const char *key_file,
                     struct log_source *s);
 void log_source_close(struct log_source *s);
+/* Takes the key that was given, if one was; for what needs no folder too: `s`
+ * is then LOG_SOURCE_NONE before. */
+#define LOG_SOURCE_NONE ((struct log_source){.folder = -1})
+int log_source_key(struct log_source *s, const char *key, const char *key_file);
+/* EXIT_MISUSED with a message if there is no key, and none is not what was
+ * asked for. */
+int log_source_need_key(struct log_source *s, bool no_key, const char *verb);
 
 /* Opens the checkpoint, with the key if there is one; prints what is wrong. */
 int log_view_open(const struct log_source *s, struct ledger_view **v);
@@ -33,8 +40,16 @@ int log_finish(int status);
 /* Writes `text` as a JSON string. */
 void log_print_json_text(const char *text);
 
+/* Prints bytes as the line of an entry is printed; escaped, not for parsing. */
+void log_print_bytes(const uint8_t *data, size_t length);
+
+int log_prove(int argc, char **argv);
+int log_check_proof(int argc, char **argv);
+int log_open_commitment(int argc, char **argv);
+int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
+int log_witness(int argc, char **argv);
 
 #endif

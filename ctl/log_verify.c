@@ -335,14 +335,7 @@ static int verify(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    if (o->no_key)
-        s.has_key = false;
-    else if (!s.has_key) {
-        fputs("sallyport log verify: whose signature? give --key VKEY or "
-              "--key-file FILE (`sallyport log key` prints it), or --no-key\n",
-              stderr);
-        status = EXIT_MISUSED;
-    }
+    status = log_source_need_key(&s, o->no_key, "verify");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)

@@ -90,6 +90,8 @@ int ledger_view_open(int folder, const struct note_verifier *known,
 void ledger_view_free(struct ledger_view *v);
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v);
 bool ledger_view_signed(const struct ledger_view *v);
+/* The checkpoint as it was read, signatures and all; as long as the view. */
+const char *ledger_view_note(const struct ledger_view *v);
 /* The entry's bytes, good until the next call. SP_ENOENT, SP_ECORRUPT, SP_EIO.
  */
 int ledger_view_entry(struct ledger_view *v, uint64_t n, const uint8_t **entry,

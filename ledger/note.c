@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base64.h"
+
 #define TYPE_ED25519     0x01
 #define TYPE_COSIGNATURE 0x04
 
@@ -109,16 +111,6 @@ static uint32_t key_id(const char *name, uint8_t type, const uint8_t key[32])
            h[3];
 }
 
-/* RFC 4648 section 4, padded, no stray bits. */
-static int base64_decode(const char *text, size_t length, uint8_t *out,
-                         size_t size, size_t *used)
-{
-    return sodium_base642bin(out, size, text, length, NULL, used, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0
-               ? 0
-               : SP_EINVAL;
-}
-
 static int hex_parse(const char *text, uint32_t *value)
 {
     *value = 0;
@@ -164,8 +156,7 @@ static int key_text_format(const char *prefix, const struct note_verifier *v,
         return SP_EINVAL;
     data[0] = v->type;
     memcpy(data + 1, key, 32);
-    sodium_bin2base64(base64, sizeof base64, data, sizeof data,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(data, sizeof data, base64);
     snprintf(text, NOTE_KEY_TEXT_MAX, "%s%s+%08x+%s", prefix, v->name,
              (unsigned)v->id, base64);
     sodium_memzero(data, sizeof data);
@@ -179,20 +170,8 @@ static size_t without_newline(const char *text, size_t length)
     return length > 0 && text[length - 1] == '\n' ? length - 1 : length;
 }
 
-int note_signer_generate(const char *name, struct note_signer *s)
-{
-    uint8_t seed[32];
-
-    if (sodium_init() < 0)
-        return SP_ECRYPTO;
-    randombytes_buf(seed, sizeof seed);
-    int r = note_signer_from_seed(name, seed, s);
-    sodium_memzero(seed, sizeof seed);
-    return r;
-}
-
-int note_signer_from_seed(const char *name, const uint8_t seed[32],
-                          struct note_signer *s)
+static int signer_from_seed(const char *name, uint8_t type,
+                            const uint8_t seed[32], struct note_signer *s)
 {
     size_t length = strlen(name);
 
@@ -202,12 +181,26 @@ int note_signer_from_seed(const char *name, const uint8_t seed[32],
     if (crypto_sign_seed_keypair(s->verifier.key, s->secret, seed) != 0)
         return SP_ECRYPTO;
     memcpy(s->verifier.name, name, length + 1);
-    s->verifier.type = TYPE_ED25519;
-    s->verifier.id = key_id(name, TYPE_ED25519, s->verifier.key);
+    s->verifier.type = type;
+    s->verifier.id = key_id(name, type, s->verifier.key);
     return 0;
 }
 
-int note_signer_parse(const char *text, size_t length, struct note_signer *s)
+static int signer_generate(const char *name, uint8_t type,
+                           struct note_signer *s)
+{
+    uint8_t seed[32];
+
+    if (sodium_init() < 0)
+        return SP_ECRYPTO;
+    randombytes_buf(seed, sizeof seed);
+    int r = signer_from_seed(name, type, seed, s);
+    sodium_memzero(seed, sizeof seed);
+    return r;
+}
+
+static int signer_parse(const char *text, size_t length, uint8_t type,
+                        struct note_signer *s)
 {
     struct note_verifier v;
     uint8_t key[KEY_BYTES] = {0};
@@ -220,11 +213,11 @@ int note_signer_parse(const char *text, size_t length, struct note_signer *s)
         key_text_parse(text + PRIVATE_BYTES, length - PRIVATE_BYTES, &v, key) !=
             0)
         goto out;
-    if (key[0] != TYPE_ED25519) {
+    if (key[0] != type) {
         r = SP_EUNSUPPORTED;
         goto out;
     }
-    if ((r = note_signer_from_seed(v.name, key + 1, s)) != 0)
+    if ((r = signer_from_seed(v.name, type, key + 1, s)) != 0)
         goto out;
     if (s->verifier.id != v.id) { /* of the public key: a mistyped seed shows */
         note_signer_wipe(s);
@@ -233,6 +226,38 @@ int note_signer_parse(const char *text, size_t length, struct note_signer *s)
 out:
     sodium_memzero(key, sizeof key);
     return r;
+}
+
+int note_signer_generate(const char *name, struct note_signer *s)
+{
+    return signer_generate(name, TYPE_ED25519, s);
+}
+
+int note_signer_from_seed(const char *name, const uint8_t seed[32],
+                          struct note_signer *s)
+{
+    return signer_from_seed(name, TYPE_ED25519, seed, s);
+}
+
+int note_signer_parse(const char *text, size_t length, struct note_signer *s)
+{
+    return signer_parse(text, length, TYPE_ED25519, s);
+}
+
+int note_witness_generate(const char *name, struct note_signer *s)
+{
+    return signer_generate(name, TYPE_COSIGNATURE, s);
+}
+
+int note_witness_from_seed(const char *name, const uint8_t seed[32],
+                           struct note_signer *s)
+{
+    return signer_from_seed(name, TYPE_COSIGNATURE, seed, s);
+}
+
+int note_witness_parse(const char *text, size_t length, struct note_signer *s)
+{
+    return signer_parse(text, length, TYPE_COSIGNATURE, s);
 }
 
 int note_signer_format(const struct note_signer *s,
@@ -271,11 +296,12 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
               size_t size, size_t *length)
 {
     uint8_t blob[4 + crypto_sign_BYTES];
-    char base64[sodium_base64_ENCODED_LEN(sizeof blob,
-                                          sodium_base64_VARIANT_ORIGINAL)];
+    char base64[BASE64_SIZE(sizeof blob)];
     size_t n = strlen(text);
     uint32_t id = s->verifier.id;
 
+    if (s->verifier.type != TYPE_ED25519)
+        return SP_EUNSUPPORTED;
     if (n == 0 || text[n - 1] != '\n' || !text_is_clean(text, n))
         return SP_EINVAL;
     for (unsigned i = 0; i < 4; i++)
@@ -283,8 +309,7 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
     if (crypto_sign_detached(blob + 4, NULL, (const uint8_t *)text, n,
                              s->secret) != 0)
         return SP_ECRYPTO;
-    sodium_bin2base64(base64, sizeof base64, blob, sizeof blob,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(blob, sizeof blob, base64);
     int written = snprintf(note, size, "%s\n%s%s %s\n", text, dash,
                            s->verifier.name, base64);
     if (written < 0 || (size_t)written >= size)
@@ -347,17 +372,24 @@ static bool signature_is_of(const struct signature *s,
            memcmp(s->name.text, v->name, s->name.length) == 0;
 }
 
+static uint64_t cosignature_time(const struct signature *s)
+{
+    uint64_t time = 0;
+
+    for (unsigned i = 0; i < 8; i++)
+        time = time << 8 | s->blob[i];
+    return time;
+}
+
 /* C2SP tlog-cosignature: the time stands before the text that is signed. */
 static int cosignature_verify(const struct signature *s,
                               const struct note_verifier *v, struct piece text)
 {
     char message[NOTE_MAX + 64];
-    uint64_t time = 0;
 
     if (s->length != 8 + crypto_sign_BYTES)
         return SP_ESIGNATURE;
-    for (unsigned i = 0; i < 8; i++)
-        time = time << 8 | s->blob[i];
+    uint64_t time = cosignature_time(s);
     if (time > INT64_MAX)
         return SP_ESIGNATURE;
     int n = snprintf(message, sizeof message, "cosignature/v1\ntime %llu\n%.*s",
@@ -445,4 +477,30 @@ int note_open(const char *note, size_t length,
     }
     *text_length = text.length;
     return *verified > 0 ? 0 : SP_ESIGNATURE;
+}
+
+int note_find(const char *note, size_t length, const struct note_verifier *v,
+              struct note_line *found)
+{
+    struct piece text, rest, line;
+    struct signature s;
+    int r = note_split(note, length, &text, &rest);
+
+    memset(found, 0, sizeof *found);
+    if (r != 0)
+        return r;
+    while ((r = line_next(&rest, &line)) == 0) {
+        if (signature_parse(line, &s) != 0)
+            return SP_EINVAL;
+        if (signature_is_of(&s, v))
+            break;
+    }
+    if (r == 0)
+        r = signature_verify(&s, v, text);
+    if (r != 0)
+        return r;
+    found->text = line.text;
+    found->length = line.length + 1;
+    found->time = v->type == TYPE_COSIGNATURE ? cosignature_time(&s) : 0;
+    return 0;
 }

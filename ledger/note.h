@@ -15,7 +15,7 @@
 
 #define NOTE_NAME_MAX     255
 #define NOTE_KEY_TEXT_MAX 400
-#define NOTE_MAX          4096
+#define NOTE_MAX          16384 /* C2SP: sixteen signatures, of any kind */
 
 struct note_verifier {
     char name[NOTE_NAME_MAX + 1];
@@ -37,12 +37,20 @@ int note_signer_parse(const char *text, size_t length,
 int note_signer_format(const struct note_signer *s,
                        char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
 void note_signer_wipe(struct note_signer *s);
+/* The same for a witness's key (type 0x04), which signs cosignatures only
+ * (ledger/cosignature.h): neither kind of key is ever taken for the other. */
+int note_witness_from_seed(const char *name, const uint8_t seed[32],
+                           struct note_signer *s) SP_MUST_USE;
+int note_witness_generate(const char *name, struct note_signer *s) SP_MUST_USE;
+int note_witness_parse(const char *text, size_t length,
+                       struct note_signer *s) SP_MUST_USE;
 int note_verifier_parse(const char *text, size_t length,
                         struct note_verifier *v) SP_MUST_USE;
 int note_verifier_format(const struct note_verifier *v,
                          char text[NOTE_KEY_TEXT_MAX]) SP_MUST_USE;
 
-/* text ends in a newline. Writes the whole note with a NUL. SP_ETOOBIG. */
+/* text ends in a newline. Writes the whole note with a NUL. SP_ETOOBIG;
+ * SP_EUNSUPPORTED: not a key that signs notes. */
 int note_sign(const struct note_signer *s, const char *text, char *note,
               size_t size, size_t *length) SP_MUST_USE;
 
@@ -52,6 +60,18 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
 int note_open(const char *note, size_t length,
               const struct note_verifier *known, size_t nknown,
               size_t *text_length, unsigned *verified) SP_MUST_USE;
+
+/* The first signature line of one key, verified. */
+struct note_line {
+    const char *text; /* in the note, with its newline */
+    size_t length;
+    uint64_t time; /* seconds since 1970, of a cosignature; else 0 */
+};
+
+/* SP_ENOENT: the key has signed nothing here; SP_ESIGNATURE: it says so, and
+ * that fails; SP_EINVAL malformed. */
+int note_find(const char *note, size_t length, const struct note_verifier *v,
+              struct note_line *found) SP_MUST_USE;
 
 /* Only the syntax, for who has no key: 0 with the text's length, SP_EINVAL. */
 int note_text(const char *note, size_t length, size_t *text_length) SP_MUST_USE;
@@ -68,5 +88,9 @@ int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
 /* Extension lines are refused (SP_EINVAL). */
 int checkpoint_parse(const char *body, size_t length,
                      struct checkpoint *c) SP_MUST_USE;
+/* A size or an index: decimal without leading zeros, at most 2^63 - 1.
+ * SP_EINVAL. */
+int checkpoint_size_parse(const char *text, size_t length,
+                          uint64_t *size) SP_MUST_USE;
 
 #endif

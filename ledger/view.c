@@ -44,7 +44,7 @@ void ledger_view_free(struct ledger_view *v)
 
 int view_read_note(int folder, const char *name,
                    const struct note_verifier *known, size_t nknown,
-                   struct checkpoint *c)
+                   struct checkpoint *c, char copy[NOTE_MAX + 1])
 {
     uint8_t *data = NULL;
     size_t length, text;
@@ -58,6 +58,10 @@ int view_read_note(int folder, const char *name,
                     : note_open(note, length, known, nknown, &text, &verified);
     if (r == 0)
         r = checkpoint_parse(note, text, c);
+    if (r == 0 && copy != NULL) {
+        memcpy(copy, note, length);
+        copy[length] = '\0';
+    }
     free(data);
     return r;
 }
@@ -65,20 +69,28 @@ int view_read_note(int folder, const char *name,
 int ledger_view_open(int folder, const struct note_verifier *known,
                      size_t nknown, struct ledger_view **v)
 {
+    char note[NOTE_MAX + 1];
     struct checkpoint head;
 
     *v = NULL;
-    int r = view_read_note(folder, "checkpoint", known, nknown, &head);
+    int r = view_read_note(folder, "checkpoint", known, nknown, &head, note);
     if (r == 0)
         r = view_new(folder, &head, v);
-    if (r == 0)
+    if (r == 0) {
         (*v)->signed_ok = nknown > 0;
+        memcpy((*v)->note, note, sizeof note);
+    }
     return r;
 }
 
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v)
 {
     return &v->head;
+}
+
+const char *ledger_view_note(const struct ledger_view *v)
+{
+    return v->note;
 }
 
 bool ledger_view_signed(const struct ledger_view *v)

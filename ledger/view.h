@@ -23,6 +23,7 @@ struct view_bundle {
 struct ledger_view {
     int folder; /* duplicated */
     struct checkpoint head;
+    char note[NOTE_MAX + 1]; /* "" if the view was not opened by one */
     bool signed_ok;
     struct view_bundle bundle;
     struct view_tile { /* the last one used of each level */
@@ -49,10 +50,11 @@ int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes) SP_MUST_USE;
 
 /* Reads and splits one of the two signed notes of a ledger. With keys:
- * SP_EINVAL malformed, SP_ESIGNATURE. */
+ * SP_EINVAL malformed, SP_ESIGNATURE. Its bytes and a NUL go to `copy` if that
+ * is not NULL. */
 int view_read_note(int folder, const char *name,
                    const struct note_verifier *known, size_t nknown,
-                   struct checkpoint *c) SP_MUST_USE;
+                   struct checkpoint *c, char copy[NOTE_MAX + 1]) SP_MUST_USE;
 
 /* Verifies bundles and tiles from rows->edge.size (a multiple of 256) to the
  * end of v. `rows` is left at the last full tile, `end` (if not NULL) at the

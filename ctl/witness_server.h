@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP side of `sallyport log witness`. */
+#ifndef SP_CTL_WITNESS_SERVER_H
+#define SP_CTL_WITNESS_SERVER_H
+
+#include "ledger/witness.h"
+
+/* Serves until SIGTERM or SIGINT; prints `listening address=… port=…` when it
+ * is ready, what is wrong otherwise. The exit status. */
+int witness_serve(struct witness *w, const char *listen);
+
+#endif
