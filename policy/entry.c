@@ -47,9 +47,13 @@ enum field_rule {
     IF_COMMITMENTS /* has_commitments */
 };
 
+/* No key is longer. Copied whole: a copy of a fixed size is one or two
+ * instructions, one of any size is a call. */
+#define LEAD_MAX 32
+
 struct field {
     const char *key;
-    const char *lead; /* how the key is written: ,"key": */
+    char lead[LEAD_MAX]; /* how the key is written: ,"key": */
     size_t lead_length;
     enum value_type type;
     enum field_rule rule;
@@ -322,6 +326,16 @@ static void line_put(struct line *l, const char *text, size_t length)
     l->length += length;
 }
 
+static void line_put_lead(struct line *l, const struct field *f)
+{
+    if (l->failed || l->size - l->length < LEAD_MAX) {
+        line_put(l, f->lead, f->lead_length);
+        return;
+    }
+    memcpy(l->text + l->length, f->lead, LEAD_MAX);
+    l->length += f->lead_length;
+}
+
 static void line_put_quoted(struct line *l, const char *text)
 {
     if (l->failed || text == NULL ||
@@ -486,7 +500,7 @@ int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
         if (!field_is_set(e, f))
             continue;
-        line_put(&l, f->lead, f->lead_length);
+        line_put_lead(&l, f);
         field_encode(&l, e, f);
     }
     line_put(&l, "}", 1);
@@ -523,6 +537,14 @@ static bool scan_take(struct scan *s, const char *text, size_t length)
         return false;
     s->at += length;
     return true;
+}
+
+/* The key of a field, if it stands there; most of them do not, which the first
+ * letter tells without a call. */
+static bool scan_lead(struct scan *s, const struct field *f)
+{
+    return s->end - s->at > 2 && s->at[2] == f->lead[2] &&
+           scan_take(s, f->lead, f->lead_length);
 }
 
 /* The bytes of a string as they stand there, up to the next quote. */
@@ -833,7 +855,7 @@ static int fields_decode(struct entry_reader *r, struct scan *s,
     if (e->kind == ENTRY_REQUEST_ADMITTED || e->kind == ENTRY_REQUEST_REFUSED)
         e->u.request = (struct entry_request){.max_tokens = -1, .outputs = 1};
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
-        if (!scan_take(s, f->lead, f->lead_length)) {
+        if (!scan_lead(s, f)) {
             if (f->rule == ALWAYS)
                 return SP_EINVAL;
             continue;
