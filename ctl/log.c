@@ -16,7 +16,8 @@
 static const char usage[] =
     "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
     "--no-key]\n"
-    "                                [--earlier CHECKPOINT] [--json]\n"
+    "                                [--since CHECKPOINT]\n"
+    "                                [--policy-file TLOG-POLICY] [--json]\n"
     "       sallyport log show DIR [N | --from A --to B] [--kind KIND]\n"
     "                              [--person PERSON] [--json]\n"
     "       sallyport log key DIR [--json]\n"

@@ -48,6 +48,7 @@ struct substitute {
 };
 
 struct own_view;
+struct sealed;
 
 struct exchange {
     struct worker *worker;
@@ -88,6 +89,7 @@ struct exchange {
     uint8_t salt[SALT_BYTES];
     uint8_t asked[COMMITMENT_BYTES];
     struct commitment answered;
+    struct sealed *sealed; /* gateway/sealed.c; NULL: nothing is */
     uint64_t answered_bytes;
     enum cause cause; /* CAUSE_COUNT until something ended it early */
 
@@ -147,6 +149,11 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a);
 void exchange_durable(struct exchange *x);
 /* The keeper is gone: no answer can be recorded (P9). */
 void exchange_orphaned(struct exchange *x);
+
+/* From gateway/sealed.c: its transcript has what was asked; or it cannot be
+ * kept, and what cannot be kept is not said (P9). */
+void exchange_sealed(struct exchange *x);
+void exchange_unsealed(struct exchange *x);
 
 /* From gateway/deadlines.c: nothing more may reach the client (P2). */
 void exchange_cut(struct exchange *x, enum reason reason);

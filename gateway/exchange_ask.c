@@ -12,6 +12,7 @@
 #include "gateway/exchange_pool.h"
 #include "gateway/models.h"
 #include "gateway/own.h"
+#include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/clock.h"
@@ -220,6 +221,22 @@ static void call(struct exchange *x)
     upstream_start(x);
 }
 
+void exchange_sealed(struct exchange *x)
+{
+    call(x);
+}
+
+/* What the terms seal is kept before the model hears it. */
+static void seal(struct exchange *x)
+{
+    int r = sealed_begin(x);
+
+    if (r == 0)
+        call(x);
+    else if (r != SP_EAGAIN)
+        exchange_unsealed(x);
+}
+
 static void answer_own_route(struct exchange *x)
 {
     int r = own_answer(x);
@@ -260,6 +277,8 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
     else if (deadlines_add(x->worker->deadlines, x) != 0)
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+    else if (sealed_wanted(x))
+        seal(x);
     else
         call(x);
 }

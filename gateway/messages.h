@@ -54,7 +54,11 @@ enum message_type {
     MESSAGE_OWN_DOCUMENT,
     /* control → supervisor → keeper, and back */
     MESSAGE_ORDER,
-    MESSAGE_ANSWER_ORDER
+    MESSAGE_ANSWER_ORDER,
+    /* keeper → supervisor: a request that it admitted wants a file */
+    MESSAGE_ASK_TRANSCRIPT,
+    /* supervisor → worker, + 1 fd if there is one */
+    MESSAGE_TRANSCRIPT
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -97,8 +101,8 @@ struct answer_admit {
                         be durable; at most LIMIT_FINDING_PARTS */
     uint64_t made;   /* the nda.accepted or the first finding.filed; 0: none */
     enum own_problem problem; /* with nda_invalid */
-    uint64_t models;     /* a list's: bit per model that may be seen now */
-    uint16_t field;      /* the one that was refused, or FIELD_NONE */
+    uint64_t models;          /* a list's: bit per model that may be seen now */
+    uint16_t field;           /* the one that was refused, or FIELD_NONE */
     uint64_t tokens_left, bytes_left; /* UINT64_MAX: no limit */
     enum reason bytes_reason;
     struct rate_told requests, tokens; /* of the person's minute */
@@ -118,6 +122,8 @@ struct settle {
     char finish[33]; /* [a-z_]*, "": not said */
     bool has_commitments;
     uint8_t asked[32], answered[32];
+    bool has_transcript; /* only beside commitments */
+    uint8_t transcript[32];
 };
 
 struct connection_refused {
@@ -126,7 +132,8 @@ struct connection_refused {
     uint32_t count;   /* at least 1 */
 };
 
-/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any. */
+/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any.
+ */
 struct cut {
     uint32_t window, model, party, person;
     enum reason reason;
@@ -161,12 +168,11 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer channel
- *   keeper:  files, ledger folder
- *   dialer:  files
- *   control: files, listening control socket
- * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority", and for the worker "@server.crt", "@server.key",
+ *   worker:  files (sealed fileset: see below), listening socket, dialer
+ * channel keeper:  files, ledger folder dialer:  files control: files,
+ * listening control socket The fileset's names: "sallyport.yaml",
+ * "policy.yaml", each file the policy names, "@authority", and for the worker
+ * "@server.crt", "@server.key",
  * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
  * signatures (policy/approval.h). Each role gets only what is its own (P12). */
 
@@ -188,6 +194,17 @@ struct worker_broken {
     uint32_t worker;
     uint64_t generation; /* of the link it happened on */
     char what[128];      /* printable ASCII */
+};
+
+struct ask_transcript {
+    uint32_t worker;
+    uint64_t generation; /* of the link that the request came by */
+    uint64_t n;          /* the entry that admitted it */
+};
+
+struct transcript_file {
+    uint64_t n;
+    int32_t error; /* 0: one descriptor comes with it */
 };
 
 struct failed {
@@ -228,6 +245,8 @@ MESSAGE_PAIR(stop, stop);
 MESSAGE_PAIR(worker_died, worker_died);
 MESSAGE_PAIR(worker_broken, worker_broken);
 MESSAGE_PAIR(failed, failed);
+MESSAGE_PAIR(ask_transcript, ask_transcript);
+MESSAGE_PAIR(transcript_file, transcript_file);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);

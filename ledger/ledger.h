@@ -83,6 +83,18 @@ int ledger_close(struct ledger *l) SP_MUST_USE;
 /* Reading a ledger's folder without its writer's rights: tools, auditors. */
 struct ledger_view;
 
+/* Where a view reads "checkpoint" and "tile/…" from, if not a folder. */
+struct ledger_files {
+    /* The whole file, at most `max` bytes, malloc'd. SP_ENOENT, SP_ETOOBIG,
+     * SP_ENOMEM, SP_EIO, or an error of its own, which comes back unchanged. */
+    int (*read)(void *arg, const char *path, size_t max, uint8_t **data,
+                size_t *length);
+    void *arg;
+};
+int ledger_view_open_files(const struct ledger_files *files,
+                           const struct note_verifier *known, size_t nknown,
+                           struct ledger_view **v) SP_MUST_USE;
+
 /* Opens by the checkpoint file; `known` are acceptable keys (0 of them: the
  * signature is not checked and *signed_ok says false). */
 int ledger_view_open(int folder, const struct note_verifier *known,

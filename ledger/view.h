@@ -21,7 +21,8 @@ struct view_bundle {
 };
 
 struct ledger_view {
-    int folder; /* duplicated */
+    int folder; /* duplicated; -1: `files` are somewhere else */
+    struct ledger_files files;
     struct checkpoint head;
     char note[NOTE_MAX + 1]; /* "" if the view was not opened by one */
     bool signed_ok;
@@ -50,7 +51,7 @@ int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes) SP_MUST_USE;
 
 /* Lets the kernel begin to read bundle `number` and its leaf hashes, if they
- * are full ones of this tree; never waits, never fails. */
+ * are full ones of this tree and in a folder; nothing depends on it. */
 void view_read_ahead(const struct ledger_view *v, uint64_t number);
 
 /* Reads and splits one of the two signed notes of a ledger. With keys:

@@ -40,11 +40,12 @@ enum field_rule {
     ALWAYS,
     IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
                that are not NULL, an operator who is known */
-    IF_ANY,        /* a number > 0 */
-    IF_AGREEMENT,  /* a window under an agreement */
-    IF_MANY,       /* a count > 1 */
-    IF_REPLACES,   /* has_replaces */
-    IF_COMMITMENTS /* has_commitments */
+    IF_ANY,         /* a number > 0 */
+    IF_AGREEMENT,   /* a window under an agreement */
+    IF_MANY,        /* a count > 1 */
+    IF_REPLACES,    /* has_replaces */
+    IF_COMMITMENTS, /* has_commitments */
+    IF_TRANSCRIPT   /* has_transcript */
 };
 
 /* No key is longer. Copied whole: a copy of a fixed size is one or two
@@ -170,6 +171,7 @@ static const struct field request_closed[] = {
     FIELD("finish", TEXT, IF_SET, request_closed.finish),
     FIELD("asked", HASH, IF_COMMITMENTS, request_closed.asked),
     FIELD("answered", HASH, IF_COMMITMENTS, request_closed.answered),
+    FIELD("transcript", HASH, IF_TRANSCRIPT, request_closed.transcript),
     {0},
 };
 static const struct field connection_refused[] = {
@@ -421,6 +423,8 @@ static bool field_is_set(const struct entry *e, const struct field *f)
         return e->u.policy_loaded.has_replaces;
     case IF_COMMITMENTS:
         return e->u.request_closed.has_commitments;
+    case IF_TRANSCRIPT:
+        return e->u.request_closed.has_transcript;
     case ALWAYS:
     default:
         return true;
@@ -800,6 +804,8 @@ static int field_decode(struct entry_reader *r, struct scan *s,
             e->u.policy_loaded.has_replaces = true;
         if (f->rule == IF_COMMITMENTS)
             e->u.request_closed.has_commitments = true;
+        if (f->rule == IF_TRANSCRIPT)
+            e->u.request_closed.has_transcript = true;
         return hash_decode(s, &AT(uint8_t, e, f));
     case VALUE_FIELDS:
         return fields_text_decode(r, s, f, e);

@@ -16,8 +16,8 @@
 
 #include "lib/error.h"
 #include "lib/json.h"
-#include "policy/field.h"
 #include "lib/limits.h"
+#include "policy/field.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 
@@ -38,11 +38,11 @@ enum entry_kind {
     ENTRY_NDA_ACCEPTED,       /* nda.accepted */
     ENTRY_FINDING_FILED,      /* finding.filed */
     ENTRY_TRIPWIRE_ALERTED,   /* tripwire.alerted */
-    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
-    ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
-    ENTRY_PERSON_RESUMED,     /* person.resumed */
-    ENTRY_PARTY_REVOKED,      /* party.revoked: also one of its people */
-    ENTRY_MODEL_RELEASED,     /* model.released */
+    ENTRY_HEARTBEAT,        /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_PERSON_SUSPENDED, /* person.suspended: also a whole party */
+    ENTRY_PERSON_RESUMED,   /* person.resumed */
+    ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
+    ENTRY_MODEL_RELEASED,   /* model.released */
     ENTRY_KIND_COUNT
 };
 
@@ -57,8 +57,8 @@ struct entry_policy_loaded {
     bool has_replaces;
     uint8_t replaces[32];
     const char *basis, *developer; /* NULL if absent */
-    const char *author;    /* NULL if absent */
-    const char *approvers; /* "name:KEYID,…" of those that count */
+    const char *author;            /* NULL if absent */
+    const char *approvers;         /* "name:KEYID,…" of those that count */
 };
 
 /* Who may approve from now on (policy/approvers.h). */
@@ -66,7 +66,7 @@ struct entry_approvers_set {
     uint32_t required;
     int64_t valid_ms;
     const char *approvers; /* "name:RWkey,…", sorted by name */
-    const char *by;        /* of the set before, who approved; NULL: the first */
+    const char *by; /* of the set before, who approved; NULL: the first */
 };
 
 struct entry_window_opened {
@@ -85,7 +85,7 @@ struct entry_operator {
 
 struct entry_window_closed {
     const char *window;
-    const char *cause; /* "expired", "policy", "order", "released" */
+    const char *cause;        /* "expired", "policy", "order", "released" */
     struct entry_operator by; /* of an order */
     const char *reason;       /* the operator's words, or NULL */
 };
@@ -141,8 +141,8 @@ struct entry_request {
     const char *address;
     uint8_t cert_sha256[32];
     int64_t cert_not_before, cert_not_after;
-    uint32_t policy;    /* serial */
-    int64_t deadline;   /* admitted only, as those below */
+    uint32_t policy;  /* serial */
+    int64_t deadline; /* admitted only, as those below */
     uint64_t reserve_tokens, reserve_input, reserve_output, reserve_bytes;
     enum reason reason; /* refused only */
     const char *field;  /* refused only: which one, or NULL */
@@ -169,6 +169,8 @@ struct entry_request_closed {
     const char *finish; /* why the model stopped, in its API's word, or NULL */
     bool has_commitments;
     uint8_t asked[32], answered[32]; /* BLAKE2b-256(salt ‖ body) */
+    bool has_transcript;
+    uint8_t transcript[32]; /* SHA-256 of the sealed file */
 };
 
 struct entry_connection_refused {
