@@ -216,6 +216,22 @@ int view_bundle_load(struct ledger_view *v, uint64_t number)
     return bundle_index(b, width, length, whole == (width == TILE_WIDTH));
 }
 
+void view_read_ahead(const struct ledger_view *v, uint64_t number)
+{
+    for (int level = TILE_ENTRIES; level <= 0; level++) {
+        char path[TILE_PATH_MAX];
+        if (v->folder < 0 || view_width(v, level, number) != TILE_WIDTH ||
+            tile_path(level, number, TILE_WIDTH, path) != 0)
+            return;
+        int fd = openat(v->folder, path,
+                        O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+            return;
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        close(fd);
+    }
+}
+
 int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes)
 {

@@ -55,6 +55,10 @@ int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
 int view_rows(struct ledger_view *v, uint64_t size,
               struct rows *rows) SP_MUST_USE;
 
+/* Lets the kernel begin to read bundle `number` and its leaf hashes, if they
+ * are full ones of this tree and in a folder; nothing depends on it. */
+void view_read_ahead(const struct ledger_view *v, uint64_t number);
+
 /* Reads and splits one of the two signed notes of a ledger. With keys:
  * SP_EINVAL malformed, SP_ESIGNATURE. Its bytes and a NUL go to `copy` if that
  * is not NULL. */

@@ -268,7 +268,6 @@ int entry_encode(const struct entry *e, char *line, size_t size,
 
 /* Decoding needs memory for texts that lives until the next call. */
 struct entry_reader {
-    struct json json;
     char text[LIMIT_ENTRY_BYTES];
     size_t used;
     struct field_set fields;
