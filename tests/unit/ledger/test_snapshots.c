@@ -232,6 +232,7 @@ static void what_is_before_is_only_verified(void **state)
     struct ledger *l;
 
     (void)state;
+    folder_fill_to(&folder, LONG - 200); /* in a full segment, or more */
     folder_fill_to(&folder, LONG);
     snapshot_put(AT);
     folder_flip(&folder, "tile/entries/017", 100, 1);
