@@ -43,6 +43,7 @@ enum entry_kind {
     ENTRY_PERSON_RESUMED,     /* person.resumed */
     ENTRY_PARTY_REVOKED,      /* party.revoked: also one of its people */
     ENTRY_MODEL_RELEASED,     /* model.released */
+    ENTRY_WITNESS_ALARM,      /* witness.alarm */
     ENTRY_KIND_COUNT
 };
 
@@ -221,6 +222,14 @@ struct entry_tripwire_alerted {
     uint64_t value, above;
 };
 
+/* What witnesses of this ledger said, or did not say in time. */
+struct entry_witness_alarm {
+    const char *what;    /* "fork", "missing", "met" (again) */
+    const char *witness; /* of a fork: its name in the settings; else NULL */
+    uint64_t size;       /* of the head that it is about */
+    const char *problem;
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -244,6 +253,7 @@ struct entry {
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
         struct entry_tripwire_alerted tripwire_alerted;
+        struct entry_witness_alarm witness_alarm;
     } u;
 };
 
