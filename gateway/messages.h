@@ -54,7 +54,12 @@ enum message_type {
     MESSAGE_OWN_DOCUMENT,
     /* control → supervisor → keeper, and back */
     MESSAGE_ORDER,
-    MESSAGE_ANSWER_ORDER
+    MESSAGE_ANSWER_ORDER,
+    /* supervisor → keeper and dialer: + 1 fd, an end of a channel between them
+     * (witness_messages.h) */
+    MESSAGE_WITNESSES,
+    MESSAGE_ASK_WITNESS,   /* keeper → dialer */
+    MESSAGE_ANSWER_WITNESS /* dialer → keeper */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -168,7 +173,9 @@ struct setup {
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
  * names, "@authority", and for the worker "@server.crt", "@server.key",
  * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
- * signatures (policy/approval.h). Each role gets only what is its own (P12). */
+ * signatures (policy/approval.h); for the dialer "@witness/<name>", what a
+ * witness's TLS is verified against. Each role gets only what is its own (P12).
+ */
 
 /* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
  * it grows with each one made in this run, so that word of an old one cannot
