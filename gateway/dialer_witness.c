@@ -42,6 +42,7 @@ struct post {
     uint16_t status;
     uint8_t body[WITNESS_ANSWER_MAX];
     size_t length;
+    bool enough; /* the status counts, more of the body does not */
 };
 
 static void post_free(struct post *p)
@@ -112,19 +113,24 @@ static int on_head(void *arg, const struct upstream_head *head)
 {
     struct post *p = arg;
 
+    if (head->status > 599)
+        return SP_EPROTO;
     p->status = head->status;
-    return head->encoded ? SP_EPROTO : 0;
+    p->enough = head->encoded;
+    return p->enough ? SP_EPROTO : 0;
 }
 
 static int on_body(void *arg, const uint8_t *data, size_t length)
 {
     struct post *p = arg;
 
-    if (length > sizeof(p->body) - p->length)
-        return SP_ETOOBIG;
-    memcpy(p->body + p->length, data, length);
-    p->length += length;
-    return 0;
+    size_t room = sizeof(p->body) - p->length;
+    size_t n = length < room ? length : room;
+
+    memcpy(p->body + p->length, data, n);
+    p->length += n;
+    p->enough = length > room;
+    return p->enough ? SP_ETOOBIG : 0;
 }
 
 /* --- Bytes --- */
@@ -228,7 +234,7 @@ static void post_run(struct post *p)
     if (r == SP_EAGAIN)
         post_wait(p);
     else
-        post_end(p, r);
+        post_end(p, p->enough ? 0 : r);
 }
 
 static void on_io(evutil_socket_t fd, short what, void *arg)

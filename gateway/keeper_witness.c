@@ -196,7 +196,7 @@ static bool witness_wanted(const struct keeper_witnesses *w, size_t i,
 {
     const struct witness_state *s = &w->states[i];
 
-    return !s->forked && now >= s->again && (s->size < size || size == 0);
+    return !s->forked && now >= s->again && s->size < size;
 }
 
 static void witness_back_off(struct witness_state *s)
@@ -287,6 +287,10 @@ static void answer_take(struct keeper_witnesses *w, size_t i,
         fork_found(w, i, why);
         return;
     case SUBMISSION_STALE:
+        if (size < s->old)
+            log_warn("witness_forgot", "witness=%s cosigned=%llu says=%llu",
+                     log_quote(witness_called(w, i)),
+                     (unsigned long long)s->old, (unsigned long long)size);
         s->size = size;
         if (!s->retried) {
             s->retried = true;
@@ -327,8 +331,8 @@ static int answers_receive(struct keeper_witnesses *w, int fd)
         clock_boot_ms() + 2 * w->settings->witness_timeout_ms + DIALER_GRACE_MS;
 
     while (any_asked(w) && clock_boot_ms() < until) {
+        size_t length, nfds = 0, before = w->length;
         struct answer_witness a;
-        size_t length, nfds = 0;
         int r = channel_receive_wait(fd, data, sizeof(data), &length, NULL,
                                      &nfds, LOOK_MS);
         if (r == SP_ETIMEDOUT && !is_over(w, fd))
@@ -340,6 +344,8 @@ static int answers_receive(struct keeper_witnesses *w, int fd)
         for (size_t i = 0; i < w->settings->nwitnesses; i++)
             if (w->states[i].asked && w->states[i].ticket == a.ticket)
                 answer_take(w, i, &a, fd);
+        if (w->length != before) /* a slow one holds up no quorum */
+            cosigned_write(w);
     }
     return 0;
 }
@@ -347,14 +353,12 @@ static int answers_receive(struct keeper_witnesses *w, int fd)
 /* Hands the newest head to whoever has not cosigned it. */
 static int round_run(struct keeper_witnesses *w, int fd)
 {
-    size_t before;
     int r = head_read(w);
 
     if (r != 0) {
         log_error("checkpoint_not_read", "error=%s", log_quote(sp_strerror(r)));
         return 0;
     }
-    before = w->length;
     for (size_t i = 0; i < w->settings->nwitnesses; i++) {
         struct witness_state *s = &w->states[i];
 
@@ -364,10 +368,7 @@ static int round_run(struct keeper_witnesses *w, int fd)
         if (r == SP_ECLOSED)
             return r;
     }
-    r = answers_receive(w, fd);
-    if (w->length != before)
-        cosigned_write(w);
-    return r;
+    return answers_receive(w, fd);
 }
 
 static bool round_due(const struct keeper_witnesses *w)
@@ -376,7 +377,7 @@ static bool round_due(const struct keeper_witnesses *w)
     int64_t now = clock_boot_ms();
 
     for (size_t i = 0; i < w->settings->nwitnesses; i++)
-        if (size > 0 && witness_wanted(w, i, size, now))
+        if (witness_wanted(w, i, size, now))
             return true;
     return false;
 }
