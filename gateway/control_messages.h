@@ -61,6 +61,16 @@ struct control_ledger {
     uint32_t open;      /* requests in progress */
     uint8_t clock;      /* enum clock_state */
     uint32_t landlock;  /* the kernel's ABI, 0: none (downgrade) */
+    uint32_t witnesses; /* that are asked to cosign; 0: none */
+    uint32_t quorum;    /* so many of them must */
+    uint64_t cosigned;  /* entries under a checkpoint that they did */
+    uint8_t alarm;      /* bits of enum witness_alarm */
+    bool refusing;      /* everything, because of it */
+};
+
+enum witness_alarm {
+    WITNESS_ALARM_MISSING = 1, /* too few cosignatures for too long */
+    WITNESS_ALARM_FORK = 2     /* one has seen another history */
 };
 
 struct control_status {

@@ -165,6 +165,8 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     if (l->open.count >= LIMIT_CONNECTIONS)
         return SP_EPROTO;
     facts_check(k, ask.policy, &ask.facts);
+    if (k->refusing && ask.facts.fault == REASON_NONE)
+        ask.facts.fault = REASON_AUDIT_UNAVAILABLE;
     verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,
                             k->clock.state);
     if (keeper_own_examine(k, l, &ask, &verdict, &own, what) != 0)

@@ -259,6 +259,13 @@ static const struct field tripwire_alerted[] = {
     FIELD("above", U64, ALWAYS, tripwire_alerted.above),
     {0},
 };
+static const struct field witness_alarm[] = {
+    FIELD("what", TEXT, ALWAYS, witness_alarm.what),
+    FIELD("witness", TEXT, IF_SET, witness_alarm.witness),
+    FIELD("size", U64, ALWAYS, witness_alarm.size),
+    FIELD("problem", TEXT, ALWAYS, witness_alarm.problem),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -286,6 +293,7 @@ static const struct {
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
+    [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

@@ -38,11 +38,12 @@ enum entry_kind {
     ENTRY_NDA_ACCEPTED,       /* nda.accepted */
     ENTRY_FINDING_FILED,      /* finding.filed */
     ENTRY_TRIPWIRE_ALERTED,   /* tripwire.alerted */
-    ENTRY_HEARTBEAT,        /* ledger.heartbeat, every 10 minutes of silence */
-    ENTRY_PERSON_SUSPENDED, /* person.suspended: also a whole party */
-    ENTRY_PERSON_RESUMED,   /* person.resumed */
-    ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
-    ENTRY_MODEL_RELEASED,   /* model.released */
+    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
+    ENTRY_PERSON_RESUMED,     /* person.resumed */
+    ENTRY_PARTY_REVOKED,      /* party.revoked: also one of its people */
+    ENTRY_MODEL_RELEASED,     /* model.released */
+    ENTRY_WITNESS_ALARM,      /* witness.alarm */
     ENTRY_KIND_COUNT
 };
 
@@ -223,6 +224,14 @@ struct entry_tripwire_alerted {
     uint64_t value, above;
 };
 
+/* What witnesses of this ledger said, or did not say in time. */
+struct entry_witness_alarm {
+    const char *what;    /* "fork", "missing", "met" (again) */
+    const char *witness; /* of a fork: its name in the settings; else NULL */
+    uint64_t size;       /* of the head that it is about */
+    const char *problem;
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -246,6 +255,7 @@ struct entry {
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
         struct entry_tripwire_alerted tripwire_alerted;
+        struct entry_witness_alarm witness_alarm;
     } u;
 };
 

@@ -627,6 +627,28 @@ static const struct wrong wrong_settings[] = {
     {"x-api-key", "cookie",
      "sallyport.yaml:11:37: bad header \"cookie\": expected authorization or "
      "x-api-key\n"},
+    {"clock: {settle: 0s}", "witnesses: {quorum: 1}",
+     "sallyport.yaml:6:13: quorum without witnesses: expected a `list` of "
+     "them\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {quorum: 2, list: {a: {vkey: x, url: \"unix:/x\"}}}",
+     "sallyport.yaml:6:21: a quorum of 2, but there is 1 witness: expected at "
+     "most that many\n"},
+    {"clock: {settle: 0s}", "witnesses: {on_missing: wait}",
+     "sallyport.yaml:6:25: bad on_missing \"wait\": expected alarm or "
+     "refuse\n"},
+    {"clock: {settle: 0s}", "witnesses: {list: {a: {url: \"unix:/x\"}}}",
+     "sallyport.yaml:6:23: \"vkey\" is missing: expected a text with a length "
+     "from 1 to 400\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {list: {a: {vkey: x, url: \"http://w.example/\"}}}",
+     "sallyport.yaml:6:38: bad url \"http://w.example/\": expected https:// "
+     "for a host that is not loopback or in a private network\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {list: {a: {vkey: x, url: \"https://w.example/\"}}}",
+     "sallyport.yaml:6:38: no `ca` for \"https://w.example/\": expected a PEM "
+     "file of what it is verified against, such as "
+     "/etc/ssl/certs/ca-certificates.crt\n"},
 };
 
 #endif
