@@ -15,6 +15,7 @@
 
 #define EVIDENCE_ENTRIES    "entries.jsonl"
 #define EVIDENCE_CHECKPOINT "checkpoint"
+#define EVIDENCE_COSIGNED   "checkpoint.cosigned"
 #define EVIDENCE_KEY        "ledger.vkey"
 #define EVIDENCE_ABOUT      "about.json"
 #define EVIDENCE_STATEMENT  "statement.txt"

@@ -308,6 +308,20 @@ static int proofs_put(struct export *x)
 
 /* ---- the rest ---- */
 
+/* What witnesses said, if there are any; another head than the proofs'. */
+static int cosigned_put(struct export *x)
+{
+    uint8_t *data = NULL;
+    size_t length;
+    int r =
+        file_read(x->s->folder, EVIDENCE_COSIGNED, NOTE_MAX, &data, &length);
+
+    if (r == 0)
+        r = file_put(x, EVIDENCE_COSIGNED, data, length);
+    free(data);
+    return r == SP_ENOENT ? 0 : r;
+}
+
 static int texts_put(struct export *x)
 {
     char vkey[NOTE_KEY_TEXT_MAX + 1];
@@ -316,6 +330,8 @@ static int texts_put(struct export *x)
 
     buf_init(&out, 65536);
     strcat(vkey, "\n");
+    if (r == 0)
+        r = cosigned_put(x);
     if (r == 0)
         r = file_put(x, EVIDENCE_KEY, vkey, strlen(vkey));
     if (r == 0)

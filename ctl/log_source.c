@@ -163,11 +163,28 @@ void log_source_close(struct log_source *s)
     *s = (struct log_source){.folder = -1};
 }
 
+/* A ledger_files.read. Where witnesses have cosigned, that head is the one to
+ * judge by them; it may be a second older. */
+static int source_file(void *arg, const char *path, size_t max, uint8_t **data,
+                       size_t *length)
+{
+    struct log_source *s = arg;
+    int r = SP_ENOENT;
+
+    if (s->cosigned && strcmp(path, "checkpoint") == 0)
+        r = s->is_remote
+                ? log_remote_file(s, "checkpoint.cosigned", max, data, length)
+                : file_read(s->folder, "checkpoint.cosigned", max, data,
+                            length);
+    if (r != SP_ENOENT)
+        return r;
+    return s->is_remote ? log_remote_file(s, path, max, data, length)
+                        : file_read(s->folder, path, max, data, length);
+}
+
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 {
-    int r = s->is_remote
-                ? log_remote_file(s, "checkpoint", NOTE_MAX, data, length)
-                : file_read(s->folder, "checkpoint", NOTE_MAX, data, length);
+    int r = source_file(s, "checkpoint", NOTE_MAX, data, length);
 
     if (r != 0)
         fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
@@ -177,10 +194,11 @@ int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 
 int log_view_open(struct log_source *s, struct ledger_view **v)
 {
-    const struct ledger_files files = {log_remote_file, s};
+    const struct ledger_files files = {source_file, s};
     size_t nknown = s->has_key ? 1 : 0;
-    int r = s->is_remote ? ledger_view_open_files(&files, &s->key, nknown, v)
-                         : ledger_view_open(s->folder, &s->key, nknown, v);
+    int r = s->is_remote || s->cosigned
+                ? ledger_view_open_files(&files, &s->key, nknown, v)
+                : ledger_view_open(s->folder, &s->key, nknown, v);
 
     if (r == SP_ESIGNATURE)
         fprintf(stderr,

@@ -260,6 +260,7 @@ static int policy_judge(const struct options *o, struct log_source *s,
 
     if (w->policy == NULL)
         return EXIT_HOLDS;
+    s->cosigned = true;
     if (log_source_note(s, &data, &length) != 0)
         return EXIT_FAILS;
     r = witness_policy_judge(w->policy, (char *)data, length, &w->verdict);

@@ -716,7 +716,7 @@ int ask_log_file_get(struct ask_log_file *v, const void *data, size_t length)
     v->level = (int32_t)msg_get_u32(&m);
     v->index = msg_get_u64(&m);
     v->width = msg_get_u32(&m);
-    if (v->level < LOG_FILE_CHECKPOINT || v->level > 63 || v->width == 0 ||
+    if (v->level < LOG_FILE_COSIGNED || v->level > 63 || v->width == 0 ||
         v->width > 256)
         return SP_EPROTO;
     return msg_get_end(&m);

@@ -221,9 +221,10 @@ struct transcript_file {
 
 /* One of the ledger's public files, by numbers (ledger/tile.h). */
 #define LOG_FILE_CHECKPOINT (-2)
+#define LOG_FILE_COSIGNED   (-3) /* with its witnesses' cosignatures */
 struct ask_log_file {
     uint64_t ticket;
-    int32_t level; /* LOG_FILE_CHECKPOINT, -1 a bundle, 0 … 63 a tile */
+    int32_t level; /* LOG_FILE_…, -1 a bundle, 0 … 63 a tile */
     uint64_t index;
     uint32_t width; /* 1 … 256 */
 };

@@ -877,7 +877,7 @@ static void transcripts_come_back(void **state)
 static void log_files_are_numbers_of_files(void **state)
 {
     static const struct ask_log_file wrong[] = {
-        {1, -3, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
+        {1, -4, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
     struct ask_log_file ask = {1, 7, 1u << 20, 256}, ask_out;
     struct log_file file = {.ticket = 9, .error = SP_ENOENT}, file_out;
     uint8_t memory[256];
