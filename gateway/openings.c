@@ -338,7 +338,7 @@ int openings_check(const struct settings *s, const struct policy *policy,
  * what was sealed then is kept under a name that no entry has. */
 static int move_aside(int folder, const char *name)
 {
-    char aside[TRANSCRIPT_NAME + 8];
+    char aside[TRANSCRIPT_NAME + 12];
 
     for (int i = 1; i < 100; i++) {
         snprintf(aside, sizeof(aside), "%s.%d", name, i);

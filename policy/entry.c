@@ -253,6 +253,12 @@ static const struct field tripwire_alerted[] = {
     FIELD("above", U64, ALWAYS, tripwire_alerted.above),
     {0},
 };
+static const struct field transcript_revealed[] = {
+    FIELD("of", U64, ALWAYS, transcript_revealed.of),
+    FIELD("operator", OPERATOR, IF_SET, transcript_revealed.by),
+    FIELD("reason", TEXT, ALWAYS, transcript_revealed.reason),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -280,6 +286,7 @@ static const struct {
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
+    [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

@@ -43,6 +43,7 @@ enum entry_kind {
     ENTRY_PERSON_RESUMED,   /* person.resumed */
     ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
     ENTRY_MODEL_RELEASED,   /* model.released */
+    ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
     ENTRY_KIND_COUNT
 };
 
@@ -116,6 +117,13 @@ struct entry_party_revoked {
 struct entry_model_released {
     const char *model;
     const char *cause; /* "order", "time" */
+    struct entry_operator by;
+    const char *reason;
+};
+
+/* Two officers are about to open it (docs/transcripts.md). */
+struct entry_transcript_revealed {
+    uint64_t of; /* the request whose it is */
     struct entry_operator by;
     const char *reason;
 };
@@ -245,6 +253,7 @@ struct entry {
         struct entry_person_resumed person_resumed;
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
+        struct entry_transcript_revealed transcript_revealed;
         struct entry_tripwire_alerted tripwire_alerted;
     } u;
 };
