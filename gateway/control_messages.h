@@ -79,15 +79,17 @@ struct control_status {
     struct control_roles roles;
 };
 
-/* What an operator can order (docs/operators.md). All but RESUME and STATEMENT
- * end access; none gives more of it than there was. */
+/* What an operator can order (docs/operators.md). All but RESUME, STATEMENT and
+ * REVEAL end access; none gives more of it than there was. */
 enum order_verb {
-    ORDER_SUSPEND, /* PARTY or PARTY/PERSON */
-    ORDER_RESUME,  /* the same; the only one that needs an approval */
-    ORDER_REVOKE,  /* the same */
-    ORDER_CLOSE,   /* a window's id, or PARTY/MODEL: the one that is open */
-    ORDER_RELEASE, /* MODEL */
-    ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed */
+    ORDER_SUSPEND,   /* PARTY or PARTY/PERSON */
+    ORDER_RESUME,    /* the same; the only one that needs an approval */
+    ORDER_REVOKE,    /* the same */
+    ORDER_CLOSE,     /* a window's id, or PARTY/MODEL: the one that is open */
+    ORDER_RELEASE,   /* MODEL */
+    ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed
+                      */
+    ORDER_REVEAL,    /* an entry's number; records, and changes nothing */
     ORDER_VERB_COUNT
 };
 

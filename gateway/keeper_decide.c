@@ -142,7 +142,10 @@ static void ask_transcript(struct keeper *k, const struct keeper_link *l,
     uint8_t data[64];
     size_t length;
 
-    if (ask_transcript_put(&v, data, sizeof(data), &length) == 0)
+    /* With a supervisor that stands still there is no file, and in time a
+     * refusal; words of broken workers and orders are not lost for it. */
+    if (channel_queued(k->channel) < CHANNEL_BUSY &&
+        ask_transcript_put(&v, data, sizeof(data), &length) == 0)
         keeper_tell(k, data, length);
 }
 

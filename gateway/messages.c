@@ -672,6 +672,7 @@ int transcript_file_put(const struct transcript_file *v, void *memory,
     struct msg_out m;
 
     msg_put_begin(&m, memory, capacity, MESSAGE_TRANSCRIPT);
+    msg_put_u64(&m, v->generation);
     msg_put_u64(&m, v->n);
     msg_put_u32(&m, (uint32_t)v->error);
     return put_done(&m, length);
@@ -685,6 +686,7 @@ int transcript_file_get(struct transcript_file *v, const void *data,
     *v = (struct transcript_file){0};
     if (msg_get_begin(&m, data, length) != MESSAGE_TRANSCRIPT)
         return SP_EPROTO;
+    v->generation = msg_get_u64(&m);
     v->n = msg_get_u64(&m);
     v->error = (int32_t)msg_get_u32(&m);
     if (v->error > 0)

@@ -215,6 +215,7 @@ struct ask_transcript {
 };
 
 struct transcript_file {
+    uint64_t generation; /* of the link: another keeper may give n again */
     uint64_t n;
     int32_t error; /* 0: one descriptor comes with it */
 };

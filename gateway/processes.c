@@ -285,9 +285,11 @@ static int make_transcript(struct supervisor *s, const uint8_t *data,
         return r;
     worker = &s->processes[WORKERS + ask.worker];
     if (ask.worker >= s->nworkers || !worker->linked ||
-        worker->link != ask.generation || worker->channel == NULL)
+        worker->link != ask.generation || worker->channel == NULL ||
+        channel_queued(worker->channel) >= CHANNEL_BUSY)
         return 0;
     fd = openings_transcript(&s->openings, ask.n);
+    v.generation = ask.generation;
     v.n = ask.n;
     v.error = fd < 0 ? fd : 0;
     if ((r = transcript_file_put(&v, out, sizeof(out), &length)) == 0)

@@ -266,6 +266,13 @@ static const struct field witness_alarm[] = {
     FIELD("problem", TEXT, ALWAYS, witness_alarm.problem),
     {0},
 };
+
+static const struct field transcript_revealed[] = {
+    FIELD("of", U64, ALWAYS, transcript_revealed.of),
+    FIELD("operator", OPERATOR, IF_SET, transcript_revealed.by),
+    FIELD("reason", TEXT, ALWAYS, transcript_revealed.reason),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -294,6 +301,7 @@ static const struct {
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
     [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
+    [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

@@ -38,12 +38,13 @@ enum entry_kind {
     ENTRY_NDA_ACCEPTED,       /* nda.accepted */
     ENTRY_FINDING_FILED,      /* finding.filed */
     ENTRY_TRIPWIRE_ALERTED,   /* tripwire.alerted */
-    ENTRY_HEARTBEAT,          /* ledger.heartbeat, every 10 minutes of silence */
-    ENTRY_PERSON_SUSPENDED,   /* person.suspended: also a whole party */
-    ENTRY_PERSON_RESUMED,     /* person.resumed */
-    ENTRY_PARTY_REVOKED,      /* party.revoked: also one of its people */
-    ENTRY_MODEL_RELEASED,     /* model.released */
-    ENTRY_WITNESS_ALARM,      /* witness.alarm */
+    ENTRY_HEARTBEAT,        /* ledger.heartbeat, every 10 minutes of silence */
+    ENTRY_PERSON_SUSPENDED, /* person.suspended: also a whole party */
+    ENTRY_PERSON_RESUMED,   /* person.resumed */
+    ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
+    ENTRY_MODEL_RELEASED,   /* model.released */
+    ENTRY_WITNESS_ALARM,    /* witness.alarm */
+    ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
     ENTRY_KIND_COUNT
 };
 
@@ -117,6 +118,13 @@ struct entry_party_revoked {
 struct entry_model_released {
     const char *model;
     const char *cause; /* "order", "time" */
+    struct entry_operator by;
+    const char *reason;
+};
+
+/* Two officers are about to open it (docs/transcripts.md). */
+struct entry_transcript_revealed {
+    uint64_t of; /* the request whose it is */
     struct entry_operator by;
     const char *reason;
 };
@@ -254,6 +262,7 @@ struct entry {
         struct entry_person_resumed person_resumed;
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
+        struct entry_transcript_revealed transcript_revealed;
         struct entry_tripwire_alerted tripwire_alerted;
         struct entry_witness_alarm witness_alarm;
     } u;

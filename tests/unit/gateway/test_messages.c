@@ -851,7 +851,8 @@ static void deaths_come_back(void **state)
 static void transcripts_come_back(void **state)
 {
     struct ask_transcript ask = {.worker = 3, .generation = 4, .n = 1u << 20};
-    struct transcript_file file = {.n = 7, .error = SP_ENOSPC}, file_out;
+    struct transcript_file file = {.generation = 5, .n = 7, .error = SP_ENOSPC};
+    struct transcript_file file_out;
     struct ask_transcript ask_out;
     uint8_t memory[256];
     size_t length;
@@ -862,6 +863,7 @@ static void transcripts_come_back(void **state)
     assert_int_equal(ask_out.generation, 4);
     assert_int_equal(ask_out.n, 1u << 20);
     ROUND_TRIP(transcript_file, &file, &file_out, MESSAGE_TRANSCRIPT);
+    assert_int_equal(file_out.generation, 5);
     assert_int_equal(file_out.n, 7);
     assert_int_equal(file_out.error, SP_ENOSPC);
     ask.worker = LIMIT_WORKERS;
