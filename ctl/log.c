@@ -28,6 +28,10 @@ static const char usage[] =
     "SERIAL=FILE]...\n"
     "       sallyport log open-commitment DIR N;SALT [--asked FILE]\n"
     "                                                [--answered FILE]\n"
+    "       sallyport log export DIR --party PARTY -o FOLDER [--from TIME] "
+    "[--to TIME]\n"
+    "       sallyport log check-export FOLDER --key VKEY\n"
+    "       sallyport log report recipients DIR --model MODEL [--json]\n"
     "       sallyport log witness ...\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
@@ -39,6 +43,9 @@ static const char usage[] =
     "  check-proof  checks such a proof, without the ledger\n"
     "  replay   makes every decision again and names the first that differs\n"
     "  open-commitment  shows by a receipt's salt what was asked and answered\n"
+    "  export   a party's entries with proofs, as evidence\n"
+    "  check-export  verifies such an export, without the ledger\n"
+    "  report recipients  who was given answers of a model\n"
     "  witness      cosigns other people's ledgers\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
@@ -81,8 +88,7 @@ void log_print_bytes(const uint8_t *data, size_t length)
 }
 
 /* The key that the ledger's own first entry names. */
-static int key_from_entry(const struct log_source *s,
-                          char text[NOTE_KEY_TEXT_MAX])
+static int key_from_entry(struct log_source *s, char text[NOTE_KEY_TEXT_MAX])
 {
     struct ledger_view *v = NULL;
     struct entry_reader reader;
@@ -168,11 +174,12 @@ int verb_log(int argc, char **argv)
         const char *name;
         int (*run)(int argc, char **argv);
     } subcommands[] = {
-        {"verify", log_verify},  {"show", log_show},
-        {"key", log_key},        {"acceptances", log_acceptances},
-        {"prove", log_prove},    {"check-proof", log_check_proof},
-        {"replay", log_replay},  {"open-commitment", log_open_commitment},
-        {"witness", log_witness}};
+        {"verify", log_verify}, {"show", log_show},
+        {"key", log_key},       {"acceptances", log_acceptances},
+        {"prove", log_prove},   {"check-proof", log_check_proof},
+        {"replay", log_replay}, {"open-commitment", log_open_commitment},
+        {"export", log_export}, {"check-export", log_check_export},
+        {"report", log_report}, {"witness", log_witness}};
 
     if (argc < 2) {
         fputs(usage, stderr);

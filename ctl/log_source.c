@@ -105,7 +105,10 @@ int log_source_need_key(struct log_source *s, bool no_key, const char *verb)
     fprintf(stderr,
             "sallyport log %s: whose signature? give --key VKEY or "
             "--key-file FILE (`sallyport log key` prints it)%s\n",
-            verb, strcmp(verb, "check-proof") == 0 ? "" : ", or --no-key");
+            verb,
+            strncmp(verb, "check-", 6) == 0 || strcmp(verb, "export") == 0
+                ? ""
+                : ", or --no-key");
     return EXIT_MISUSED;
 }
 
@@ -153,14 +156,31 @@ void log_source_close(struct log_source *s)
 {
     if (s->folder >= 0)
         close(s->folder);
+    if (s->is_remote)
+        remote_close(&s->remote);
     free(s->key_from);
     free(s->path);
     *s = (struct log_source){.folder = -1};
 }
 
-int log_view_open(const struct log_source *s, struct ledger_view **v)
+int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 {
-    int r = ledger_view_open(s->folder, &s->key, s->has_key ? 1 : 0, v);
+    int r = s->is_remote
+                ? log_remote_file(s, "checkpoint", NOTE_MAX, data, length)
+                : file_read(s->folder, "checkpoint", NOTE_MAX, data, length);
+
+    if (r != 0)
+        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
+                sp_strerror(r));
+    return r;
+}
+
+int log_view_open(struct log_source *s, struct ledger_view **v)
+{
+    const struct ledger_files files = {log_remote_file, s};
+    size_t nknown = s->has_key ? 1 : 0;
+    int r = s->is_remote ? ledger_view_open_files(&files, &s->key, nknown, v)
+                         : ledger_view_open(s->folder, &s->key, nknown, v);
 
     if (r == SP_ESIGNATURE)
         fprintf(stderr,

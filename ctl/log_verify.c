@@ -21,7 +21,7 @@
 #include "policy/entry.h"
 
 static const char usage[] =
-    "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
+    "usage: sallyport log verify DIR|URL [--key VKEY | --key-file FILE | "
     "--no-key]\n"
     "                                [--since CHECKPOINT] "
     "[--policy-file TLOG-POLICY]\n"
@@ -37,6 +37,11 @@ static const char usage[] =
     "                    keys/ledger.vkey)\n"
     "  --key-file FILE   the same from a file\n"
     "  --no-key          check all but the signature\n"
+    "  --cert FILE, --cert-key FILE, --cacert FILE  for URL, "
+    "https://HOST[:PORT]:\n"
+    "                    an auditor's certificate and key, and who vouches for "
+    "the\n"
+    "                    gateway\n"
     "  --since FILE      a checkpoint you kept: the ledger must extend it\n"
     "  --policy-file FILE  a C2SP tlog-policy: enough of its witnesses must "
     "have\n"
@@ -66,6 +71,7 @@ struct content {
 
 struct options {
     const char *dir, *key, *key_file, *since, *policy_file;
+    struct log_window window;
     bool no_key, json;
 };
 
@@ -254,9 +260,9 @@ static int policy_judge(const struct options *o, struct log_source *s,
 
     if (w->policy == NULL)
         return EXIT_HOLDS;
-    r = file_read(s->folder, "checkpoint", NOTE_MAX, &data, &length);
-    if (r == 0)
-        r = witness_policy_judge(w->policy, (char *)data, length, &w->verdict);
+    if (log_source_note(s, &data, &length) != 0)
+        return EXIT_FAILS;
+    r = witness_policy_judge(w->policy, (char *)data, length, &w->verdict);
     free(data);
     if (r != 0) {
         fprintf(stderr, "sallyport log verify: %s/checkpoint: by %s: %s\n",
@@ -470,7 +476,10 @@ static int verify(const struct options *o)
     struct witnesses w = {.policy = NULL};
     struct ledger_view *v = NULL;
     struct log_source s;
-    int status = log_source_open(o->dir, o->key, o->key_file, &s);
+    int status = log_is_remote(o->dir)
+                     ? log_source_open_remote(o->dir, &o->window, o->key,
+                                              o->key_file, &s)
+                     : log_source_open(o->dir, o->key, o->key_file, &s);
 
     if (status != EXIT_HOLDS)
         return status;
@@ -494,6 +503,9 @@ int log_verify(int argc, char **argv)
     static const struct option options[] = {
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
+        {"cert", required_argument, NULL, 'c'},
+        {"cert-key", required_argument, NULL, 'r'},
+        {"cacert", required_argument, NULL, 'a'},
         {"no-key", no_argument, NULL, 'n'},
         {"since", required_argument, NULL, 's'},
         {"policy-file", required_argument, NULL, 'p'},
@@ -513,6 +525,9 @@ int log_verify(int argc, char **argv)
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.since = c == 's' ? optarg : o.since;
         o.policy_file = c == 'p' ? optarg : o.policy_file;
+        o.window.certificate = c == 'c' ? optarg : o.window.certificate;
+        o.window.key = c == 'r' ? optarg : o.window.key;
+        o.window.anchors = c == 'a' ? optarg : o.window.anchors;
         o.no_key = o.no_key || c == 'n';
         o.json = o.json || c == 'j';
         good = good && c != '?';

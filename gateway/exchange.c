@@ -18,6 +18,7 @@
 #include "gateway/exchange_parts.h"
 #include "gateway/exchange_pool.h"
 #include "gateway/gather.h"
+#include "gateway/log_reads.h"
 #include "gateway/own_view.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
@@ -101,6 +102,7 @@ static void exchange_end(struct exchange *x, enum cause cause)
     buf_release(&x->held);
     answer_release(&x->reader);
     gather_end(x);
+    log_read_drop(x);
     own_view_free(x->view);
     x->view = NULL;
     x->codec = NULL;

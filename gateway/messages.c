@@ -692,6 +692,61 @@ int transcript_file_get(struct transcript_file *v, const void *data,
     return msg_get_end(&m);
 }
 
+int ask_log_file_put(const struct ask_log_file *v, void *memory,
+                     size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ASK_LOG_FILE);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, (uint32_t)v->level);
+    msg_put_u64(&m, v->index);
+    msg_put_u32(&m, v->width);
+    return put_done(&m, length);
+}
+
+int ask_log_file_get(struct ask_log_file *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct ask_log_file){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ASK_LOG_FILE)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->level = (int32_t)msg_get_u32(&m);
+    v->index = msg_get_u64(&m);
+    v->width = msg_get_u32(&m);
+    if (v->level < LOG_FILE_CHECKPOINT || v->level > 63 || v->width == 0 ||
+        v->width > 256)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int log_file_put(const struct log_file *v, void *memory, size_t capacity,
+                 size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_LOG_FILE);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, (uint32_t)v->error);
+    return put_done(&m, length);
+}
+
+int log_file_get(struct log_file *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct log_file){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_LOG_FILE)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->error = (int32_t)msg_get_u32(&m);
+    if (v->error > 0)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
 int ready_put(void *memory, size_t capacity, size_t *length)
 {
     struct msg_out m;

@@ -58,7 +58,11 @@ enum message_type {
     /* keeper → supervisor: a request that it admitted wants a file */
     MESSAGE_ASK_TRANSCRIPT,
     /* supervisor → worker, + 1 fd if there is one */
-    MESSAGE_TRANSCRIPT
+    MESSAGE_TRANSCRIPT,
+    /* worker → supervisor: a public file of the ledger */
+    MESSAGE_ASK_LOG_FILE,
+    /* supervisor → worker, + 1 fd if there is one */
+    MESSAGE_LOG_FILE
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -207,6 +211,20 @@ struct transcript_file {
     int32_t error; /* 0: one descriptor comes with it */
 };
 
+/* One of the ledger's public files, by numbers (ledger/tile.h). */
+#define LOG_FILE_CHECKPOINT (-2)
+struct ask_log_file {
+    uint64_t ticket;
+    int32_t level; /* LOG_FILE_CHECKPOINT, -1 a bundle, 0 … 63 a tile */
+    uint64_t index;
+    uint32_t width; /* 1 … 256 */
+};
+
+struct log_file {
+    uint64_t ticket;
+    int32_t error; /* 0: one descriptor comes with it */
+};
+
 struct failed {
     bool retry;        /* may go away by itself (a full disk): keep trying */
     char problem[512]; /* what is wrong and what to do */
@@ -247,6 +265,8 @@ MESSAGE_PAIR(worker_broken, worker_broken);
 MESSAGE_PAIR(failed, failed);
 MESSAGE_PAIR(ask_transcript, ask_transcript);
 MESSAGE_PAIR(transcript_file, transcript_file);
+MESSAGE_PAIR(ask_log_file, ask_log_file);
+MESSAGE_PAIR(log_file, log_file);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);

@@ -19,6 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gateway/messages.h"
+#include "ledger/tile.h"
 #include "ledger/transcript.h"
 
 /* Handshakes are bounded elsewhere; this is what the kernel may hold when all
@@ -363,6 +365,21 @@ int openings_transcript(const struct openings *o, uint64_t n)
     fd = openat(o->transcripts, name, flags, 0600);
     if (fd < 0 && errno == EEXIST && move_aside(o->transcripts, name) == 0)
         fd = openat(o->transcripts, name, flags, 0600);
+    return fd >= 0 ? fd : sp_error_from_errno();
+}
+
+int openings_log_file(const struct openings *o, int level, uint64_t index,
+                      unsigned width)
+{
+    char path[TILE_PATH_MAX] = "checkpoint";
+    int fd, r = 0;
+
+    if (level != LOG_FILE_CHECKPOINT)
+        r = tile_path(level, index, width, path);
+    if (r != 0)
+        return r;
+    fd =
+        openat(o->ledger, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return fd >= 0 ? fd : sp_error_from_errno();
 }
 

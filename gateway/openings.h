@@ -32,6 +32,10 @@ int openings_check(const struct settings *s, const struct policy *policy,
  * with but append to. One that is there is of an admission that a crash took
  * back, and is moved aside. The descriptor, or SP_ENOENT, SP_ENOSPC, … */
 int openings_transcript(const struct openings *o, uint64_t n) SP_MUST_USE;
+/* One of the ledger's public files, to be read: `level`, `index` and `width` as
+ * in MESSAGE_ASK_LOG_FILE. The descriptor, or SP_ENOENT, SP_ERANGE, SP_EIO. */
+int openings_log_file(const struct openings *o, int level, uint64_t index,
+                      unsigned width) SP_MUST_USE;
 /* A worker that was taken over may have shut its listening socket down, which
  * we share with it and give to the next one. */
 int openings_listen_again(const struct openings *o, size_t index) SP_MUST_USE;

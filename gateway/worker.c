@@ -24,6 +24,7 @@
 #include "gateway/deadlines.h"
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
+#include "gateway/log_reads.h"
 #include "gateway/people.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
@@ -111,6 +112,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct worker *w = arg;
     struct link_message link;
     struct transcript_file file;
+    struct log_file log;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -120,6 +122,12 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             (file.error != 0 && nfds != 0))
             break;
         seals_arrived(w->seals, &file, nfds == 1 ? fds[0] : -1);
+        return;
+    case MESSAGE_LOG_FILE:
+        if (nfds > 1 || log_file_get(&log, data, length) != 0 ||
+            (log.error != 0 && nfds != 0))
+            break;
+        log_reads_arrived(w->log_reads, &log, nfds == 1 ? fds[0] : -1);
         return;
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
@@ -167,7 +175,9 @@ static int set_up_limits(struct worker *w)
     if (w->body_limits == NULL)
         return SP_ENOMEM;
     for (uint32_t i = 0; i < p->nparties; i++)
-        w->body_limits[i] = policy_party_body_limit(p, i);
+        /* Who has no window is told so, and not that a body is too large. */
+        if ((w->body_limits[i] = policy_party_body_limit(p, i)) == 0)
+            w->body_limits[i] = WORKER_SCRATCH;
     return 0;
 }
 
@@ -257,8 +267,10 @@ static int set_up_parts(struct worker *w, char problem[256])
     w->deadlines = deadlines_new(w);
     w->connections = connections_new(w);
     w->seals = seals_new(w);
+    w->log_reads = log_reads_new(w);
     if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
-        w->deadlines == NULL || w->connections == NULL || w->seals == NULL)
+        w->deadlines == NULL || w->connections == NULL || w->seals == NULL ||
+        w->log_reads == NULL)
         return SP_ENOMEM;
     if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
         return r;
@@ -368,6 +380,7 @@ static void tear_down(struct worker *w)
     upstreams_free(w->upstreams);
     exchanges_free(w);
     seals_free(w->seals);
+    log_reads_free(w->log_reads);
     admissions_free(w->admissions);
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)

@@ -29,6 +29,7 @@ struct exchange;
 struct admissions;
 struct answer_rule;
 struct listener;
+struct log_reads;
 struct seals;
 struct shares;
 struct upstreams;
@@ -73,6 +74,7 @@ struct worker {
     struct listener *listener;
     struct connections *connections;
     struct seals *seals;
+    struct log_reads *log_reads;
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];

@@ -228,6 +228,9 @@ static enum reason step_route(struct question *q)
         return q->f->fault;
     if (q->route->route == ROUTE_FINDINGS && !q->p->has_findings)
         return REASON_ROUTE_UNKNOWN;
+    if (route_is_log(q->route->route) &&
+        q->p->parties[q->f->party].kind != PARTY_AUDITOR)
+        return REASON_ROUTE_DENIED;
     if (fault_is_all(q->f) || q->own)
         return REASON_NONE;
     if (q->route->route == ROUTE_UNKNOWN)

@@ -89,6 +89,9 @@ void decide_facts(const struct policy *p, const struct entry *e,
  * rate that any terms of the party allow; -1: no limit but their own. */
 int64_t decide_own_rate(const struct policy *p, uint32_t party);
 
+/* The gateway's own limit on a route of its own, in a minute. */
+uint32_t decide_own_limit(enum route route);
+
 const char *decide_step_text(enum decide_step step);
 /* The step that gives a reason, for one that was written down; where several
  * do, the one that mostly does. STEP_ALLOWED for REASON_NONE. */

@@ -105,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(worker_broken, worker_broken);
     SAME(ask_transcript, ask_transcript);
     SAME(transcript_file, transcript_file);
+    SAME(ask_log_file, ask_log_file);
+    SAME(log_file, log_file);
     SAME(failed, failed);
     SAME(ledger_message, control_ledger);
     SAME(roles_message, control_roles);

@@ -102,6 +102,8 @@ DECODER(worker_died, worker_died)
 DECODER(worker_broken, worker_broken)
 DECODER(ask_transcript, ask_transcript)
 DECODER(transcript_file, transcript_file)
+DECODER(ask_log_file, ask_log_file)
+DECODER(log_file, log_file)
 DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
@@ -867,6 +869,34 @@ static void transcripts_come_back(void **state)
     assert_int_equal(transcript_file_get(&file_out, memory, length), SP_EPROTO);
 }
 
+static void log_files_are_numbers_of_files(void **state)
+{
+    static const struct ask_log_file wrong[] = {
+        {1, -3, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
+    struct ask_log_file ask = {1, 7, 1u << 20, 256}, ask_out;
+    struct log_file file = {.ticket = 9, .error = SP_ENOENT}, file_out;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ask_log_file, &ask, &ask_out, MESSAGE_ASK_LOG_FILE);
+    assert_true(ask_out.ticket == 1 && ask_out.level == 7 &&
+                ask_out.index == 1u << 20 && ask_out.width == 256);
+    ask.level = LOG_FILE_CHECKPOINT;
+    ROUND_TRIP(ask_log_file, &ask, &ask_out, MESSAGE_ASK_LOG_FILE);
+    assert_int_equal(ask_out.level, LOG_FILE_CHECKPOINT);
+    ROUND_TRIP(log_file, &file, &file_out, MESSAGE_LOG_FILE);
+    assert_true(file_out.ticket == 9 && file_out.error == SP_ENOENT);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        assert_int_equal(
+            ask_log_file_put(&wrong[i], memory, sizeof(memory), &length), 0);
+        assert_int_equal(ask_log_file_get(&ask_out, memory, length), SP_EPROTO);
+    }
+    file.error = 1;
+    assert_int_equal(log_file_put(&file, memory, sizeof(memory), &length), 0);
+    assert_int_equal(log_file_get(&file_out, memory, length), SP_EPROTO);
+}
+
 static void links_come_back(void **state)
 {
     static const uint16_t types[] = {MESSAGE_LINK, MESSAGE_LINK_GONE,
@@ -1140,6 +1170,7 @@ int main(void)
         cmocka_unit_test(stop_comes_back),
         cmocka_unit_test(deaths_come_back),
         cmocka_unit_test(transcripts_come_back),
+        cmocka_unit_test(log_files_are_numbers_of_files),
         cmocka_unit_test(links_come_back),
         cmocka_unit_test(ready_and_failed_come_back),
         cmocka_unit_test(status_comes_back),
