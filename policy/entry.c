@@ -678,9 +678,13 @@ static int hash_decode(struct scan *s, uint8_t hash[32])
     return good != 0 ? 0 : SP_EINVAL;
 }
 
+/* The text may have zeros in it, behind which the word must not be read. */
 static bool word_is(const char *word, const char *text, size_t length)
 {
-    return strncmp(word, text, length) == 0 && word[length] == '\0';
+    for (size_t i = 0; i < length; i++)
+        if (word[i] == '\0' || word[i] != text[i])
+            return false;
+    return word[length] == '\0';
 }
 
 /* The index of a string in a list of words, or -1. */
