@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "ctl/log.h"
+#include "ctl/sealing_secret.h"
 #include "ctl/verbs.h"
+#include "lib/base64.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -37,9 +39,7 @@ static const char usage[] =
     "DIR is a deployment or a ledger's folder. Exit status: 0, 1 if it cannot\n"
     "be opened or is not whole, 2 wrong usage.\n";
 
-#define SECRET_PREFIX "x25519-secret:"
-#define SECRET_TEXT   (sizeof(SECRET_PREFIX) + 44)
-#define SEALED_MAX    (LIMIT_FINDING_PARTS * LIMIT_FINDING_PART)
+#define SEALED_MAX (LIMIT_FINDING_PARTS * LIMIT_FINDING_PART)
 
 static int problem(const char *what, const char *why)
 {
@@ -51,52 +51,6 @@ static int misused(void)
 {
     fputs(usage, stderr);
     return EXIT_MISUSED;
-}
-
-/* ---- keys ---- */
-
-static int keygen(const char *path)
-{
-    uint8_t key[SEALING_KEY_BYTES], secret[SEALING_KEY_BYTES];
-    char text[SECRET_TEXT + 1], line[SEALING_KEY_TEXT];
-    int r;
-
-    crypto_box_keypair(key, secret);
-    memcpy(text, SECRET_PREFIX, sizeof(SECRET_PREFIX));
-    sodium_bin2base64(text + sizeof(SECRET_PREFIX) - 1,
-                      sizeof(text) - sizeof(SECRET_PREFIX) + 1, secret,
-                      sizeof(secret), sodium_base64_VARIANT_ORIGINAL);
-    strcat(text, "\n");
-    r = file_create(AT_FDCWD, path, 0600, text, strlen(text));
-    sodium_memzero(secret, sizeof(secret));
-    sodium_memzero(text, sizeof(text));
-    if (r != 0)
-        return problem(path, sp_strerror(r));
-    sealing_key_format(key, line);
-    puts(line);
-    return EXIT_HOLDS;
-}
-
-static int secret_read(const char *path, uint8_t secret[SEALING_KEY_BYTES])
-{
-    static const size_t prefix = sizeof(SECRET_PREFIX) - 1;
-    uint8_t *data = NULL;
-    size_t length = 0, n = 0;
-    int r = file_read(AT_FDCWD, path, 4096, &data, &length), status;
-
-    if (r != 0)
-        return problem(path, sp_strerror(r));
-    if (length > prefix && memcmp(data, SECRET_PREFIX, prefix) == 0 &&
-        sodium_base642bin(secret, SEALING_KEY_BYTES, (char *)data + prefix,
-                          length - prefix, "\r\n", &n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) == 0 &&
-        n == SEALING_KEY_BYTES)
-        status = EXIT_HOLDS;
-    else
-        status = problem(path, "not a secret key that keygen made");
-    sodium_memzero(data, length);
-    free(data);
-    return status;
 }
 
 /* ---- the ledger ---- */
@@ -132,9 +86,8 @@ static bool part_take(struct sealed *s, const struct entry_finding_filed *f)
     }
     if (f->part != s->next || f->parts != s->parts ||
         memcmp(f->sha256, s->sha256, 32) != 0 ||
-        sodium_base642bin(s->data + s->length, SEALED_MAX - s->length, f->data,
-                          strlen(f->data), NULL, &n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+        base64_decode(f->data, strlen(f->data), s->data + s->length,
+                      SEALED_MAX - s->length, &n) != 0)
         return false;
     s->length += n;
     s->next++;
@@ -193,7 +146,7 @@ static int sealed_open(const struct sealed *s, const char *key_file,
 {
     static uint8_t plain[SEALED_MAX];
     uint8_t key[SEALING_KEY_BYTES], secret[SEALING_KEY_BYTES];
-    int status = secret_read(key_file, secret);
+    int status = sealing_secret_read("finding", key_file, secret);
 
     if (status != EXIT_HOLDS)
         return status;
@@ -329,7 +282,7 @@ static int finding_list(int argc, char **argv)
 
 static int finding_keygen(int argc, char **argv)
 {
-    return argc != 2 ? misused() : keygen(argv[1]);
+    return argc != 2 ? misused() : sealing_secret_make("finding", argv[1]);
 }
 
 int verb_finding(int argc, char **argv)

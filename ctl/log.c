@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `sallyport log`: for auditors. Finds the ledger and the key that is to have
- * signed it, and runs a subcommand. Runs on anybody's machine over a folder
+ * `sallyport log`: for auditors. Runs a subcommand, each in a file of its own,
+ * and has what they all print with. Runs on anybody's machine over a folder
  * that anybody may have written.
  */
 #include "ctl/log.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "ctl/deployment.h"
 #include "ctl/verbs.h"
-#include "lib/file.h"
 #include "policy/entry.h"
 
 static const char usage[] =
     "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
     "--no-key]\n"
-    "                                [--earlier CHECKPOINT] [--json]\n"
+    "                                [--since CHECKPOINT]\n"
+    "                                [--policy-file TLOG-POLICY] [--json]\n"
     "       sallyport log show DIR [N | --from A --to B] [--kind KIND]\n"
     "                              [--person PERSON] [--json]\n"
     "       sallyport log key DIR [--json]\n"
     "       sallyport log acceptances DIR [--json]\n"
+    "       sallyport log prove DIR N [-o FILE]\n"
+    "       sallyport log check-proof FILE --key VKEY [--entry FILE] [--json]\n"
+    "       sallyport log replay DIR [--policy FILE]... [--instead "
+    "SERIAL=FILE]...\n"
+    "       sallyport log open-commitment DIR N;SALT [--asked FILE]\n"
+    "                                                [--answered FILE]\n"
+    "       sallyport log export DIR --party PARTY -o FOLDER [--from TIME] "
+    "[--to TIME]\n"
+    "       sallyport log check-export FOLDER --key VKEY\n"
+    "       sallyport log report recipients DIR --model MODEL [--json]\n"
     "       sallyport log witness ...\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
@@ -33,6 +39,13 @@ static const char usage[] =
     "  show    prints entries\n"
     "  key     prints the public key that checkpoints are signed with\n"
     "  acceptances  who accepted which document; verifies each signature\n"
+    "  prove    writes a proof that entry N is in the signed ledger\n"
+    "  check-proof  checks such a proof, without the ledger\n"
+    "  replay   makes every decision again and names the first that differs\n"
+    "  open-commitment  shows by a receipt's salt what was asked and answered\n"
+    "  export   a party's entries with proofs, as evidence\n"
+    "  check-export  verifies such an export, without the ledger\n"
+    "  report recipients  who was given answers of a model\n"
     "  witness      cosigns other people's ledgers\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
@@ -46,143 +59,6 @@ static const char key_usage[] =
     "it is what the ledger's first entry says about itself, which proves "
     "nothing\n"
     "until the developer confirms it in another way.\n";
-
-static char *path_sibling(const char *path, const char *ending)
-{
-    const char *slash = strrchr(path, '/');
-    const char *dot = strrchr(slash == NULL ? path : slash, '.');
-    size_t stem = dot == NULL ? strlen(path) : (size_t)(dot - path);
-    size_t size = stem + strlen(ending) + 1;
-    char *out = malloc(size);
-
-    if (out != NULL)
-        snprintf(out, size, "%.*s%s", (int)stem, path, ending);
-    return out;
-}
-
-static bool file_is_there(const char *folder, const char *name)
-{
-    char *path = path_join(folder, name);
-    bool there = path != NULL && access(path, F_OK) == 0;
-
-    free(path);
-    return there;
-}
-
-/* Where a deployment says its ledger and key are. */
-static int deployment_paths(const char *dir, char **ledger, char **vkey)
-{
-    struct deployment d = {.settings = NULL};
-    int r = deployment_load(dir, false, stderr, &d);
-
-    if (r != 0)
-        return EXIT_FAILS;
-    *ledger = settings_path(d.settings, d.settings->ledger);
-    char *key = settings_path(d.settings, d.settings->ledger_key);
-    *vkey = key == NULL ? NULL : path_sibling(key, ".vkey");
-    free(key);
-    deployment_release(&d);
-    return *ledger != NULL && *vkey != NULL ? EXIT_HOLDS : EXIT_FAILS;
-}
-
-static int key_parse(struct log_source *s, const char *text, size_t length,
-                     const char *from)
-{
-    int r = note_verifier_parse(text, length, &s->key);
-
-    if (r == 0 && s->key.type != 0x01)
-        r = SP_EUNSUPPORTED;
-    if (r != 0) {
-        fprintf(stderr,
-                "sallyport log: %s: %s: wanted a vkey like "
-                "name+1a2b3c4d+base64\n",
-                from, sp_strerror(r));
-        return EXIT_FAILS;
-    }
-    s->has_key = true;
-    s->key_from = strdup(from);
-    return s->key_from != NULL ? EXIT_HOLDS : EXIT_FAILS;
-}
-
-static int key_read(struct log_source *s, const char *file)
-{
-    uint8_t *data = NULL;
-    size_t length;
-    int r = file_read(AT_FDCWD, file, NOTE_KEY_TEXT_MAX, &data, &length);
-
-    if (r != 0) {
-        fprintf(stderr, "sallyport log: %s: %s\n", file, sp_strerror(r));
-        return EXIT_FAILS;
-    }
-    r = key_parse(s, (const char *)data, length, file);
-    free(data);
-    return r;
-}
-
-static int folder_open(struct log_source *s)
-{
-    s->folder = open(s->folder_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (s->folder >= 0 && faccessat(s->folder, "checkpoint", F_OK, 0) == 0)
-        return EXIT_HOLDS;
-    fprintf(stderr,
-            "sallyport log: %s: %s: give a deployment's folder or a ledger's\n",
-            s->folder_name,
-            s->folder < 0 ? sp_strerror(sp_error_from_errno())
-                          : "no checkpoint in it");
-    return EXIT_FAILS;
-}
-
-int log_source_open(const char *dir, const char *key, const char *key_file,
-                    struct log_source *s)
-{
-    char *vkey = NULL;
-    int status = EXIT_HOLDS;
-
-    memset(s, 0, sizeof *s);
-    s->folder = -1;
-    s->folder_name = dir;
-    if (file_is_there(dir, "sallyport.yaml")) {
-        status = deployment_paths(dir, &s->path, &vkey);
-        if (s->path != NULL)
-            s->folder_name = s->path;
-    }
-    if (status == EXIT_HOLDS)
-        status = folder_open(s);
-    if (status == EXIT_HOLDS && key != NULL)
-        status = key_parse(s, key, strlen(key), "--key");
-    else if (status == EXIT_HOLDS && key_file != NULL)
-        status = key_read(s, key_file);
-    else if (status == EXIT_HOLDS && vkey != NULL && access(vkey, F_OK) == 0)
-        status = key_read(s, vkey);
-    free(vkey);
-    if (status != EXIT_HOLDS)
-        log_source_close(s);
-    return status;
-}
-
-void log_source_close(struct log_source *s)
-{
-    if (s->folder >= 0)
-        close(s->folder);
-    s->folder = -1;
-    free(s->key_from);
-    free(s->path);
-    s->key_from = s->path = NULL;
-}
-
-int log_view_open(const struct log_source *s, struct ledger_view **v)
-{
-    int r = ledger_view_open(s->folder, &s->key, s->has_key ? 1 : 0, v);
-
-    if (r == SP_ESIGNATURE)
-        fprintf(stderr,
-                "sallyport log: %s/checkpoint: not signed by %s+%08x (%s)\n",
-                s->folder_name, s->key.name, (unsigned)s->key.id, s->key_from);
-    else if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
-    return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
-}
 
 int log_finish(int status)
 {
@@ -202,9 +78,17 @@ void log_print_json_text(const char *text)
     printf("%.*s", (int)n, out);
 }
 
+void log_print_bytes(const uint8_t *data, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (data[i] < 0x20 || data[i] == 0x7f)
+            printf("\\x%02x", data[i]);
+        else
+            putchar(data[i]);
+}
+
 /* The key that the ledger's own first entry names. */
-static int key_from_entry(const struct log_source *s,
-                          char text[NOTE_KEY_TEXT_MAX])
+static int key_from_entry(struct log_source *s, char text[NOTE_KEY_TEXT_MAX])
 {
     struct ledger_view *v = NULL;
     struct entry_reader reader;
@@ -289,11 +173,13 @@ int verb_log(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } subcommands[] = {{"verify", log_verify},
-                       {"show", log_show},
-                       {"key", log_key},
-                       {"acceptances", log_acceptances},
-                       {"witness", log_witness}};
+    } subcommands[] = {
+        {"verify", log_verify}, {"show", log_show},
+        {"key", log_key},       {"acceptances", log_acceptances},
+        {"prove", log_prove},   {"check-proof", log_check_proof},
+        {"replay", log_replay}, {"open-commitment", log_open_commitment},
+        {"export", log_export}, {"check-export", log_check_export},
+        {"report", log_report}, {"witness", log_witness}};
 
     if (argc < 2) {
         fputs(usage, stderr);
@@ -307,8 +193,10 @@ int verb_log(int argc, char **argv)
         if (strcmp(argv[1], subcommands[i].name) == 0)
             return subcommands[i].run(argc - 1, argv + 1);
     fprintf(stderr,
-            "sallyport log: unknown subcommand \"%.60s\": wanted verify, show, "
-            "key, acceptances or witness\n",
+            "sallyport log: unknown subcommand \"%.60s\": wanted one of",
             argv[1]);
+    for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+        fprintf(stderr, " %s", subcommands[i].name);
+    fputc('\n', stderr);
     return EXIT_MISUSED;
 }

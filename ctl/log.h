@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "ctl/remote.h"
 #include "ledger/ledger.h"
 
 struct log_source {
@@ -14,6 +15,8 @@ struct log_source {
     struct note_verifier key;
     char *key_from; /* a file's name or "--key"; malloc'd */
     char *path;     /* malloc'd, or NULL */
+    bool is_remote; /* a gateway's auditors' window; `folder` is -1 then */
+    struct remote remote;
 };
 
 /* `dir` is a deployment or a ledger's folder. `key` (text) and `key_file` may
@@ -23,8 +26,31 @@ int log_source_open(const char *dir, const char *key, const char *key_file,
                     struct log_source *s);
 void log_source_close(struct log_source *s);
 
+/* The same through a gateway's auditors' window (ctl/log_remote.c): `where` is
+ * https://HOST[:PORT]. The certificate is an auditor's. */
+struct log_window {
+    const char *certificate, *key,
+        *anchors; /* PEM files; the last may be NULL */
+};
+bool log_is_remote(const char *where);
+int log_source_open_remote(const char *where, const struct log_window *w,
+                           const char *key, const char *key_file,
+                           struct log_source *s);
+/* A ledger_files.read; `arg` is the source. */
+int log_remote_file(void *arg, const char *path, size_t max, uint8_t **data,
+                    size_t *length);
+/* The checkpoint's bytes, malloc'd; SP_E…, told. */
+int log_source_note(struct log_source *s, uint8_t **data, size_t *length);
+/* Takes the key that was given, if one was; for what needs no folder too: `s`
+ * is then LOG_SOURCE_NONE before. */
+#define LOG_SOURCE_NONE ((struct log_source){.folder = -1})
+int log_source_key(struct log_source *s, const char *key, const char *key_file);
+/* EXIT_MISUSED with a message if there is no key, and none is not what was
+ * asked for. */
+int log_source_need_key(struct log_source *s, bool no_key, const char *verb);
+
 /* Opens the checkpoint, with the key if there is one; prints what is wrong. */
-int log_view_open(const struct log_source *s, struct ledger_view **v);
+int log_view_open(struct log_source *s, struct ledger_view **v);
 
 /* Flushes; EXIT_FAILS with a message if standard output could not be written.
  */
@@ -33,6 +59,16 @@ int log_finish(int status);
 /* Writes `text` as a JSON string. */
 void log_print_json_text(const char *text);
 
+/* Prints bytes as the line of an entry is printed; escaped, not for parsing. */
+void log_print_bytes(const uint8_t *data, size_t length);
+
+int log_prove(int argc, char **argv);
+int log_check_proof(int argc, char **argv);
+int log_open_commitment(int argc, char **argv);
+int log_export(int argc, char **argv);
+int log_check_export(int argc, char **argv);
+int log_report(int argc, char **argv);
+int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);

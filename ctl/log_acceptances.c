@@ -14,6 +14,7 @@
 #include "certs/acceptance.h"
 #include "ctl/log.h"
 #include "ctl/verbs.h"
+#include "lib/base64.h"
 #include "lib/clock.h"
 #include "lib/limits.h"
 #include "policy/entry.h"
@@ -34,15 +35,6 @@ struct audit {
     uint64_t count, wrong;
 };
 
-static int bytes_decode(const char *text, uint8_t *out, size_t size,
-                        size_t *length)
-{
-    return sodium_base642bin(out, size, text, strlen(text), NULL, length, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0
-               ? 0
-               : SP_EINVAL;
-}
-
 static int signature_check(const struct acceptance_claim *claim, X509 *cert,
                            const struct entry_nda_accepted *a)
 {
@@ -53,8 +45,8 @@ static int signature_check(const struct acceptance_claim *claim, X509 *cert,
     size_t length = 0;
     int r;
 
-    if ((r = bytes_decode(a->signature, signature, sizeof(signature),
-                          &length)) != 0 ||
+    if ((r = base64_decode(a->signature, strlen(a->signature), signature,
+                           sizeof(signature), &length)) != 0 ||
         (r = acceptance_statement(claim, text)) != 0)
         return r;
     return acceptance_verify(X509_get0_pubkey(cert), &algorithm, text,
@@ -76,7 +68,8 @@ static int acceptance_check(const struct audit *u,
     X509 *cert = NULL;
     int r;
 
-    if ((r = bytes_decode(a->certificate, der, sizeof(der), &length)) != 0 ||
+    if ((r = base64_decode(a->certificate, strlen(a->certificate), der,
+                           sizeof(der), &length)) != 0 ||
         (r = acceptance_certificate(der, length, &cert)) != 0)
         return r;
     crypto_hash_sha256(cert_sha256, der, length);

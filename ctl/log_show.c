@@ -14,6 +14,7 @@
 #include "ctl/log.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "policy/entry.h"
@@ -149,22 +150,27 @@ static void member_print(const struct json *j, uint32_t node)
     }
 }
 
-static void entry_print(const struct entry_reader *r, const struct entry *e)
+static int entry_print(const struct entry *e, const char *line, size_t length)
 {
     static const char *const shown[] = {"n", "t", "kind"};
-    const struct json *j = &r->json;
+    struct json j = {0};
     char when[CLOCK_UTC_SIZE];
+    int r = json_parse(&j, line, length, 2, 64);
 
+    if (r != 0)
+        return r;
     clock_format_utc(e->t, when);
     printf("%8" PRIu64 "  %s  %-18s", e->n, when, entry_kind_text(e->kind));
-    for (uint32_t m = j->nodes[0].child; m != 0; m = j->nodes[m].next) {
+    for (uint32_t m = j.nodes[0].child; m != 0; m = j.nodes[m].next) {
         bool skip = false;
         for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-            skip = skip || json_equals(j, j->nodes[m].name, shown[i]);
+            skip = skip || json_equals(&j, j.nodes[m].name, shown[i]);
         if (!skip)
-            member_print(j, m);
+            member_print(&j, m);
     }
     putchar('\n');
+    json_release(&j);
+    return 0;
 }
 
 /* Another program's entry, or another version's: as text, escaped. */
@@ -187,7 +193,7 @@ static int entry_show(const struct options *o, struct entry_reader *reader,
     if (o->json && r == 0) /* decoded: one line without control bytes */
         printf("%.*s\n", (int)length, (const char *)line);
     else if (r == 0)
-        entry_print(reader, &e);
+        return entry_print(&e, (const char *)line, length);
     else
         raw_print(n, line, length);
     return 0;

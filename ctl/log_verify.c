@@ -15,13 +15,17 @@
 
 #include "ctl/log.h"
 #include "ctl/verbs.h"
+#include "ledger/witness_policy.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "policy/entry.h"
 
 static const char usage[] =
-    "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
+    "usage: sallyport log verify DIR|URL [--key VKEY | --key-file FILE | "
     "--no-key]\n"
-    "                                [--earlier CHECKPOINT] [--json]\n"
+    "                                [--since CHECKPOINT] "
+    "[--policy-file TLOG-POLICY]\n"
+    "                                [--json]\n"
     "\n"
     "Checks the checkpoint's signature, every entry against its leaf hash, "
     "every\n"
@@ -33,7 +37,16 @@ static const char usage[] =
     "                    keys/ledger.vkey)\n"
     "  --key-file FILE   the same from a file\n"
     "  --no-key          check all but the signature\n"
-    "  --earlier FILE    a checkpoint you kept: the ledger must extend it\n"
+    "  --cert FILE, --cert-key FILE, --cacert FILE  for URL, "
+    "https://HOST[:PORT]:\n"
+    "                    an auditor's certificate and key, and who vouches for "
+    "the\n"
+    "                    gateway\n"
+    "  --since FILE      a checkpoint you kept: the ledger must extend it\n"
+    "  --policy-file FILE  a C2SP tlog-policy: enough of its witnesses must "
+    "have\n"
+    "                    cosigned the checkpoint (its log's key will do for "
+    "--key)\n"
     "  --json            one JSON object\n"
     "\n"
     "Exit status: 0 it holds, 1 it does not (the first entry affected is "
@@ -57,7 +70,8 @@ struct content {
 };
 
 struct options {
-    const char *dir, *key, *key_file, *earlier;
+    const char *dir, *key, *key_file, *since, *policy_file;
+    struct log_window window;
     bool no_key, json;
 };
 
@@ -166,15 +180,15 @@ static int content_check(void *arg, uint64_t n, const uint8_t *line,
 
 /* The tree has been verified: its root at the earlier size must be the one
  * that was signed then. */
-static int earlier_check(const struct options *o, const struct log_source *s,
-                         struct ledger_view *v, struct content *c)
+static int since_check(const struct options *o, const struct log_source *s,
+                       struct ledger_view *v, struct content *c)
 {
     struct checkpoint old;
     struct hash root;
     uint8_t *data = NULL;
     size_t length, text;
     unsigned verified;
-    int r = file_read(AT_FDCWD, o->earlier, NOTE_MAX, &data, &length);
+    int r = file_read(AT_FDCWD, o->since, NOTE_MAX, &data, &length);
     const char *note = (const char *)data;
 
     if (r == 0)
@@ -184,7 +198,7 @@ static int earlier_check(const struct options *o, const struct log_source *s,
         r = checkpoint_parse(note, text, &old);
     free(data);
     if (r != 0) {
-        snprintf(c->problem, sizeof c->problem, "%.150s: %s", o->earlier,
+        snprintf(c->problem, sizeof c->problem, "%.150s: %s", o->since,
                  sp_strerror(r));
         return r;
     }
@@ -192,7 +206,7 @@ static int earlier_check(const struct options *o, const struct log_source *s,
         snprintf(c->problem, sizeof c->problem,
                  "%.150s: of size %" PRIu64 ", this ledger has %" PRIu64
                  ": another ledger, or its end was removed",
-                 o->earlier, old.size, c->head->size);
+                 o->since, old.size, c->head->size);
         return SP_EROLLBACK;
     }
     r = merkle_root(ledger_view_hash, v, old.size, &root);
@@ -200,11 +214,134 @@ static int earlier_check(const struct options *o, const struct log_source *s,
         snprintf(c->problem, sizeof c->problem,
                  "%.150s: the ledger does not extend it: the first %" PRIu64
                  " entries were rewritten, or this is a fork",
-                 o->earlier, old.size);
+                 o->since, old.size);
         return SP_ECORRUPT;
     }
     return r;
 }
+
+/* ---- witnesses ---- */
+
+struct witnesses {
+    struct witness_policy *policy; /* NULL: not asked for */
+    struct witness_verdict verdict;
+};
+
+static int policy_read(const struct options *o, struct witnesses *w)
+{
+    struct report report = {.out = stderr};
+    uint8_t *data = NULL;
+    size_t length;
+    int r;
+
+    if (o->policy_file == NULL)
+        return EXIT_HOLDS;
+    r = file_read(AT_FDCWD, o->policy_file, WITNESS_POLICY_BYTES, &data,
+                  &length);
+    if (r != 0)
+        fprintf(stderr, "sallyport log verify: %s: %s\n", o->policy_file,
+                sp_strerror(r));
+    else /* what is wrong was told, with its line */
+        r = witness_policy_parse((char *)data, length, o->policy_file, &report,
+                                 &w->policy);
+    free(data);
+    return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+/* Judges the checkpoint by the policy; its log's key is the one to verify by,
+ * if no other was given. */
+static int policy_judge(const struct options *o, struct log_source *s,
+                        struct witnesses *w)
+{
+    const struct note_verifier *log;
+    uint8_t *data = NULL;
+    size_t length;
+    int r;
+
+    if (w->policy == NULL)
+        return EXIT_HOLDS;
+    if (log_source_note(s, &data, &length) != 0)
+        return EXIT_FAILS;
+    r = witness_policy_judge(w->policy, (char *)data, length, &w->verdict);
+    free(data);
+    if (r != 0) {
+        fprintf(stderr, "sallyport log verify: %s/checkpoint: by %s: %s\n",
+                s->folder_name, o->policy_file, sp_strerror(r));
+        return EXIT_FAILS;
+    }
+    if (s->has_key || w->verdict.log == SIZE_MAX)
+        return EXIT_HOLDS;
+    log = witness_policy_log(w->policy, w->verdict.log);
+    s->key = *log;
+    s->has_key = true;
+    s->key_from = strdup(o->policy_file);
+    return s->key_from != NULL ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+/* The checkpoint may have been replaced by a newer one in between. */
+static int quorum_check(const struct witnesses *w, struct content *c)
+{
+    const struct checkpoint *judged = &w->verdict.checkpoint;
+
+    if (w->policy == NULL)
+        return 0;
+    if (judged->size != c->head->size ||
+        !merkle_equal(&judged->root, &c->head->root)) {
+        snprintf(c->problem, sizeof c->problem,
+                 "the checkpoint was replaced while it was read: run it "
+                 "again");
+        return SP_EAGAIN;
+    }
+    if (w->verdict.quorum)
+        return 0;
+    snprintf(c->problem, sizeof c->problem,
+             "checkpoint: %u of the policy's %zu witnesses cosigned it, which "
+             "is not the quorum",
+             w->verdict.cosigned, witness_policy_witnesses(w->policy));
+    return SP_ESIGNATURE;
+}
+
+static void witnesses_text(const struct witnesses *w)
+{
+    char when[CLOCK_UTC_SIZE];
+    bool first = true;
+
+    if (w->policy == NULL)
+        return;
+    printf("witnesses    quorum %s: %u of %zu cosigned",
+           w->verdict.quorum ? "good" : "MISSED", w->verdict.cosigned,
+           witness_policy_witnesses(w->policy));
+    for (size_t i = 0; i < witness_policy_witnesses(w->policy); i++) {
+        if (w->verdict.times[i] == UINT64_MAX)
+            continue;
+        clock_format_utc((int64_t)w->verdict.times[i] * 1000, when);
+        printf("%s %s at %s", first ? ":" : ",",
+               witness_policy_name(w->policy, i), when);
+        first = false;
+    }
+    putchar('\n');
+}
+
+static void witnesses_json(const struct witnesses *w)
+{
+    bool first = true;
+
+    if (w->policy == NULL)
+        return;
+    printf(",\"quorum\":%s,\"witnesses\":{",
+           w->verdict.quorum ? "true" : "false");
+    for (size_t i = 0; i < witness_policy_witnesses(w->policy); i++) {
+        if (w->verdict.times[i] == UINT64_MAX)
+            continue;
+        fputs(first ? "" : ",", stdout);
+        log_print_json_text(witness_policy_name(w->policy, i));
+        printf(":%" PRIu64, w->verdict.times[i]);
+        first = false;
+    }
+    putchar('}');
+}
+
+/* ---- the outcome ---- */
 
 /* What this run leaves to others; NULL at the end. */
 static unsigned unchecked(const struct options *o, const char *list[5])
@@ -213,13 +350,15 @@ static unsigned unchecked(const struct options *o, const char *list[5])
 
     if (o->no_key)
         list[n++] = "the checkpoint's signature (--no-key)";
-    if (o->earlier == NULL)
+    if (o->since == NULL)
         list[n++] = "that it extends a head seen earlier (keep checkpoints and "
-                    "give one with --earlier)";
-    list[n++] = "witnesses' cosignatures: another ledger under the same key "
-                "could be shown to others";
+                    "give one with --since)";
+    if (o->policy_file == NULL)
+        list[n++] = "witnesses' cosignatures (--policy-file): another ledger "
+                    "under the same key could be shown to others";
     list[n++] = "entries written since this checkpoint";
-    list[n++] = "whether each decision follows from the policy";
+    list[n++] = "whether each decision follows from the policy (`sallyport log "
+                "replay`)";
     return n;
 }
 
@@ -228,6 +367,7 @@ struct outcome {
     const struct log_source *s;
     const struct content *c;
     const struct ledger_verdict *verdict;
+    const struct witnesses *witnesses;
     const char *problem; /* NULL: it holds */
 };
 
@@ -258,6 +398,7 @@ static void outcome_json(const struct outcome *x)
                x->verdict->bad_index);
         log_print_json_text(x->problem);
     }
+    witnesses_json(x->witnesses);
     printf(",\"requests\":{\"admitted\":%" PRIu64 ",\"closed\":%" PRIu64
            ",\"open\":%zu,\"refused\":%" PRIu64 "},\"not_checked\":[",
            c->admitted, c->closed, c->open.count, c->refused);
@@ -284,6 +425,7 @@ static void outcome_text(const struct outcome *x)
                (unsigned)x->s->key.id, x->s->key_from);
     else
         puts("signature    NOT CHECKED");
+    witnesses_text(x->witnesses);
     if (x->problem != NULL) {
         printf("FAILED       %s\n", x->problem);
     } else {
@@ -296,24 +438,26 @@ static void outcome_text(const struct outcome *x)
         if (c->open.count > 0)
             printf(" but %zu still open", c->open.count);
         printf("; %" PRIu64 " refused\n", c->refused);
-        if (x->o->earlier != NULL)
-            printf("earlier      good: extends %s\n", x->o->earlier);
+        if (x->o->since != NULL)
+            printf("since        good: extends %s\n", x->o->since);
     }
     for (unsigned i = 0; i < n; i++)
         printf("%-12s %s\n", i == 0 ? "not checked" : "", list[i]);
 }
 
 static int verify_view(const struct options *o, const struct log_source *s,
-                       struct ledger_view *v)
+                       const struct witnesses *w, struct ledger_view *v)
 {
     struct content c = {.head = ledger_view_checkpoint(v), .source = s};
     struct ledger_verdict verdict;
-    struct outcome x = {o, s, &c, &verdict, NULL};
+    struct outcome x = {o, s, &c, &verdict, w, NULL};
 
     entry_reader_init(&c.reader);
     int r = ledger_verify(v, content_check, &c, &verdict);
-    if (r == 0 && o->earlier != NULL)
-        r = earlier_check(o, s, v, &c);
+    if (r == 0 && o->since != NULL)
+        r = since_check(o, s, v, &c);
+    if (r == 0)
+        r = quorum_check(w, &c);
     if (r != 0)
         x.problem = c.problem[0] != '\0'         ? c.problem
                     : verdict.problem[0] != '\0' ? verdict.problem
@@ -329,25 +473,27 @@ static int verify_view(const struct options *o, const struct log_source *s,
 
 static int verify(const struct options *o)
 {
+    struct witnesses w = {.policy = NULL};
     struct ledger_view *v = NULL;
     struct log_source s;
-    int status = log_source_open(o->dir, o->key, o->key_file, &s);
+    int status = log_is_remote(o->dir)
+                     ? log_source_open_remote(o->dir, &o->window, o->key,
+                                              o->key_file, &s)
+                     : log_source_open(o->dir, o->key, o->key_file, &s);
 
     if (status != EXIT_HOLDS)
         return status;
-    if (o->no_key)
-        s.has_key = false;
-    else if (!s.has_key) {
-        fputs("sallyport log verify: whose signature? give --key VKEY or "
-              "--key-file FILE (`sallyport log key` prints it), or --no-key\n",
-              stderr);
-        status = EXIT_MISUSED;
-    }
+    status = policy_read(o, &w);
+    if (status == EXIT_HOLDS)
+        status = policy_judge(o, &s, &w);
+    if (status == EXIT_HOLDS)
+        status = log_source_need_key(&s, o->no_key, "verify");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)
-        status = verify_view(o, &s, v);
+        status = verify_view(o, &s, &w, v);
     ledger_view_free(v);
+    witness_policy_free(w.policy);
     log_source_close(&s);
     return log_finish(status);
 }
@@ -357,8 +503,12 @@ int log_verify(int argc, char **argv)
     static const struct option options[] = {
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
+        {"cert", required_argument, NULL, 'c'},
+        {"cert-key", required_argument, NULL, 'r'},
+        {"cacert", required_argument, NULL, 'a'},
         {"no-key", no_argument, NULL, 'n'},
-        {"earlier", required_argument, NULL, 'e'},
+        {"since", required_argument, NULL, 's'},
+        {"policy-file", required_argument, NULL, 'p'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {0}};
@@ -373,7 +523,11 @@ int log_verify(int argc, char **argv)
         }
         o.key = c == 'k' ? optarg : o.key;
         o.key_file = c == 'f' ? optarg : o.key_file;
-        o.earlier = c == 'e' ? optarg : o.earlier;
+        o.since = c == 's' ? optarg : o.since;
+        o.policy_file = c == 'p' ? optarg : o.policy_file;
+        o.window.certificate = c == 'c' ? optarg : o.window.certificate;
+        o.window.key = c == 'r' ? optarg : o.window.key;
+        o.window.anchors = c == 'a' ? optarg : o.window.anchors;
         o.no_key = o.no_key || c == 'n';
         o.json = o.json || c == 'j';
         good = good && c != '?';

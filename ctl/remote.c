@@ -122,7 +122,7 @@ void remote_close(struct remote *r)
 }
 
 /* {"error":{"message":…,"code":…}} */
-static void refusal_print(const struct remote *r, const struct client_answer *a)
+void remote_print_refusal(const struct remote *r, const struct client_answer *a)
 {
     struct json j = {0};
     char code[64] = "", message[512] = "";
@@ -162,6 +162,6 @@ int remote_ask(struct remote *r, const char *method, const char *target,
     }
     if (a->status == want)
         return EXIT_HOLDS;
-    refusal_print(r, a);
+    remote_print_refusal(r, a);
     return EXIT_FAILS;
 }

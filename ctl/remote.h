@@ -40,5 +40,8 @@ void remote_close(struct remote *r);
  * the gateway's own words. `a` must be released in every case. */
 int remote_ask(struct remote *r, const char *method, const char *target,
                const char *body, int want, struct client_answer *a);
+/* Prints the gateway's own words about an answer that was not wanted. */
+void remote_print_refusal(const struct remote *r,
+                          const struct client_answer *a);
 
 #endif

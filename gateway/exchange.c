@@ -18,7 +18,9 @@
 #include "gateway/exchange_parts.h"
 #include "gateway/exchange_pool.h"
 #include "gateway/gather.h"
+#include "gateway/log_reads.h"
 #include "gateway/own_view.h"
+#include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "gateway/usage.h"
@@ -51,7 +53,8 @@ bool exchange_keeps_commitments(const struct exchange *x)
 {
     const struct policy *p = x->worker->policy;
 
-    return x->terms >= p->nterms || p->terms[x->terms].commitments;
+    return x->terms >= p->nterms ||
+           p->terms[x->terms].transcripts != TRANSCRIPTS_NONE;
 }
 
 static void settle(struct exchange *x, enum cause cause)
@@ -64,11 +67,16 @@ static void settle(struct exchange *x, enum cause cause)
         .answered_bytes = x->answered_bytes,
         .has_commitments = exchange_keeps_commitments(x),
     };
+    int r;
 
     if (s.has_commitments) {
         memcpy(s.asked, x->asked, sizeof(s.asked));
         commitment_end(&x->answered, s.answered);
     }
+    r = sealed_end(x, s.transcript);
+    s.has_transcript = r == 0;
+    if (r != 0 && r != SP_ENOENT)
+        s.cause = CAUSE_UNSEALED; /* all of it was said, but its end is lost */
     usage_settle(x, &s);
     admission_settle(x->worker->admissions, x->link, &s);
     log_debug("request_closed", "request=%s n=%llu cause=%s bytes=%llu",
@@ -88,11 +96,13 @@ static void exchange_end(struct exchange *x, enum cause cause)
     deadlines_remove(w->deadlines, x);
     if (x->admitted)
         settle(x, cause);
+    sealed_drop(x);
     exchange_request_release(x);
     buf_release(&x->forward);
     buf_release(&x->held);
     answer_release(&x->reader);
     gather_end(x);
+    log_read_drop(x);
     own_view_free(x->view);
     x->view = NULL;
     x->codec = NULL;
@@ -143,6 +153,23 @@ void exchange_cut(struct exchange *x, enum reason reason)
         exchange_end_early(x, reason);
     else
         exchange_answer_instead(x, reason, &plain);
+}
+
+void exchange_unsealed(struct exchange *x)
+{
+    static const struct substitute plain;
+
+    sealed_drop(x);
+    if (x->state == EXCHANGE_ENDED)
+        return;
+    upstream_cancel(x);
+    x->cause = CAUSE_UNSEALED;
+    if (x->own)
+        return; /* our own words may go on without */
+    if (x->state == EXCHANGE_ANSWERING && x->head_sent)
+        exchange_end_early(x, REASON_AUDIT_UNAVAILABLE);
+    else
+        exchange_answer_instead(x, REASON_AUDIT_UNAVAILABLE, &plain);
 }
 
 void exchange_orphaned(struct exchange *x)

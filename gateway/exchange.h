@@ -47,7 +47,16 @@ struct substitute {
     bool never_retry;
 };
 
+struct log_read;
 struct own_view;
+struct sealed;
+
+/* Which of the ledger's public files, or whose proof: `index` is an entry's. */
+struct log_target {
+    int8_t level;
+    unsigned width;
+    uint64_t index;
+};
 
 struct exchange {
     struct worker *worker;
@@ -88,6 +97,7 @@ struct exchange {
     uint8_t salt[SALT_BYTES];
     uint8_t asked[COMMITMENT_BYTES];
     struct commitment answered;
+    struct sealed *sealed; /* gateway/sealed.c; NULL: nothing is */
     uint64_t answered_bytes;
     enum cause cause; /* CAUSE_COUNT until something ended it early */
 
@@ -97,6 +107,10 @@ struct exchange {
     uint8_t sealed_sha256[32];         /* of a finding */
     uint64_t made;                     /* what the keeper wrote for it */
     struct own_view *view;             /* what it told */
+    struct {                           /* gateway/log_reads.c */
+        struct log_target target;
+        struct log_read *read; /* NULL: nothing is waited for */
+    } log;
 
     /* the model's side */
     struct upstream_call call;
@@ -147,6 +161,14 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a);
 void exchange_durable(struct exchange *x);
 /* The keeper is gone: no answer can be recorded (P9). */
 void exchange_orphaned(struct exchange *x);
+
+/* From gateway/sealed.c: its transcript has what was asked; or it cannot be
+ * kept, and what cannot be kept is not said (P9). */
+void exchange_sealed(struct exchange *x);
+void exchange_unsealed(struct exchange *x);
+
+/* From gateway/log_reads.c: an answer is in x->held, or `error`. */
+void exchange_log_read(struct exchange *x, int error);
 
 /* From gateway/deadlines.c: nothing more may reach the client (P2). */
 void exchange_cut(struct exchange *x, enum reason reason);

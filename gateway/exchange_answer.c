@@ -9,6 +9,7 @@
 #include "gateway/answer_rules.h"
 #include "gateway/exchange_parts.h"
 #include "gateway/gather.h"
+#include "gateway/sealed.h"
 #include "gateway/upstream.h"
 #include "gateway/usage.h"
 #include "lib/clock.h"
@@ -31,12 +32,25 @@ static void sent(struct exchange *x, const uint8_t *data, size_t length)
     if (x->admitted) {
         commitment_add(&x->answered, data, length);
         x->answered_bytes += length;
+        sealed_sent(x, length);
     }
     if (x->answer.type == ANSWER_EVENTS)
         sse_count(&x->out, data, length);
     buf_drain(&x->held, length);
     if (x->held.length == 0)
         buf_release(&x->held);
+}
+
+/* What cannot be kept is not said (P9): other words have taken its place then.
+ * Words of our own go on without. */
+static bool keep(struct exchange *x, const uint8_t *data, size_t length)
+{
+    bool own = x->own;
+
+    if (sealed_answered(x, data, length) == 0)
+        return true;
+    exchange_unsealed(x);
+    return own;
 }
 
 /* One piece, as large as the codec takes. 0: there may be more to send. */
@@ -51,6 +65,8 @@ static int send_piece(struct exchange *x, bool *last)
         *last = true;
     if (length == 0 && !*last && x->head_sent)
         return SP_EAGAIN;
+    if (!x->bodyless && !keep(x, data, length))
+        return SP_ECLOSED;
     taken = x->codec->body(x->stream, data, x->bodyless ? 0 : length, *last);
     if (x->state != EXCHANGE_ANSWERING)
         return SP_ECLOSED;
@@ -150,6 +166,7 @@ static void answer_common(struct exchange *x)
 
 static void held_replace(struct exchange *x, const void *data, size_t length)
 {
+    sealed_unsent(x);
     buf_release(&x->held);
     if (buf_append(&x->held, data, length) != 0)
         log_error("out_of_memory", "request=%s", x->request_id);

@@ -10,8 +10,10 @@
 #include "gateway/deadlines.h"
 #include "gateway/exchange_parts.h"
 #include "gateway/exchange_pool.h"
+#include "gateway/log_reads.h"
 #include "gateway/models.h"
 #include "gateway/own.h"
+#include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/clock.h"
@@ -48,7 +50,7 @@ static int64_t body_limit(const struct exchange *x)
 }
 
 /* What can be said against the request before its body is here. */
-static enum reason head_fault(const struct exchange *x,
+static enum reason head_fault(struct exchange *x,
                               const struct request_head *head)
 {
     if (head->fault != REASON_NONE)
@@ -61,6 +63,9 @@ static enum reason head_fault(const struct exchange *x,
         !shares_body_fits(x->worker->shares, x->facts.party,
                           (size_t)head->content_length))
         return REASON_OVERLOADED;
+    if (log_read_is(head->target.route))
+        return log_read_target(x, head->target.id) == 0 ? REASON_NONE
+                                                        : REASON_ROUTE_UNKNOWN;
     return own_head_fault(x, head->target.id);
 }
 
@@ -220,15 +225,58 @@ static void call(struct exchange *x)
     upstream_start(x);
 }
 
-static void answer_own_route(struct exchange *x)
+void exchange_sealed(struct exchange *x)
 {
-    int r = own_answer(x);
+    call(x);
+}
 
+/* What the terms seal is kept before the model hears it. */
+static void seal(struct exchange *x)
+{
+    int r = sealed_begin(x);
+
+    if (r == 0)
+        call(x);
+    else if (r != SP_EAGAIN)
+        exchange_unsealed(x);
+}
+
+static void own_route_answered(struct exchange *x, int r)
+{
     buf_release(&x->forward);
     if (r == 0)
         exchange_answer_own(x, x->answer.status, x->answer.type);
     else
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+}
+
+void exchange_log_read(struct exchange *x, int error)
+{
+    x->answer.lasting = x->answer.lasting && error == 0;
+    if (error == SP_ENOENT) {
+        x->substitute.text =
+            x->facts.route == ROUTE_RECEIPT
+                ? "There is no such entry of yours, or no checkpoint covers it "
+                  "yet: that takes about a second."
+                : "The ledger has no such file, or not any more: take the full "
+                  "tile for a partial one.";
+        exchange_answer_error(x, REASON_DOCUMENT_NOT_FOUND, &x->substitute);
+        return;
+    }
+    if (error != 0)
+        log_error("log_not_read", "n=%llu error=%s", (unsigned long long)x->n,
+                  log_quote(sp_strerror(error)));
+    own_route_answered(x, error);
+}
+
+static void answer_own_route(struct exchange *x)
+{
+    int r;
+
+    if (!log_read_is(x->facts.route))
+        own_route_answered(x, own_answer(x));
+    else if ((r = log_read_begin(x)) != SP_EAGAIN)
+        exchange_log_read(x, r);
 }
 
 static void answer_local(struct exchange *x, const struct answer_admit *a)
@@ -260,6 +308,8 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
     else if (deadlines_add(x->worker->deadlines, x) != 0)
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
+    else if (sealed_wanted(x))
+        seal(x);
     else
         call(x);
 }

@@ -153,6 +153,7 @@ void headers_answer(struct text *t, const struct answer_head *a,
         [ANSWER_JSON] = "application/json",
         [ANSWER_EVENTS] = "text/event-stream; charset=utf-8",
         [ANSWER_TEXT] = "text/plain; charset=utf-8",
+        [ANSWER_OCTETS] = "application/octet-stream",
     };
 
     text_put(t, "HTTP/1.1 ");
@@ -166,7 +167,8 @@ void headers_answer(struct text *t, const struct answer_head *a,
         field_number(t, "content-length: ", (uint64_t)a->length);
     else if (framing == FRAMING_CHUNKED)
         text_put(t, "transfer-encoding: chunked\r\n");
-    text_put(t, "cache-control: no-store\r\n");
+    field(t, "cache-control: ",
+          a->lasting ? "private, max-age=31536000, immutable" : "no-store");
     if (a->allow != NULL)
         field(t, "allow: ", a->allow);
     answer_identity(t, a);

@@ -2,9 +2,10 @@
 /*
  * The keeper's own state, shared by its files: keeper.c (start, loop, links),
  * keeper_open.c (ledger and policy at the start), keeper_approve.c (who
- * approved it), keeper_decide.c (what workers ask), keeper_own.c (acceptances,
- * findings, statuses), keeper_orders.c (what operators order), keeper_time.c
- * (clock, windows, heartbeat). One thread runs all of it; the ledger's threads
+ * approved it), keeper_keep.c (keeping it with the ledger), keeper_decide.c
+ * (what workers ask), keeper_own.c (acceptances, findings, statuses),
+ * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
+ * heartbeat). One thread runs all of it; the ledger's threads
  * only call keeper_durable() and keeper_failed(). keeper_witness.c has a thread
  * of its own that hands checkpoints to witnesses.
  */
@@ -150,6 +151,10 @@ int keeper_approve(const struct keeper *k, struct keeper_approved *approved,
                    char problem[512]) SP_MUST_USE;
 void keeper_record_approvers(struct keeper *k,
                              const struct keeper_approved *approved);
+/* keeper_keep.c: the policy and its signatures are in the ledger's folder, and
+ * durable, when this returns 0. SP_ENOSPC, SP_EIO … with `problem`. */
+int keeper_keep_policy(const struct keeper *k, int ledger,
+                       char problem[512]) SP_MUST_USE;
 /* Closes every open request for which `mine` is true (NULL: all) as lost. */
 uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine);
 

@@ -132,6 +132,20 @@ static void tripwires_look(struct keeper *k)
     }
 }
 
+/* The worker does not ask the model before it can keep what is said. */
+static void ask_transcript(struct keeper *k, const struct keeper_link *l,
+                           uint64_t n)
+{
+    const struct ask_transcript v = {.worker = (uint32_t)(l - k->links),
+                                     .generation = l->generation,
+                                     .n = n};
+    uint8_t data[64];
+    size_t length;
+
+    if (ask_transcript_put(&v, data, sizeof(data), &length) == 0)
+        keeper_tell(k, data, length);
+}
+
 static int take_ask(struct keeper *k, struct keeper_link *l,
                     const uint8_t *data, size_t length, const char **what)
 {
@@ -172,6 +186,9 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     if (answer_admit_put(&answer, out, sizeof(out), &out_length) != 0)
         fatal("answer_too_long", "length=%zu", out_length);
     keeper_send(k, l, out, out_length);
+    if (verdict.reason == REASON_NONE &&
+        policy_terms_seal(k->policy, verdict.terms))
+        ask_transcript(k, l, answer.n);
     tripwires_look(k);
     return 0;
 }
@@ -202,11 +219,13 @@ static int take_settle(struct keeper *k, struct keeper_link *l,
         .source = s.source,
         .finish = s.finish[0] != '\0' ? s.finish : NULL,
         .has_commitments = s.has_commitments,
+        .has_transcript = s.has_transcript,
     };
     if (s.has_commitments) {
         memcpy(e.u.request_closed.asked, s.asked, sizeof(s.asked));
         memcpy(e.u.request_closed.answered, s.answered, sizeof(s.answered));
     }
+    memcpy(e.u.request_closed.transcript, s.transcript, sizeof(s.transcript));
     keeper_record(k, &e);
     tripwires_look(k);
     return 0;

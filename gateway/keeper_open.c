@@ -248,6 +248,10 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
     if ((e = check_policy(k, problem)) != 0 ||
         (e = keeper_approve(k, &approved, problem)) != 0)
         return e;
+    if ((e = keeper_keep_policy(k, ledger_folder, problem)) != 0) {
+        *retry = may_pass(e);
+        return e;
+    }
     keeper_clock_init(k);
     if (standing_count(k->standing) == 0)
         record_opened(k);

@@ -16,6 +16,7 @@
 
 #include "gateway/keeper.h"
 #include "gateway/own_messages.h"
+#include "lib/base64.h"
 #include "lib/log.h"
 
 /* ---- contents ---- */
@@ -235,13 +236,6 @@ int keeper_own_examine(struct keeper *k, struct keeper_link *l,
 
 /* ---- behind it ---- */
 
-static void base64(char *text, size_t size, const uint8_t *data, size_t length)
-{
-    sodium_bin2base64(text, size, data, length, sodium_base64_VARIANT_ORIGINAL);
-}
-
-#define BASE64_SIZE(bytes) (((bytes) + 2) / 3 * 4 + 1)
-
 static void acceptance_record(struct keeper *k, const struct ask_admit *ask,
                               const struct own_acceptance *a,
                               struct answer_admit *answer)
@@ -269,9 +263,8 @@ static void acceptance_record(struct keeper *k, const struct ask_admit *ask,
         return;
     }
     memcpy(e.u.nda_accepted.sha256, document->sha256, 32);
-    base64(certificate, sizeof(certificate), a->certificate,
-           a->certificate_length);
-    base64(signature, sizeof(signature), a->signature, a->signature_length);
+    base64_encode(a->certificate, a->certificate_length, certificate);
+    base64_encode(a->signature, a->signature_length, signature);
     answer->made = keeper_record(k, &e);
     answer->behind = 1;
 }
@@ -301,7 +294,7 @@ static void finding_record(struct keeper *k, const struct keeper_own *o,
         if (length > LIMIT_FINDING_PART)
             length = LIMIT_FINDING_PART;
         e.u.finding_filed.part = i + 1;
-        base64(data, sizeof(data), o->data + at, length);
+        base64_encode(o->data + at, length, data);
         n = keeper_record(k, &e);
         if (i == 0)
             answer->made = n;

@@ -128,7 +128,7 @@ static uint64_t newest_signed(const struct keeper_witnesses *w)
 {
     struct checkpoint c;
 
-    return view_read_note(w->folder, "last-signed", &w->log, 1, &c) == 0
+    return view_read_note(w->folder, "last-signed", &w->log, 1, &c, NULL) == 0
                ? c.size
                : w->head.size;
 }

@@ -325,6 +325,9 @@ int settle_put(const struct settle *v, void *memory, size_t capacity,
         msg_put_fixed(&m, v->asked, sizeof(v->asked));
         msg_put_fixed(&m, v->answered, sizeof(v->answered));
     }
+    msg_put_u8(&m, v->has_transcript);
+    if (v->has_transcript)
+        msg_put_fixed(&m, v->transcript, sizeof(v->transcript));
     return put_done(&m, length);
 }
 
@@ -352,8 +355,12 @@ int settle_get(struct settle *v, const void *data, size_t length)
         msg_get_fixed(&m, v->asked, sizeof(v->asked));
         msg_get_fixed(&m, v->answered, sizeof(v->answered));
     }
-    if (v->cause == CAUSE_LOST || v->asked_bytes > INT64_MAX ||
-        v->answered_bytes > INT64_MAX || v->content_bytes > INT64_MAX ||
+    v->has_transcript = msg_get_bool(&m);
+    if (v->has_transcript)
+        msg_get_fixed(&m, v->transcript, sizeof(v->transcript));
+    if (v->cause == CAUSE_LOST || (v->has_transcript && !v->has_commitments) ||
+        v->asked_bytes > INT64_MAX || v->answered_bytes > INT64_MAX ||
+        v->content_bytes > INT64_MAX ||
         (v->status != 0 && (v->status < 100 || v->status > 599)))
         return SP_EPROTO;
     return msg_get_end(&m);
@@ -628,6 +635,115 @@ int failed_get(struct failed *v, const void *data, size_t length)
         return SP_EPROTO;
     v->retry = msg_get_bool(&m);
     msg_get_text(&m, v->problem, sizeof(v->problem));
+    return msg_get_end(&m);
+}
+
+int ask_transcript_put(const struct ask_transcript *v, void *memory,
+                       size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ASK_TRANSCRIPT);
+    msg_put_u32(&m, v->worker);
+    msg_put_u64(&m, v->generation);
+    msg_put_u64(&m, v->n);
+    return put_done(&m, length);
+}
+
+int ask_transcript_get(struct ask_transcript *v, const void *data,
+                       size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct ask_transcript){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ASK_TRANSCRIPT)
+        return SP_EPROTO;
+    v->worker = msg_get_u32(&m);
+    v->generation = msg_get_u64(&m);
+    v->n = msg_get_u64(&m);
+    if (v->worker >= LIMIT_WORKERS)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int transcript_file_put(const struct transcript_file *v, void *memory,
+                        size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_TRANSCRIPT);
+    msg_put_u64(&m, v->n);
+    msg_put_u32(&m, (uint32_t)v->error);
+    return put_done(&m, length);
+}
+
+int transcript_file_get(struct transcript_file *v, const void *data,
+                        size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct transcript_file){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_TRANSCRIPT)
+        return SP_EPROTO;
+    v->n = msg_get_u64(&m);
+    v->error = (int32_t)msg_get_u32(&m);
+    if (v->error > 0)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int ask_log_file_put(const struct ask_log_file *v, void *memory,
+                     size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_ASK_LOG_FILE);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, (uint32_t)v->level);
+    msg_put_u64(&m, v->index);
+    msg_put_u32(&m, v->width);
+    return put_done(&m, length);
+}
+
+int ask_log_file_get(struct ask_log_file *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct ask_log_file){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_ASK_LOG_FILE)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->level = (int32_t)msg_get_u32(&m);
+    v->index = msg_get_u64(&m);
+    v->width = msg_get_u32(&m);
+    if (v->level < LOG_FILE_CHECKPOINT || v->level > 63 || v->width == 0 ||
+        v->width > 256)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int log_file_put(const struct log_file *v, void *memory, size_t capacity,
+                 size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_LOG_FILE);
+    msg_put_u64(&m, v->ticket);
+    msg_put_u32(&m, (uint32_t)v->error);
+    return put_done(&m, length);
+}
+
+int log_file_get(struct log_file *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct log_file){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_LOG_FILE)
+        return SP_EPROTO;
+    v->ticket = msg_get_u64(&m);
+    v->error = (int32_t)msg_get_u32(&m);
+    if (v->error > 0)
+        return SP_EPROTO;
     return msg_get_end(&m);
 }
 

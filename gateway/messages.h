@@ -55,6 +55,14 @@ enum message_type {
     /* control → supervisor → keeper, and back */
     MESSAGE_ORDER,
     MESSAGE_ANSWER_ORDER,
+    /* keeper → supervisor: a request that it admitted wants a file */
+    MESSAGE_ASK_TRANSCRIPT,
+    /* supervisor → worker, + 1 fd if there is one */
+    MESSAGE_TRANSCRIPT,
+    /* worker → supervisor: a public file of the ledger */
+    MESSAGE_ASK_LOG_FILE,
+    /* supervisor → worker, + 1 fd if there is one */
+    MESSAGE_LOG_FILE,
     /* supervisor → keeper and dialer: + 1 fd, an end of a channel between them
      * (witness_messages.h) */
     MESSAGE_WITNESSES,
@@ -102,8 +110,8 @@ struct answer_admit {
                         be durable; at most LIMIT_FINDING_PARTS */
     uint64_t made;   /* the nda.accepted or the first finding.filed; 0: none */
     enum own_problem problem; /* with nda_invalid */
-    uint64_t models;     /* a list's: bit per model that may be seen now */
-    uint16_t field;      /* the one that was refused, or FIELD_NONE */
+    uint64_t models;          /* a list's: bit per model that may be seen now */
+    uint16_t field;           /* the one that was refused, or FIELD_NONE */
     uint64_t tokens_left, bytes_left; /* UINT64_MAX: no limit */
     enum reason bytes_reason;
     struct rate_told requests, tokens; /* of the person's minute */
@@ -123,6 +131,8 @@ struct settle {
     char finish[33]; /* [a-z_]*, "": not said */
     bool has_commitments;
     uint8_t asked[32], answered[32];
+    bool has_transcript; /* only beside commitments */
+    uint8_t transcript[32];
 };
 
 struct connection_refused {
@@ -131,7 +141,8 @@ struct connection_refused {
     uint32_t count;   /* at least 1 */
 };
 
-/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any. */
+/* Requests that are all of this, by indices of the policy; VERDICT_NONE: any.
+ */
 struct cut {
     uint32_t window, model, party, person;
     enum reason reason;
@@ -197,6 +208,31 @@ struct worker_broken {
     char what[128];      /* printable ASCII */
 };
 
+struct ask_transcript {
+    uint32_t worker;
+    uint64_t generation; /* of the link that the request came by */
+    uint64_t n;          /* the entry that admitted it */
+};
+
+struct transcript_file {
+    uint64_t n;
+    int32_t error; /* 0: one descriptor comes with it */
+};
+
+/* One of the ledger's public files, by numbers (ledger/tile.h). */
+#define LOG_FILE_CHECKPOINT (-2)
+struct ask_log_file {
+    uint64_t ticket;
+    int32_t level; /* LOG_FILE_CHECKPOINT, -1 a bundle, 0 … 63 a tile */
+    uint64_t index;
+    uint32_t width; /* 1 … 256 */
+};
+
+struct log_file {
+    uint64_t ticket;
+    int32_t error; /* 0: one descriptor comes with it */
+};
+
 struct failed {
     bool retry;        /* may go away by itself (a full disk): keep trying */
     char problem[512]; /* what is wrong and what to do */
@@ -235,6 +271,10 @@ MESSAGE_PAIR(stop, stop);
 MESSAGE_PAIR(worker_died, worker_died);
 MESSAGE_PAIR(worker_broken, worker_broken);
 MESSAGE_PAIR(failed, failed);
+MESSAGE_PAIR(ask_transcript, ask_transcript);
+MESSAGE_PAIR(transcript_file, transcript_file);
+MESSAGE_PAIR(ask_log_file, ask_log_file);
+MESSAGE_PAIR(log_file, log_file);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);

@@ -11,12 +11,17 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "gateway/messages.h"
+#include "ledger/tile.h"
+#include "ledger/transcript.h"
 
 /* Handshakes are bounded elsewhere; this is what the kernel may hold when all
  * workers are busy for a moment. */
@@ -235,7 +240,7 @@ static int open_control(struct openings *o, const struct settings *s,
     return 0;
 }
 
-/* Who can write there can take the ledger away. */
+/* Who can write there can take away what is in it. */
 static int check_folder(const char *path, int fd, struct report *report)
 {
     struct stat st;
@@ -243,7 +248,7 @@ static int check_folder(const char *path, int fd, struct report *report)
     if (fstat(fd, &st) != 0)
         return problem(report, path, strerror(errno), "expected a folder");
     if ((st.st_mode & 022) != 0)
-        return problem(report, path, "others may write to the ledger",
+        return problem(report, path, "others may write to it",
                        "run `chmod go-w` on it");
     if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
         return problem(report, path, strerror(errno),
@@ -251,42 +256,50 @@ static int check_folder(const char *path, int fd, struct report *report)
     return 0;
 }
 
-static int open_ledger(struct openings *o, const struct settings *s,
+/* A folder of the daemon's own, made if it is missing. */
+static int open_folder(const struct settings *s, const char *name, int *fd,
                        struct report *report)
 {
-    char *path = settings_path(s, s->ledger);
+    char *path = settings_path(s, name);
     int r;
 
     if (path == NULL)
         return SP_ENOMEM;
     r = file_make_folders(AT_FDCWD, path, 0700);
-    o->ledger = r != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (o->ledger < 0)
+    *fd = r != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0)
         r = problem(report, path, strerror(errno),
-                    "expected a folder for the ledger, or a place to make it");
+                    "expected a folder, or a place to make it");
     else
-        r = check_folder(path, o->ledger, report);
+        r = check_folder(path, *fd, report);
     free(path);
     return r;
 }
 
+static const struct openings nothing = {
+    .control = -1, .ledger = -1, .transcripts = -1};
+
 int openings_open(struct openings *o, const struct settings *s,
-                  unsigned workers, struct report *report)
+                  const struct policy *policy, unsigned workers,
+                  struct report *report)
 {
     int r;
 
-    *o = (struct openings){.control = -1, .ledger = -1};
-    if ((r = open_ledger(o, s, report)) == 0 &&
-        (r = open_listening(o, s, workers, report)) == 0)
+    *o = nothing;
+    r = open_folder(s, s->ledger, &o->ledger, report);
+    if (r == 0 && policy_seals(policy))
+        r = open_folder(s, s->transcripts, &o->transcripts, report);
+    if (r == 0 && (r = open_listening(o, s, workers, report)) == 0)
         r = open_control(o, s, report);
     if (r != 0)
         openings_close(o);
     return r;
 }
 
-static int check_ledger(const struct settings *s, struct report *report)
+static int check_own(const struct settings *s, const char *name,
+                     struct report *report)
 {
-    char *path = settings_path(s, s->ledger);
+    char *path = settings_path(s, name);
     int fd, r = 0;
 
     if (path == NULL)
@@ -302,15 +315,18 @@ static int check_ledger(const struct settings *s, struct report *report)
     return r;
 }
 
-int openings_check(const struct settings *s, struct report *report)
+int openings_check(const struct settings *s, const struct policy *policy,
+                   struct report *report)
 {
     char *path = settings_path(s, s->control);
     struct sockaddr_un a;
     struct address listen;
-    int r = check_ledger(s, report);
+    int r = check_own(s, s->ledger, report);
 
     if (path == NULL)
         return SP_ENOMEM;
+    if (policy_seals(policy) && check_own(s, s->transcripts, report) != 0)
+        r = SP_EINVAL;
     if (address_parse(s->listen, &listen) != 0)
         r = problem(report, s->listen, "not an address",
                     "expected 127.0.0.1:8443 or [::1]:8443");
@@ -318,6 +334,53 @@ int openings_check(const struct settings *s, struct report *report)
         r = SP_EINVAL;
     free(path);
     return r;
+}
+
+/* The entry that it was for never became durable, and another has its place:
+ * what was sealed then is kept under a name that no entry has. */
+static int move_aside(int folder, const char *name)
+{
+    char aside[TRANSCRIPT_NAME + 12];
+
+    for (int i = 1; i < 100; i++) {
+        snprintf(aside, sizeof(aside), "%s.%d", name, i);
+        if (renameat2(folder, name, folder, aside, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+    }
+    return sp_error_from_errno();
+}
+
+int openings_transcript(const struct openings *o, uint64_t n)
+{
+    const int flags =
+        O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    char name[TRANSCRIPT_NAME];
+    int fd;
+
+    if (o->transcripts < 0)
+        return SP_ENOENT;
+    transcript_name(n, name);
+    fd = openat(o->transcripts, name, flags, 0600);
+    if (fd < 0 && errno == EEXIST && move_aside(o->transcripts, name) == 0)
+        fd = openat(o->transcripts, name, flags, 0600);
+    return fd >= 0 ? fd : sp_error_from_errno();
+}
+
+int openings_log_file(const struct openings *o, int level, uint64_t index,
+                      unsigned width)
+{
+    char path[TILE_PATH_MAX] = "checkpoint";
+    int fd, r = 0;
+
+    if (level != LOG_FILE_CHECKPOINT)
+        r = tile_path(level, index, width, path);
+    if (r != 0)
+        return r;
+    fd =
+        openat(o->ledger, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 ? fd : sp_error_from_errno();
 }
 
 int openings_listen_again(const struct openings *o, size_t index)
@@ -343,6 +406,8 @@ void openings_close(struct openings *o)
     }
     if (o->ledger >= 0)
         close(o->ledger);
+    if (o->transcripts >= 0)
+        close(o->transcripts);
     free(o->control_path);
-    *o = (struct openings){.control = -1, .ledger = -1};
+    *o = nothing;
 }

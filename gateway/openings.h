@@ -2,7 +2,7 @@
 /*
  * What the supervisor opens once and keeps for as long as the daemon runs, so
  * that a role that is started again finds it as it was: the listening
- * sockets, the control socket, the ledger's folder.
+ * sockets, the control socket, the folders of the ledger and of transcripts.
  */
 #ifndef SP_GATEWAY_OPENINGS_H
 #define SP_GATEWAY_OPENINGS_H
@@ -14,17 +14,28 @@ struct openings {
     size_t nlistening;
     int control;
     int ledger;
+    int transcripts;  /* -1: this policy seals nothing */
     char address[64]; /* as it is bound, without the port */
     unsigned port;
     char *control_path;
 };
 
-/* Opens everything for `workers` workers; makes a missing ledger folder.
- * SP_EINVAL with the problem, and what to do, in `report`. */
+/* Opens everything for `workers` workers; makes missing folders. SP_EINVAL
+ * with the problem, and what to do, in `report`. */
 int openings_open(struct openings *o, const struct settings *s,
-                  unsigned workers, struct report *report) SP_MUST_USE;
+                  const struct policy *policy, unsigned workers,
+                  struct report *report) SP_MUST_USE;
 /* For `-n`: the same questions, nothing bound and nothing made. */
-int openings_check(const struct settings *s, struct report *report) SP_MUST_USE;
+int openings_check(const struct settings *s, const struct policy *policy,
+                   struct report *report) SP_MUST_USE;
+/* A new file for the transcript of entry `n`, which its owner can do nothing
+ * with but append to. One that is there is of an admission that a crash took
+ * back, and is moved aside. The descriptor, or SP_ENOENT, SP_ENOSPC, … */
+int openings_transcript(const struct openings *o, uint64_t n) SP_MUST_USE;
+/* One of the ledger's public files, to be read: `level`, `index` and `width` as
+ * in MESSAGE_ASK_LOG_FILE. The descriptor, or SP_ENOENT, SP_ERANGE, SP_EIO. */
+int openings_log_file(const struct openings *o, int level, uint64_t index,
+                      unsigned width) SP_MUST_USE;
 /* A worker that was taken over may have shut its listening socket down, which
  * we share with it and give to the next one. */
 int openings_listen_again(const struct openings *o, size_t index) SP_MUST_USE;

@@ -270,6 +270,61 @@ static void worker_broken(struct supervisor *s, const struct worker_broken *v)
     process_kill(worker);
 }
 
+/* A file for what the keeper admitted. A worker that is gone, or does not take
+ * it, gets none: then nothing that had to be sealed is said. */
+static int make_transcript(struct supervisor *s, const uint8_t *data,
+                           size_t length)
+{
+    struct ask_transcript ask;
+    struct transcript_file v = {0};
+    uint8_t out[32];
+    const struct process *worker;
+    int fd, r = ask_transcript_get(&ask, data, length);
+
+    if (r != 0)
+        return r;
+    worker = &s->processes[WORKERS + ask.worker];
+    if (ask.worker >= s->nworkers || !worker->linked ||
+        worker->link != ask.generation || worker->channel == NULL)
+        return 0;
+    fd = openings_transcript(&s->openings, ask.n);
+    v.n = ask.n;
+    v.error = fd < 0 ? fd : 0;
+    if ((r = transcript_file_put(&v, out, sizeof(out), &length)) == 0)
+        r = channel_send(worker->channel, out, length, &fd, fd < 0 ? 0 : 1);
+    if (r != 0)
+        log_error("transcript_not_handed_over", "worker=%u n=%llu error=%s",
+                  ask.worker, (unsigned long long)ask.n,
+                  log_quote(sp_strerror(r)));
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+/* For whom the keeper has let in to read: whether it has, only the worker
+ * knows, and one that was taken over reads what any auditor may. */
+static int give_log_file(struct process *worker, const uint8_t *data,
+                         size_t length)
+{
+    struct ask_log_file ask;
+    struct log_file v = {0};
+    uint8_t out[32];
+    int fd, r = ask_log_file_get(&ask, data, length);
+
+    if (r != 0)
+        return r;
+    fd = openings_log_file(&worker->supervisor->openings, ask.level, ask.index,
+                           ask.width);
+    v.ticket = ask.ticket;
+    v.error = fd < 0 ? fd : 0;
+    if ((r = log_file_put(&v, out, sizeof(out), &length)) == 0)
+        r = channel_send(worker->channel, out, length, &fd, fd < 0 ? 0 : 1);
+    if (fd >= 0)
+        close(fd);
+    /* One that asks faster than it takes has broken the protocol. */
+    return r == SP_EAGAIN ? SP_EPROTO : 0;
+}
+
 static int role_message(struct process *p, const uint8_t *data, size_t length)
 {
     struct failed failed;
@@ -296,6 +351,14 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
         if (keeper &&
             (r = ledger_message_get(&p->supervisor->ledger, data, length)) == 0)
             tell_ledger(p->supervisor);
+        break;
+    case MESSAGE_ASK_TRANSCRIPT:
+        if (keeper)
+            r = make_transcript(p->supervisor, data, length);
+        break;
+    case MESSAGE_ASK_LOG_FILE:
+        if (p->role == ROLE_WORKER && !starting)
+            r = give_log_file(p, data, length);
         break;
     case MESSAGE_ORDER:
         if (control)

@@ -147,10 +147,13 @@ static unsigned workers_wanted(const struct settings *settings)
     return n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
 }
 
-/* Each connection may need one to its client and one to its model. */
-static void raise_file_limit(const struct settings *settings)
+/* Each connection may need one to its client, one to its model, and one of its
+ * transcript. */
+static void raise_file_limit(const struct settings *settings,
+                             const struct policy *policy)
 {
-    rlim_t want = (rlim_t)settings->connections * 2 + 512;
+    rlim_t want =
+        (rlim_t)settings->connections * (policy_seals(policy) ? 3 : 2) + 512;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
@@ -250,7 +253,7 @@ int supervisor_check(const char *config)
 
     log_open("supervisor", LOG_LEVEL_WARN);
     if (snapshot_read(config, &report, &s) == 0) {
-        int r = openings_check(s.settings, &report);
+        int r = openings_check(s.settings, s.policy, &report);
 
         if (r != 0 && report.errors == 0) {
             fprintf(stderr, "%s: %s\n", config, sp_strerror(r));
@@ -280,9 +283,9 @@ int supervisor_run(const char *config)
     log_open("supervisor", s->snapshot.settings->log_level);
     s->started = clock_wall_ms();
     s->nworkers = workers_wanted(s->snapshot.settings);
-    raise_file_limit(s->snapshot.settings);
-    if (openings_open(&s->openings, s->snapshot.settings, s->nworkers,
-                      &report) != 0) {
+    raise_file_limit(s->snapshot.settings, s->snapshot.policy);
+    if (openings_open(&s->openings, s->snapshot.settings, s->snapshot.policy,
+                      s->nworkers, &report) != 0) {
         snapshot_release(&s->snapshot);
         return 1;
     }

@@ -24,7 +24,9 @@
 #include "gateway/deadlines.h"
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
+#include "gateway/log_reads.h"
 #include "gateway/people.h"
+#include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
@@ -109,9 +111,24 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 {
     struct worker *w = arg;
     struct link_message link;
+    struct transcript_file file;
+    struct log_file log;
     struct stop stop;
 
     switch (message_type(data, length)) {
+    case MESSAGE_TRANSCRIPT:
+        /* None with it: we have no room for more descriptors. */
+        if (nfds > 1 || transcript_file_get(&file, data, length) != 0 ||
+            (file.error != 0 && nfds != 0))
+            break;
+        seals_arrived(w->seals, &file, nfds == 1 ? fds[0] : -1);
+        return;
+    case MESSAGE_LOG_FILE:
+        if (nfds > 1 || log_file_get(&log, data, length) != 0 ||
+            (log.error != 0 && nfds != 0))
+            break;
+        log_reads_arrived(w->log_reads, &log, nfds == 1 ? fds[0] : -1);
+        return;
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
             break;
@@ -158,7 +175,9 @@ static int set_up_limits(struct worker *w)
     if (w->body_limits == NULL)
         return SP_ENOMEM;
     for (uint32_t i = 0; i < p->nparties; i++)
-        w->body_limits[i] = policy_party_body_limit(p, i);
+        /* Who has no window is told so, and not that a body is too large. */
+        if ((w->body_limits[i] = policy_party_body_limit(p, i)) == 0)
+            w->body_limits[i] = WORKER_SCRATCH;
     return 0;
 }
 
@@ -247,8 +266,11 @@ static int set_up_parts(struct worker *w, char problem[256])
     w->admissions = admissions_new(w);
     w->deadlines = deadlines_new(w);
     w->connections = connections_new(w);
+    w->seals = seals_new(w);
+    w->log_reads = log_reads_new(w);
     if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
-        w->deadlines == NULL || w->connections == NULL)
+        w->deadlines == NULL || w->connections == NULL || w->seals == NULL ||
+        w->log_reads == NULL)
         return SP_ENOMEM;
     if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
         return r;
@@ -260,10 +282,12 @@ static int set_up_parts(struct worker *w, char problem[256])
     return w->listener == NULL || w->supervisor == NULL ? SP_ENOMEM : 0;
 }
 
-/* A client and its model's connection each; as many as we may have. */
+/* A client, its model's connection and its transcript each; as many as we may
+ * have. */
 static size_t set_up_files(const struct worker *w)
 {
-    rlim_t wanted = 2 * (rlim_t)w->settings->connections + OTHER_FILES;
+    rlim_t each = policy_seals(w->policy) ? 3 : 2;
+    rlim_t wanted = each * (rlim_t)w->settings->connections + OTHER_FILES;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -355,6 +379,8 @@ static void tear_down(struct worker *w)
     listener_free(w->listener);
     upstreams_free(w->upstreams);
     exchanges_free(w);
+    seals_free(w->seals);
+    log_reads_free(w->log_reads);
     admissions_free(w->admissions);
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)

@@ -29,6 +29,8 @@ struct exchange;
 struct admissions;
 struct answer_rule;
 struct listener;
+struct log_reads;
+struct seals;
 struct shares;
 struct upstreams;
 
@@ -71,15 +73,17 @@ struct worker {
     struct upstreams *upstreams;
     struct listener *listener;
     struct connections *connections;
+    struct seals *seals;
+    struct log_reads *log_reads;
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];
-    uint8_t *scratch;            /* WORKER_SCRATCH: what was read last */
-    uint8_t *record;             /* WORKER_RECORD: what is written next */
+    uint8_t *scratch;                 /* WORKER_SCRATCH: what was read last */
+    uint8_t *record;                  /* WORKER_RECORD: what is written next */
     const char ***answer_removals;    /* by terms, of the rules */
     struct answer_rule *answer_rules; /* by model and terms */
-    int64_t *body_limits;        /* by party: the largest of its terms */
-    struct shares *shares;       /* of each party, of what there is once */
+    int64_t *body_limits;             /* by party: the largest of its terms */
+    struct shares *shares;            /* of each party, of what there is once */
 
     struct exchange *exchanges; /* all that are under way */
     struct exchange *graveyard; /* ended in this turn of the loop */
@@ -88,8 +92,8 @@ struct worker {
     struct json *spare_json[16];
     size_t nspare_json;
 
-    int64_t refusals_second; /* of boot time */
-    unsigned refusals;       /* in it */
+    int64_t refusals_second;   /* of boot time */
+    unsigned refusals;         /* in it */
     int64_t odd_answer_second; /* when last was said that a model is another */
 
     uint8_t random[1024];

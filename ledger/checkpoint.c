@@ -6,9 +6,10 @@
  */
 #include "ledger/note.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "lib/base64.h"
 
 #define ROOT_BASE64 44
 
@@ -21,8 +22,7 @@ int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
     if (origin == 0 || origin == sizeof c->origin ||
         memchr(c->origin, '\n', origin) != NULL || c->size > INT64_MAX)
         return SP_EINVAL;
-    sodium_bin2base64(root, sizeof root, c->root.b, sizeof c->root.b,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(c->root.b, sizeof c->root.b, root);
     int n = snprintf(body, size, "%s\n%llu\n%s\n", c->origin,
                      (unsigned long long)c->size, root);
     if (n < 0 || (size_t)n >= size)
@@ -31,8 +31,7 @@ int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
     return 0;
 }
 
-/* Decimal without leading zeros, at most 2^63 - 1. */
-static int size_parse(const char *text, size_t length, uint64_t *size)
+int checkpoint_size_parse(const char *text, size_t length, uint64_t *size)
 {
     *size = 0;
     if (length == 0 || length > 19 || (text[0] == '0' && length > 1))
@@ -62,9 +61,10 @@ int checkpoint_parse(const char *body, size_t length, struct checkpoint *c)
     size_t origin = (size_t)(origin_end - body);
     if (origin == 0 || origin > NOTE_NAME_MAX ||
         memchr(body, '\0', origin) != NULL ||
-        size_parse(size, (size_t)(size_end - size), &c->size) != 0 ||
+        checkpoint_size_parse(size, (size_t)(size_end - size), &c->size) != 0 ||
         end - root != ROOT_BASE64 + 1 || end[-1] != '\n' ||
-        note_base64(root, ROOT_BASE64, c->root.b, sizeof c->root.b, &n) != 0 ||
+        base64_decode(root, ROOT_BASE64, c->root.b, sizeof c->root.b, &n) !=
+            0 ||
         n != sizeof c->root.b)
         return SP_EINVAL;
     memcpy(c->origin, body, origin);

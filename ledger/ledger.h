@@ -83,6 +83,18 @@ int ledger_close(struct ledger *l) SP_MUST_USE;
 /* Reading a ledger's folder without its writer's rights: tools, auditors. */
 struct ledger_view;
 
+/* Where a view reads "checkpoint" and "tile/…" from, if not a folder. */
+struct ledger_files {
+    /* The whole file, at most `max` bytes, malloc'd. SP_ENOENT, SP_ETOOBIG,
+     * SP_ENOMEM, SP_EIO, or an error of its own, which comes back unchanged. */
+    int (*read)(void *arg, const char *path, size_t max, uint8_t **data,
+                size_t *length);
+    void *arg;
+};
+int ledger_view_open_files(const struct ledger_files *files,
+                           const struct note_verifier *known, size_t nknown,
+                           struct ledger_view **v) SP_MUST_USE;
+
 /* Opens by the checkpoint file; `known` are acceptable keys (0 of them: the
  * signature is not checked and *signed_ok says false). */
 int ledger_view_open(int folder, const struct note_verifier *known,
@@ -90,6 +102,8 @@ int ledger_view_open(int folder, const struct note_verifier *known,
 void ledger_view_free(struct ledger_view *v);
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v);
 bool ledger_view_signed(const struct ledger_view *v);
+/* The checkpoint as it was read, signatures and all; as long as the view. */
+const char *ledger_view_note(const struct ledger_view *v);
 /* The entry's bytes, good until the next call. SP_ENOENT, SP_ECORRUPT, SP_EIO.
  */
 int ledger_view_entry(struct ledger_view *v, uint64_t n, const uint8_t **entry,

@@ -64,15 +64,28 @@ void merkle_edge_init(struct merkle_edge *e)
     memset(e, 0, sizeof *e);
 }
 
-void merkle_edge_append(struct merkle_edge *e, const struct hash *leaf)
+unsigned merkle_edge_append_tall(struct merkle_edge *e, const struct hash *leaf,
+                                 struct hash tall[MERKLE_TALL])
 {
     struct hash h = *leaf;
+    unsigned level = 0;
 
     /* One merge for each trailing one-bit of the size, as in a counter. */
-    for (uint64_t n = e->size; (n & 1) != 0; n >>= 1)
+    for (uint64_t n = e->size; (n & 1) != 0; n >>= 1) {
         merkle_node(&e->roots[--e->count], &h, &h);
+        if (++level % 8 == 0)
+            tall[level / 8 - 1] = h;
+    }
     e->roots[e->count++] = h;
     e->size++;
+    return level / 8;
+}
+
+void merkle_edge_append(struct merkle_edge *e, const struct hash *leaf)
+{
+    struct hash tall[MERKLE_TALL];
+
+    (void)merkle_edge_append_tall(e, leaf, tall);
 }
 
 void merkle_edge_root(const struct merkle_edge *e, struct hash *root)

@@ -35,6 +35,12 @@ struct merkle_edge {
 
 void merkle_edge_init(struct merkle_edge *e);
 void merkle_edge_append(struct merkle_edge *e, const struct hash *leaf);
+/* The same. Gives the roots of the subtrees of 256, 256², … leaves that this
+ * one completed, which are what tiles above the lowest hold; returns how many.
+ */
+#define MERKLE_TALL 8
+unsigned merkle_edge_append_tall(struct merkle_edge *e, const struct hash *leaf,
+                                 struct hash tall[MERKLE_TALL]);
 void merkle_edge_root(const struct merkle_edge *e, struct hash *root);
 
 /* Where proofs get hashes from: the root of the perfect subtree of 2^level

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base64.h"
+
 #define TYPE_ED25519     0x01
 #define TYPE_COSIGNATURE 0x04
 
@@ -109,19 +111,6 @@ static uint32_t key_id(const char *name, uint8_t type, const uint8_t key[32])
            h[3];
 }
 
-int note_base64(const char *text, size_t length, uint8_t *out, size_t size,
-                size_t *used)
-{
-    /* libsodium 1.0.18 takes every byte from 0x80 on for some digit. */
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)text[i] >= 0x80)
-            return SP_EINVAL;
-    return sodium_base642bin(out, size, text, length, NULL, used, NULL,
-                             sodium_base64_VARIANT_ORIGINAL) == 0
-               ? 0
-               : SP_EINVAL;
-}
-
 static int hex_parse(const char *text, uint32_t *value)
 {
     *value = 0;
@@ -150,7 +139,7 @@ static int key_text_parse(const char *text, size_t length,
     size_t name = (size_t)(plus - text);
     if (!name_is_valid(text, name) || length - name != 1 + 8 + 1 + KEY_BASE64 ||
         plus[9] != '+' || hex_parse(plus + 1, &v->id) != 0 ||
-        note_base64(plus + 10, KEY_BASE64, key, KEY_BYTES, &n) != 0 ||
+        base64_decode(plus + 10, KEY_BASE64, key, KEY_BYTES, &n) != 0 ||
         n != KEY_BYTES)
         return SP_EINVAL;
     memcpy(v->name, text, name);
@@ -167,8 +156,7 @@ static int key_text_format(const char *prefix, const struct note_verifier *v,
         return SP_EINVAL;
     data[0] = v->type;
     memcpy(data + 1, key, 32);
-    sodium_bin2base64(base64, sizeof base64, data, sizeof data,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(data, sizeof data, base64);
     snprintf(text, NOTE_KEY_TEXT_MAX, "%s%s+%08x+%s", prefix, v->name,
              (unsigned)v->id, base64);
     sodium_memzero(data, sizeof data);
@@ -308,8 +296,7 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
               size_t size, size_t *length)
 {
     uint8_t blob[4 + crypto_sign_BYTES];
-    char base64[sodium_base64_ENCODED_LEN(sizeof blob,
-                                          sodium_base64_VARIANT_ORIGINAL)];
+    char base64[BASE64_SIZE(sizeof blob)];
     size_t n = strlen(text);
     uint32_t id = s->verifier.id;
 
@@ -322,8 +309,7 @@ int note_sign(const struct note_signer *s, const char *text, char *note,
     if (crypto_sign_detached(blob + 4, NULL, (const uint8_t *)text, n,
                              s->secret) != 0)
         return SP_ECRYPTO;
-    sodium_bin2base64(base64, sizeof base64, blob, sizeof blob,
-                      sodium_base64_VARIANT_ORIGINAL);
+    base64_encode(blob, sizeof blob, base64);
     int written = snprintf(note, size, "%s\n%s%s %s\n", text, dash,
                            s->verifier.name, base64);
     if (written < 0 || (size_t)written >= size)
@@ -370,7 +356,7 @@ static int signature_parse(struct piece line, struct signature *s)
     s->name.length = (size_t)(space - name);
     rest -= s->name.length + 1;
     if (!name_is_valid(name, s->name.length) ||
-        note_base64(space + 1, rest, data, sizeof data, &n) != 0 || n < 5)
+        base64_decode(space + 1, rest, data, sizeof data, &n) != 0 || n < 5)
         return SP_EINVAL;
     s->id = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 |
             (uint32_t)data[2] << 8 | data[3];

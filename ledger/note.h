@@ -76,10 +76,6 @@ int note_find(const char *note, size_t length, const struct note_verifier *v,
 /* Only the syntax, for who has no key: 0 with the text's length, SP_EINVAL. */
 int note_text(const char *note, size_t length, size_t *text_length) SP_MUST_USE;
 
-/* RFC 4648 section 4, padded, no stray bits. SP_EINVAL. */
-int note_base64(const char *text, size_t length, uint8_t *out, size_t size,
-                size_t *used) SP_MUST_USE;
-
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];
     uint64_t size; /* ≤ 2^63 - 1 */
@@ -92,5 +88,9 @@ int checkpoint_format(const struct checkpoint *c, char *body, size_t size,
 /* Extension lines are refused (SP_EINVAL). */
 int checkpoint_parse(const char *body, size_t length,
                      struct checkpoint *c) SP_MUST_USE;
+/* A size or an index: decimal without leading zeros, at most 2^63 - 1.
+ * SP_EINVAL. */
+int checkpoint_size_parse(const char *text, size_t length,
+                          uint64_t *size) SP_MUST_USE;
 
 #endif

@@ -86,7 +86,7 @@ static int head_read(struct recovering *c, const char *name,
                      struct checkpoint *head)
 {
     const struct note_verifier *key = &c->p->signer->verifier;
-    int r = view_read_note(c->p->folder, name, key, 1, head);
+    int r = view_read_note(c->p->folder, name, key, 1, head, NULL);
 
     if (r == SP_ENOENT || r == SP_ENOMEM || r == SP_EIO)
         return r;

@@ -27,18 +27,17 @@ void rows_fold(const struct hash *hashes, unsigned count, struct hash *root)
 int rows_append(struct rows *r, const struct hash *leaf, rows_full_fn *full,
                 void *arg)
 {
-    struct hash h = *leaf;
+    struct hash tall[MERKLE_TALL];
+    unsigned filled = merkle_edge_append_tall(&r->edge, leaf, tall);
 
-    merkle_edge_append(&r->edge, leaf);
     for (unsigned level = 0; level < ROWS_LEVELS; level++) {
         struct row *row = &r->level[level];
-        row->hashes[row->width++] = h;
-        if (row->width < TILE_WIDTH)
+        row->hashes[row->width++] = level == 0 ? *leaf : tall[level - 1];
+        if (level == filled)
             return 0;
         int error = full(arg, level, row);
         if (error != 0)
             return error;
-        rows_fold(row->hashes, TILE_WIDTH, &h);
         row->width = 0;
         row->tile++;
     }

@@ -7,6 +7,7 @@
 #include "ledger/tile.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LEVEL_MAX 63
 
@@ -40,6 +41,52 @@ int tile_path(int level, uint64_t index, unsigned width,
         snprintf(partial, sizeof partial, ".p/%u", width);
     snprintf(path, TILE_PATH_MAX, "tile/%s/%s%s", row, number, partial);
     return 0;
+}
+
+/* Decimal digits; *end is behind them. */
+static uint64_t digits(const char *text, const char **end)
+{
+    uint64_t n = 0;
+
+    for (; *text >= '0' && *text <= '9' && n < UINT64_MAX / 100; text++)
+        n = n * 10 + (uint64_t)(*text - '0');
+    *end = text;
+    return n;
+}
+
+/* Read leniently, written again and compared: one path has one spelling. */
+int tile_path_parse(const char *path, int *level, uint64_t *index,
+                    unsigned *width)
+{
+    static const char entries[] = "tile/entries/";
+    char again[TILE_PATH_MAX];
+    const char *at = path;
+
+    *index = 0;
+    *width = TILE_WIDTH;
+    if (strncmp(path, entries, sizeof entries - 1) == 0) {
+        *level = TILE_ENTRIES;
+        at += sizeof entries - 1;
+    } else if (strncmp(path, "tile/", 5) == 0) {
+        uint64_t n = digits(path + 5, &at);
+
+        *level = n <= LEVEL_MAX ? (int)n : LEVEL_MAX;
+        at += *at == '/';
+    } else {
+        return SP_EINVAL;
+    }
+    for (; *at == 'x' && *index < UINT64_MAX / 1000000; at += *at == '/')
+        *index = *index * 1000 + digits(at + 1, &at) % 1000;
+    *index = *index * 1000 + digits(at, &at) % 1000;
+    if (strncmp(at, ".p/", 3) == 0) {
+        uint64_t n = digits(at + 3, &at);
+
+        *width = n < TILE_WIDTH ? (unsigned)n : 0;
+    }
+    return tile_path(*level, *index, *width, again) == 0 &&
+                   strcmp(again, path) == 0
+               ? 0
+               : SP_EINVAL;
 }
 
 unsigned tile_partial_width(int level, uint64_t size)

@@ -19,6 +19,10 @@
 int tile_path(int level, uint64_t index, unsigned width,
               char path[TILE_PATH_MAX]) SP_MUST_USE;
 
+/* The same backwards: what tile_path() writes and nothing else. SP_EINVAL. */
+int tile_path_parse(const char *path, int *level, uint64_t *index,
+                    unsigned *width) SP_MUST_USE;
+
 /* The width of the rightmost tile of `level` for a tree of `size`; 0: none. */
 unsigned tile_partial_width(int level, uint64_t size);
 

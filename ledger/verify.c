@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bundles between the one that is hashed and the one that the disk is asked
+ * for: some megabytes, so that neither waits for the other. */
+#define AHEAD 32
+
 struct verification {
     struct ledger_view *view;
     struct ledger_verdict *verdict;
@@ -148,6 +152,7 @@ static int bundle_check(struct verification *c, struct rows *rows,
     const struct hash *leaves;
     char path[TILE_PATH_MAX];
     bool torn;
+    view_read_ahead(c->view, number + AHEAD);
     int r = bundle_load(c, number, &leaves, &torn);
 
     for (unsigned i = 0; r == 0 && i < c->view->bundle.count; i++) {

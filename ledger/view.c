@@ -14,6 +14,14 @@
 
 #include "lib/file.h"
 
+static int folder_file(void *arg, const char *path, size_t max, uint8_t **data,
+                       size_t *length)
+{
+    const struct ledger_view *v = arg;
+
+    return file_read(v->folder, path, max, data, length);
+}
+
 int view_new(int folder, const struct checkpoint *head, struct ledger_view **v)
 {
     struct ledger_view *view = calloc(1, sizeof *view);
@@ -26,6 +34,7 @@ int view_new(int folder, const struct checkpoint *head, struct ledger_view **v)
         free(view);
         return SP_EIO;
     }
+    view->files = (struct ledger_files){folder_file, view};
     view->head = *head;
     *v = view;
     return 0;
@@ -38,47 +47,95 @@ void ledger_view_free(struct ledger_view *v)
     for (unsigned i = 0; i < ROWS_LEVELS; i++)
         free(v->tile[i].hashes);
     free(v->bundle.data);
-    close(v->folder);
+    if (v->folder >= 0)
+        close(v->folder);
     free(v);
+}
+
+/* Takes the note's bytes, in any case. */
+static int note_take(uint8_t *data, size_t length,
+                     const struct note_verifier *known, size_t nknown,
+                     struct checkpoint *c, char copy[NOTE_MAX + 1])
+{
+    const char *note = (const char *)data;
+    unsigned verified;
+    size_t text;
+    int r = nknown == 0
+                ? note_text(note, length, &text)
+                : note_open(note, length, known, nknown, &text, &verified);
+
+    if (r == 0)
+        r = checkpoint_parse(note, text, c);
+    if (r == 0 && copy != NULL) {
+        memcpy(copy, note, length);
+        copy[length] = '\0';
+    }
+    free(data);
+    return r;
 }
 
 int view_read_note(int folder, const char *name,
                    const struct note_verifier *known, size_t nknown,
-                   struct checkpoint *c)
+                   struct checkpoint *c, char copy[NOTE_MAX + 1])
 {
     uint8_t *data = NULL;
-    size_t length, text;
-    unsigned verified;
-
+    size_t length;
     int r = file_read(folder, name, NOTE_MAX, &data, &length);
-    if (r != 0)
+
+    return r != 0 ? r : note_take(data, length, known, nknown, c, copy);
+}
+
+int ledger_view_open_files(const struct ledger_files *files,
+                           const struct note_verifier *known, size_t nknown,
+                           struct ledger_view **v)
+{
+    struct ledger_view *view = calloc(1, sizeof *view);
+    uint8_t *data = NULL;
+    size_t length;
+    int r = SP_ENOMEM;
+
+    *v = NULL;
+    if (view == NULL)
         return r;
-    const char *note = (const char *)data;
-    r = nknown == 0 ? note_text(note, length, &text)
-                    : note_open(note, length, known, nknown, &text, &verified);
+    view->folder = -1;
+    view->files = *files;
+    view->signed_ok = nknown > 0;
+    r = files->read(files->arg, "checkpoint", NOTE_MAX, &data, &length);
     if (r == 0)
-        r = checkpoint_parse(note, text, c);
-    free(data);
-    return r;
+        r = note_take(data, length, known, nknown, &view->head, view->note);
+    if (r != 0) {
+        ledger_view_free(view);
+        return r;
+    }
+    *v = view;
+    return 0;
 }
 
 int ledger_view_open(int folder, const struct note_verifier *known,
                      size_t nknown, struct ledger_view **v)
 {
+    char note[NOTE_MAX + 1];
     struct checkpoint head;
 
     *v = NULL;
-    int r = view_read_note(folder, "checkpoint", known, nknown, &head);
+    int r = view_read_note(folder, "checkpoint", known, nknown, &head, note);
     if (r == 0)
         r = view_new(folder, &head, v);
-    if (r == 0)
+    if (r == 0) {
         (*v)->signed_ok = nknown > 0;
+        memcpy((*v)->note, note, sizeof note);
+    }
     return r;
 }
 
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v)
 {
     return &v->head;
+}
+
+const char *ledger_view_note(const struct ledger_view *v)
+{
+    return v->note;
 }
 
 bool ledger_view_signed(const struct ledger_view *v)
@@ -109,13 +166,13 @@ static int tile_read(const struct ledger_view *v, int level, uint64_t number,
     int r = tile_path(level, number, width, path);
     if (r != 0)
         return r;
-    r = file_read(v->folder, path, VIEW_BUNDLE_MAX, data, length);
+    r = v->files.read(v->files.arg, path, VIEW_BUNDLE_MAX, data, length);
     if (r != SP_ENOENT || *whole)
         return r;
     *whole = true;
     if ((r = tile_path(level, number, TILE_WIDTH, path)) != 0)
         return r;
-    return file_read(v->folder, path, VIEW_BUNDLE_MAX, data, length);
+    return v->files.read(v->files.arg, path, VIEW_BUNDLE_MAX, data, length);
 }
 
 /* Where each entry starts; SP_ECORRUPT if the bundle is torn or, unless it is
@@ -157,6 +214,22 @@ int view_bundle_load(struct ledger_view *v, uint64_t number)
     b->data = data;
     b->number = number;
     return bundle_index(b, width, length, whole == (width == TILE_WIDTH));
+}
+
+void view_read_ahead(const struct ledger_view *v, uint64_t number)
+{
+    for (int level = TILE_ENTRIES; level <= 0; level++) {
+        char path[TILE_PATH_MAX];
+        if (v->folder < 0 || view_width(v, level, number) != TILE_WIDTH ||
+            tile_path(level, number, TILE_WIDTH, path) != 0)
+            return;
+        int fd = openat(v->folder, path,
+                        O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+            return;
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+        close(fd);
+    }
 }
 
 int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,

@@ -21,8 +21,10 @@ struct view_bundle {
 };
 
 struct ledger_view {
-    int folder; /* duplicated */
+    int folder; /* duplicated; -1: `files` are somewhere else */
+    struct ledger_files files;
     struct checkpoint head;
+    char note[NOTE_MAX + 1]; /* "" if the view was not opened by one */
     bool signed_ok;
     struct view_bundle bundle;
     struct view_tile { /* the last one used of each level */
@@ -48,11 +50,16 @@ int view_bundle_load(struct ledger_view *v, uint64_t number) SP_MUST_USE;
 int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes) SP_MUST_USE;
 
+/* Lets the kernel begin to read bundle `number` and its leaf hashes, if they
+ * are full ones of this tree and in a folder; nothing depends on it. */
+void view_read_ahead(const struct ledger_view *v, uint64_t number);
+
 /* Reads and splits one of the two signed notes of a ledger. With keys:
- * SP_EINVAL malformed, SP_ESIGNATURE. */
+ * SP_EINVAL malformed, SP_ESIGNATURE. Its bytes and a NUL go to `copy` if that
+ * is not NULL. */
 int view_read_note(int folder, const char *name,
                    const struct note_verifier *known, size_t nknown,
-                   struct checkpoint *c) SP_MUST_USE;
+                   struct checkpoint *c, char copy[NOTE_MAX + 1]) SP_MUST_USE;
 
 /* Verifies bundles and tiles from rows->edge.size (a multiple of 256) to the
  * end of v. `rows` is left at the last full tile, `end` (if not NULL) at the

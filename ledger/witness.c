@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "ledger/cosignature.h"
+#include "lib/base64.h"
 #include "lib/file.h"
 
 #define TYPE_ED25519     0x01
@@ -320,7 +321,7 @@ static int proof_add(struct merkle_path *p, const char *line, size_t length)
     if (p->count == WITNESS_PROOF_MAX || length != HASH_BASE64)
         return SP_EINVAL;
     struct hash *h = &p->hashes[p->count++];
-    return note_base64(line, length, h->b, sizeof h->b, &n) == 0 &&
+    return base64_decode(line, length, h->b, sizeof h->b, &n) == 0 &&
                    n == sizeof h->b
                ? 0
                : SP_EINVAL;

@@ -228,8 +228,13 @@ static const struct {
     {B, SCMP_SYS(fcntl), 1, {{1, EQ(F_DUPFD_CLOEXEC)}}},
     {B, SCMP_SYS(fcntl), 1, {{1, EQ(F_GET_SEALS)}}},
     /* Never back to blocking, and therefore no FIONBIO: bells and channels are
-     * shared with other processes, which must not be made to wait in them. */
-    {B, SCMP_SYS(fcntl), 2, {{1, EQ(F_SETFL)}, {2, O_NONBLOCK, O_NONBLOCK}}},
+     * shared with other processes, which must not be made to wait in them. And
+     * not for who has neither: a worker could take O_APPEND off a transcript
+     * and write over what is in it (P12). */
+    {C | F,
+     SCMP_SYS(fcntl),
+     2,
+     {{1, EQ(F_SETFL)}, {2, O_NONBLOCK, O_NONBLOCK}}},
     {S | C, SCMP_SYS(ioctl), 1, {{1, EQ(0x541b /* FIONREAD */)}}},
     {S | C, SCMP_SYS(ioctl), 1, {{1, EQ(0x5411 /* SIOCOUTQ */)}}},
 #ifdef SP_SANITIZED

@@ -77,6 +77,9 @@
  * of one person in one minute of the clock, and at the same time. */
 #define LIMIT_OWN_PER_MINUTE 60
 #define LIMIT_OWN_CONCURRENT 8
+/* Files of the ledger by one auditor: each is two entries, and a whole ledger
+ * of 10 million entries is 78,000 files. */
+#define LIMIT_LOG_PER_MINUTE 6000
 /* An acceptance's body: a certificate and a short chain in base64. */
 #define LIMIT_ACCEPT_BYTES      32768
 #define LIMIT_CERTIFICATE_BYTES 4608 /* DER; 6 KiB in base64, in one entry */

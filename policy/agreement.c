@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/sealing.h"
 #include "policy/words.h"
 
 /* A line in the making: parts with "; " between, nothing if there are none. */
@@ -278,6 +279,11 @@ static void uses_print(const struct policy *p, const struct policy_terms *t,
 void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
                            const char *indent, FILE *out)
 {
+    static const char *const kept[] = {
+        [TRANSCRIPTS_NONE] = "nothing but sizes",
+        [TRANSCRIPTS_COMMITMENT] = "salted commitments to what is said",
+        [TRANSCRIPTS_SEALED] = "salted commitments to what is said, and all of "
+                               "it sealed to the party's key"};
     struct line l = {.out = out, .indent = indent};
 
     uses_print(p, t, l);
@@ -288,8 +294,7 @@ void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
     answers_print(t, l);
     tripwires_print(t, l);
     l.title = "transcripts";
-    part(&l, t->commitments ? "salted commitments to what is said"
-                            : "nothing but sizes");
+    part(&l, "%s", kept[t->transcripts]);
     line_end(&l);
 }
 
@@ -314,6 +319,10 @@ void agreement_print_source(const struct policy_party *party,
         part(&l, "%s", text);
     }
     line_end(&l);
+    if (!party->has_sealing_key)
+        return;
+    sealing_key_format(party->sealing_key, text);
+    fprintf(out, "%skey of transcripts: %s\n", indent, text);
 }
 
 void agreement_print_model(const struct policy_model *m, const char *indent,

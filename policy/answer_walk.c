@@ -580,6 +580,10 @@ static int route_walk(struct walk *w, const struct answer_event *e)
     case ROUTE_NDA_DOCUMENT:
     case ROUTE_NDA_ACCEPT:
     case ROUTE_FINDINGS:
+    case ROUTE_RECEIPT:
+    case ROUTE_LOG_CHECKPOINT:
+    case ROUTE_LOG_BUNDLE:
+    case ROUTE_LOG_TILE:
     case ROUTE_UNKNOWN:
     case ROUTE_COUNT:
     default:

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sealing.h"
 #include "policy/compare_parts.h"
 
 /* Names of people that one change tells; the rest is counted. */
@@ -274,6 +275,18 @@ static void compare_anchors(struct comparison *c, const struct policy_party *a,
     change_tell(c, CHANGE_WIDER, "anchors: now %s", b->anchors);
 }
 
+/* Whose eyes transcripts are for decides nothing, but it must be seen. */
+static void compare_sealing(struct comparison *c, const struct policy_party *a,
+                            const struct policy_party *b)
+{
+    char before[SEALING_KEY_TEXT], now[SEALING_KEY_TEXT];
+
+    sealing_key_format(a->sealing_key, before);
+    sealing_key_format(b->sealing_key, now);
+    compare_text(c, "sealing_key", a->has_sealing_key ? before : NULL,
+                 b->has_sealing_key ? now : NULL);
+}
+
 static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
 {
     const struct policy_party *a = &c->before->parties[before];
@@ -285,6 +298,7 @@ static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
     compare_networks(c, a, b);
     compare_hours(c, &a->hours, &b->hours);
     compare_text(c, "selection", a->selection, b->selection);
+    compare_sealing(c, a, b);
     compare_people(c, before, now);
 }
 

@@ -218,6 +218,11 @@ static void compare_answers(struct comparison *c,
                             const struct policy_terms *before,
                             const struct policy_terms *now)
 {
+    static const char *const transcripts[] = {[TRANSCRIPTS_NONE] = "none",
+                                              [TRANSCRIPTS_COMMITMENT] =
+                                                  "commitment",
+                                              [TRANSCRIPTS_SEALED] = "sealed"};
+
     compare_flag(c, "answers of application/json", MORE_IS_WIDER,
                  before->answer_json, now->answer_json);
     compare_flag(c, "answers of text/event-stream", MORE_IS_WIDER,
@@ -230,8 +235,8 @@ static void compare_answers(struct comparison *c,
     compare_number(c, "answers: records padded to multiples of bytes",
                    MORE_IS_OTHER, before->padding, now->padding);
     compare_text(c, "marking", before->marking, now->marking);
-    compare_text(c, "transcripts", before->commitments ? "commitment" : "none",
-                 now->commitments ? "commitment" : "none");
+    compare_text(c, "transcripts", transcripts[before->transcripts],
+                 transcripts[now->transcripts]);
 }
 
 /* ---- tripwires ---- */

@@ -228,6 +228,9 @@ static enum reason step_route(struct question *q)
         return q->f->fault;
     if (q->route->route == ROUTE_FINDINGS && !q->p->has_findings)
         return REASON_ROUTE_UNKNOWN;
+    if (route_is_log(q->route->route) &&
+        q->p->parties[q->f->party].kind != PARTY_AUDITOR)
+        return REASON_ROUTE_DENIED;
     if (fault_is_all(q->f) || q->own)
         return REASON_NONE;
     if (q->route->route == ROUTE_UNKNOWN)
@@ -288,6 +291,53 @@ static const struct {
 const char *decide_step_text(enum decide_step step)
 {
     return steps[(unsigned)step <= STEP_ALLOWED ? step : STEP_CLOCK].text;
+}
+
+/* What is wrong with a request itself (its fault) is told by the body's step.
+ */
+enum decide_step decide_reason_step(enum reason reason)
+{
+    static const uint8_t table[REASON_COUNT] = {
+        [REASON_NONE] = STEP_ALLOWED,
+        [REASON_AUDIT_UNAVAILABLE] = STEP_CLOCK,
+        [REASON_CLOCK_UNSAFE] = STEP_CLOCK,
+        [REASON_IDENTITY_UNMAPPED] = STEP_IDENTITY,
+        [REASON_CERTIFICATE_EXPIRED] = STEP_CERTIFICATE,
+        [REASON_PERSON_SUSPENDED] = STEP_SUSPENDED,
+        [REASON_ACCESS_REVOKED] = STEP_SUSPENDED,
+        [REASON_SOURCE_DENIED] = STEP_SOURCE,
+        [REASON_HOURS_DENIED] = STEP_SOURCE,
+        [REASON_MODEL_NOT_FOUND] = STEP_MODEL,
+        [REASON_WINDOW_NOT_OPEN] = STEP_WINDOW,
+        [REASON_WINDOW_EXPIRED] = STEP_WINDOW,
+        [REASON_WINDOW_CLOSED] = STEP_WINDOW,
+        [REASON_MODEL_RELEASED] = STEP_WINDOW,
+        [REASON_NDA_REQUIRED] = STEP_NDA,
+        [REASON_ROUTE_DENIED] = STEP_ROUTE,
+        [REASON_ROUTE_UNKNOWN] = STEP_ROUTE,
+        [REASON_METHOD_NOT_ALLOWED] = STEP_ROUTE,
+        [REASON_PURPOSE_REQUIRED] = STEP_PURPOSE,
+        [REASON_VERSION_DENIED] = STEP_PURPOSE,
+        [REASON_BETA_DENIED] = STEP_PURPOSE,
+        [REASON_UNKNOWN_FIELD] = STEP_FIELDS,
+        [REASON_PARAMETER_DENIED] = STEP_FIELDS,
+        [REASON_TOOL_DENIED] = STEP_TOOLS,
+        [REASON_MEDIA_DENIED] = STEP_MEDIA,
+        [REASON_REMOTE_URL_DENIED] = STEP_MEDIA,
+        [REASON_RATE_LIMITED] = STEP_RATE,
+        [REASON_ADDRESSES_LIMITED] = STEP_RATE,
+        [REASON_CONCURRENCY_LIMITED] = STEP_RATE,
+        [REASON_BUDGET_RESERVED] = STEP_BUDGET,
+        [REASON_BUDGET_EXHAUSTED] = STEP_BUDGET,
+        [REASON_EGRESS_CEILING] = STEP_BUDGET,
+    };
+
+    if ((unsigned)reason >= REASON_COUNT)
+        return STEP_CLOCK;
+    return reason != REASON_AUDIT_UNAVAILABLE &&
+                   reason != REASON_CLOCK_UNSAFE && table[reason] == STEP_CLOCK
+               ? STEP_BODY
+               : (enum decide_step)table[reason];
 }
 
 /* The earliest of the ends; of equal ones, the window's. */

@@ -45,13 +45,13 @@ struct verdict {
                          request's seconds */
     enum reason deadline_reason; /* what to tell when it is cut there */
     int retry_after;             /* seconds 1–60 if retryable, else 0 */
-    struct cost reserve;   /* allowed: what is set aside until it ends. 0 of a
-                              unit that no budget limits */
-    uint64_t tokens_left;  /* …and what it may use at most before it is cut;
-                              UINT64_MAX: no limit */
-    uint64_t bytes_left;   /* of its answer; never more than answer_bytes */
+    struct cost reserve;  /* allowed: what is set aside until it ends. 0 of a
+                             unit that no budget limits */
+    uint64_t tokens_left; /* …and what it may use at most before it is cut;
+                             UINT64_MAX: no limit */
+    uint64_t bytes_left;  /* of its answer; never more than answer_bytes */
     enum reason bytes_reason; /* to tell when it is cut for bytes */
-    uint16_t field;              /* the one that was refused, or FIELD_NONE */
+    uint16_t field;           /* the one that was refused, or FIELD_NONE */
 };
 
 /* `p` is the policy bound to the standing; if it is not, or none is, everything
@@ -89,7 +89,13 @@ void decide_facts(const struct policy *p, const struct entry *e,
  * rate that any terms of the party allow; -1: no limit but their own. */
 int64_t decide_own_rate(const struct policy *p, uint32_t party);
 
+/* The gateway's own limit on a route of its own, in a minute. */
+uint32_t decide_own_limit(enum route route);
+
 const char *decide_step_text(enum decide_step step);
+/* The step that gives a reason, for one that was written down; where several
+ * do, the one that mostly does. STEP_ALLOWED for REASON_NONE. */
+enum decide_step decide_reason_step(enum reason reason);
 
 /* Why a window that is not open is not; REASON_NONE if it is. */
 enum reason decide_window_reason(const struct policy *p,

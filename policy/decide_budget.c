@@ -82,6 +82,11 @@ int64_t decide_own_rate(const struct policy *p, uint32_t party)
     return most;
 }
 
+uint32_t decide_own_limit(enum route route)
+{
+    return route_is_log(route) ? LIMIT_LOG_PER_MINUTE : LIMIT_OWN_PER_MINUTE;
+}
+
 /* No window bounds these: the person's own rate does, and one of their own. */
 static enum reason rate_own(struct question *q)
 {
@@ -94,7 +99,7 @@ static enum reason rate_own(struct question *q)
         return REASON_RATE_LIMITED;
     }
     if (standing_own_minute(q->s, q->f->person, q->now) >=
-        LIMIT_OWN_PER_MINUTE) {
+        decide_own_limit(q->route->route)) {
         q->v->retry_after = 60 - (int)(q->now / 1000 % 60);
         return REASON_RATE_LIMITED;
     }

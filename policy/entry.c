@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entries to JSON lines and back, both by one table of keys per kind. An entry
- * has exactly one spelling: what is decoded is encoded again and compared.
+ * has exactly one spelling: what is decoded is encoded again and compared, and
+ * only that comparison makes decoding strict.
  *
  * Runs in the keeper and in auditors' tools. A line that is decoded comes from
  * a ledger's folder and is trusted with nothing.
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/json.h"
 #include "lib/limits.h"
 
 enum value_type {
@@ -38,16 +40,21 @@ enum field_rule {
     ALWAYS,
     IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
                that are not NULL, an operator who is known */
-    IF_ANY,        /* a number > 0 */
-    IF_AGREEMENT,  /* a window under an agreement */
-    IF_MANY,       /* a count > 1 */
-    IF_REPLACES,   /* has_replaces */
-    IF_COMMITMENTS /* has_commitments */
+    IF_ANY,         /* a number > 0 */
+    IF_AGREEMENT,   /* a window under an agreement */
+    IF_MANY,        /* a count > 1 */
+    IF_REPLACES,    /* has_replaces */
+    IF_COMMITMENTS, /* has_commitments */
+    IF_TRANSCRIPT   /* has_transcript */
 };
+
+/* No key is longer. Copied whole: a copy of a fixed size is one or two
+ * instructions, one of any size is a call. */
+#define LEAD_MAX 32
 
 struct field {
     const char *key;
-    const char *lead; /* how the key is written: ,"key": */
+    char lead[LEAD_MAX]; /* how the key is written: ,"key": */
     size_t lead_length;
     enum value_type type;
     enum field_rule rule;
@@ -164,6 +171,7 @@ static const struct field request_closed[] = {
     FIELD("finish", TEXT, IF_SET, request_closed.finish),
     FIELD("asked", HASH, IF_COMMITMENTS, request_closed.asked),
     FIELD("answered", HASH, IF_COMMITMENTS, request_closed.answered),
+    FIELD("transcript", HASH, IF_TRANSCRIPT, request_closed.transcript),
     {0},
 };
 static const struct field connection_refused[] = {
@@ -328,6 +336,16 @@ static void line_put(struct line *l, const char *text, size_t length)
     l->length += length;
 }
 
+static void line_put_lead(struct line *l, const struct field *f)
+{
+    if (l->failed || l->size - l->length < LEAD_MAX) {
+        line_put(l, f->lead, f->lead_length);
+        return;
+    }
+    memcpy(l->text + l->length, f->lead, LEAD_MAX);
+    l->length += f->lead_length;
+}
+
 static void line_put_quoted(struct line *l, const char *text)
 {
     if (l->failed || text == NULL ||
@@ -413,6 +431,8 @@ static bool field_is_set(const struct entry *e, const struct field *f)
         return e->u.policy_loaded.has_replaces;
     case IF_COMMITMENTS:
         return e->u.request_closed.has_commitments;
+    case IF_TRANSCRIPT:
+        return e->u.request_closed.has_transcript;
     case ALWAYS:
     default:
         return true;
@@ -492,7 +512,7 @@ int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
         if (!field_is_set(e, f))
             continue;
-        line_put(&l, f->lead, f->lead_length);
+        line_put_lead(&l, f);
         field_encode(&l, e, f);
     }
     line_put(&l, "}", 1);
@@ -504,99 +524,180 @@ int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
 
 void entry_reader_init(struct entry_reader *r)
 {
-    *r = (struct entry_reader){0};
+    r->used = 0;
 }
 
 void entry_reader_release(struct entry_reader *r)
 {
-    json_release(&r->json);
+    r->used = 0; /* all that it has is its own */
 }
 
-static int text_decode(struct entry_reader *r, uint32_t node, const char **text)
+/* Decoding ---------------------------------------------------------------- */
+
+/* A line as it is read: what is in front of `at` was taken. What is taken may
+ * be too much (leading zeros, bytes that are not UTF-8, a reason that says
+ * none): the comparison at the end refuses whatever is not spelled as
+ * entry_encode() does. A parser of all JSON cost four times as much and
+ * refused nothing that the comparison does not. */
+struct scan {
+    const char *at, *end;
+};
+
+static bool scan_take(struct scan *s, const char *text, size_t length)
+{
+    if ((size_t)(s->end - s->at) < length || memcmp(s->at, text, length) != 0)
+        return false;
+    s->at += length;
+    return true;
+}
+
+/* The key of a field, if it stands there; most of them do not, which the first
+ * letter tells without a call. */
+static bool scan_lead(struct scan *s, const struct field *f)
+{
+    return s->end - s->at > 2 && s->at[2] == f->lead[2] &&
+           scan_take(s, f->lead, f->lead_length);
+}
+
+/* The bytes of a string as they stand there, up to the next quote. */
+static int scan_quoted(struct scan *s, const char **text, size_t *length)
+{
+    if (!scan_take(s, "\"", 1))
+        return SP_EINVAL;
+    const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
+    if (quote == NULL)
+        return SP_EINVAL;
+    *text = s->at;
+    *length = (size_t)(quote - s->at);
+    s->at = quote + 1;
+    return 0;
+}
+
+/* One character behind a backslash; U+0000 would end a text early. */
+static int escape_decode(struct scan *s, char *c)
+{
+    static const char from[] = "\"\\bfnrt", to[] = "\"\\\b\f\n\r\t";
+    static const char hex[] = "0123456789abcdef";
+    const char *high, *low, *known;
+
+    if (s->end - s->at < 2)
+        return SP_EINVAL;
+    known = memchr(from, s->at[1], sizeof from - 1);
+    if (known != NULL) {
+        *c = to[known - from];
+        s->at += 2;
+        return 0;
+    }
+    if (!scan_take(s, "\\u00", 4) || s->end - s->at < 2)
+        return SP_EINVAL;
+    high = memchr(hex, s->at[0], 2);
+    low = memchr(hex, s->at[1], 16);
+    if (high == NULL || low == NULL)
+        return SP_EINVAL;
+    *c = (char)((high - hex) << 4 | (low - hex));
+    s->at += 2;
+    return *c == '\0' ? SP_EINVAL : 0;
+}
+
+static int text_decode(struct entry_reader *r, struct scan *s,
+                       const char **text)
 {
     char *to = r->text + r->used;
-    int error = json_text(&r->json, node, to, sizeof r->text - r->used);
+    size_t room = sizeof r->text - r->used, length = 0;
 
-    if (error != 0)
+    if (!scan_take(s, "\"", 1))
         return SP_EINVAL;
+    for (;;) {
+        const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
+        if (quote == NULL)
+            return SP_EINVAL;
+        const char *stop = memchr(s->at, '\\', (size_t)(quote - s->at));
+        size_t plain = (size_t)((stop == NULL ? quote : stop) - s->at);
+        if (plain + 2 > room - length)
+            return SP_EINVAL;
+        memcpy(to + length, s->at, plain);
+        length += plain;
+        s->at += plain;
+        if (stop == NULL)
+            break;
+        if (escape_decode(s, &to[length++]) != 0)
+            return SP_EINVAL;
+    }
+    to[length++] = '\0';
+    s->at++; /* the quote */
+    r->used += length;
     *text = to;
-    r->used += strlen(to) + 1;
     return 0;
 }
 
 /* A whole number of at most `max`, written without a sign. */
-static int unsigned_decode(struct entry_reader *r, uint32_t node, uint64_t max,
-                           uint64_t *value)
+static int unsigned_decode(struct scan *s, uint64_t max, uint64_t *value)
 {
-    const struct json_node *n = &r->json.nodes[node];
+    const char *began = s->at;
     uint64_t v = 0;
 
-    if (n->type != JSON_NUMBER)
-        return SP_EINVAL;
-    for (uint32_t i = n->start; i < n->end; i++) {
-        char c = r->json.text[i];
-
-        if (c < '0' || c > '9' || __builtin_mul_overflow(v, 10, &v) ||
-            __builtin_add_overflow(v, (uint64_t)(c - '0'), &v))
+    for (; s->at < s->end && *s->at >= '0' && *s->at <= '9'; s->at++)
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*s->at - '0'), &v))
             return SP_EINVAL;
-    }
-    if (v > max)
+    if (s->at == began || v > max)
         return SP_EINVAL;
     *value = v;
     return 0;
 }
 
-static int hash_decode(const struct entry_reader *r, uint32_t node,
-                       uint8_t hash[32])
+/* The value of a hex digit and 16; 0: none. (Digits of hashes are random, and
+ * a comparison for each is a branch that nothing can predict.) */
+static const uint8_t nibbles[256] = {
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21,
+    ['6'] = 22, ['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27,
+    ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+};
+
+static int hash_decode(struct scan *s, uint8_t hash[32])
 {
-    static const char digits[] = "0123456789abcdef";
-    const struct json_node *n = &r->json.nodes[node];
-    const char *p = r->json.text + n->start + 1;
+    uint8_t good = 16;
 
-    if (n->type != JSON_STRING || n->escaped || n->end - n->start != 66)
+    if (s->end - s->at < 66 || s->at[0] != '"' || s->at[65] != '"')
         return SP_EINVAL;
-    for (size_t i = 0; i < 64; i++) {
-        const char *digit = memchr(digits, p[i], 16);
-        unsigned value;
-
-        if (digit == NULL)
-            return SP_EINVAL;
-        value = (unsigned)(digit - digits);
-        hash[i / 2] = (uint8_t)(i % 2 == 0 ? value << 4 : hash[i / 2] | value);
+    for (size_t i = 0; i < 32; i++) {
+        uint8_t high = nibbles[(uint8_t)s->at[1 + 2 * i]];
+        uint8_t low = nibbles[(uint8_t)s->at[2 + 2 * i]];
+        good &= high & low;
+        hash[i] = (uint8_t)(high << 4 | (low & 15));
     }
-    return 0;
+    s->at += 66;
+    return good != 0 ? 0 : SP_EINVAL;
 }
 
-/* The index of a string node in a list of words, or -1. */
-static int word_decode(const struct entry_reader *r, uint32_t node,
-                       const char *const *words, int count)
+static bool word_is(const char *word, const char *text, size_t length)
 {
+    return strncmp(word, text, length) == 0 && word[length] == '\0';
+}
+
+/* The index of a string in a list of words, or -1. */
+static int word_decode(struct scan *s, const char *const *words, int count)
+{
+    const char *text;
+    size_t length;
+
+    if (scan_quoted(s, &text, &length) != 0)
+        return -1;
     for (int i = 0; i < count; i++)
-        if (json_equals(&r->json, node, words[i]))
+        if (word_is(words[i], text, length))
             return i;
     return -1;
 }
 
 /* The kinds of values that are one of a fixed list of codes. */
-static int code_decode(struct entry_reader *r, uint32_t node,
-                       const struct field *f, struct entry *e)
+static int code_decode(struct scan *s, const struct field *f, struct entry *e)
 {
-    const struct json_node *n = &r->json.nodes[node];
-    const char *text = r->json.text + n->start + 1;
-    size_t length = n->end - n->start - 2;
-    int i;
+    const char *text;
+    size_t length;
 
-    if (n->type != JSON_STRING || n->escaped)
+    if (scan_quoted(s, &text, &length) != 0)
         return SP_EINVAL;
-    if (f->type == VALUE_METHOD) {
-        if ((i = word_decode(r, node, methods, 4)) < 0)
-            return SP_EINVAL;
-        AT(enum method, e, f) = (enum method)i;
-    } else if (f->type == VALUE_DIALECT) {
-        if ((i = word_decode(r, node, dialects, 2)) < 0)
-            return SP_EINVAL;
-        AT(enum dialect, e, f) = (enum dialect)i;
-    } else if (f->type == VALUE_ROUTE) {
+    if (f->type == VALUE_ROUTE) {
         /* An unknown name becomes ROUTE_UNKNOWN, and the comparison with what
          * that encodes to refuses it. */
         AT(enum route, e, f) = route_from_name(text, length);
@@ -616,8 +717,32 @@ static int code_decode(struct entry_reader *r, uint32_t node,
     return 0;
 }
 
-static int number_decode(struct entry_reader *r, uint32_t node,
-                         const struct field *f, struct entry *e)
+/* The kinds of values that are one of a short list of words. */
+static int listed_decode(struct scan *s, const struct field *f, struct entry *e)
+{
+    int i;
+
+    if (f->type == VALUE_METHOD) {
+        if ((i = word_decode(s, methods, 4)) < 0)
+            return SP_EINVAL;
+        AT(enum method, e, f) = (enum method)i;
+    } else if (f->type == VALUE_DIALECT) {
+        if ((i = word_decode(s, dialects, 2)) < 0)
+            return SP_EINVAL;
+        AT(enum dialect, e, f) = (enum dialect)i;
+    } else if (f->type == VALUE_SOURCE) {
+        if ((i = word_decode(s, source_words, USAGE_COUNT)) <= 0)
+            return SP_EINVAL;
+        AT(enum usage_source, e, f) = (enum usage_source)i;
+    } else {
+        if ((i = word_decode(s, media_words, 4)) <= 0)
+            return SP_EINVAL;
+        AT(uint8_t, e, f) = (uint8_t)i;
+    }
+    return 0;
+}
+
+static int number_decode(struct scan *s, const struct field *f, struct entry *e)
 {
     uint64_t max = f->type == VALUE_U16   ? UINT16_MAX
                    : f->type == VALUE_U32 ? UINT32_MAX
@@ -626,7 +751,7 @@ static int number_decode(struct entry_reader *r, uint32_t node,
     uint64_t v;
     int error;
 
-    if ((error = unsigned_decode(r, node, max, &v)) != 0)
+    if ((error = unsigned_decode(s, max, &v)) != 0)
         return error;
     if (f->type == VALUE_U16)
         AT(uint16_t, e, f) = (uint16_t)v;
@@ -639,149 +764,133 @@ static int number_decode(struct entry_reader *r, uint32_t node,
     return 0;
 }
 
+static int bool_decode(struct scan *s, bool *value)
+{
+    *value = scan_take(s, "true", 4);
+    return *value || scan_take(s, "false", 5) ? 0 : SP_EINVAL;
+}
+
 /* The route stands before the fields in an entry. */
-static int fields_text_decode(struct entry_reader *r, uint32_t node,
+static int fields_text_decode(struct entry_reader *r, struct scan *s,
                               const struct field *f, struct entry *e)
 {
-    const struct json_node *n = &r->json.nodes[node];
+    const char *text;
+    size_t length;
 
-    if (n->type != JSON_STRING || n->escaped ||
-        field_set_parse(&r->fields, e->u.request.route,
-                        r->json.text + n->start + 1,
-                        n->end - n->start - 2) != 0)
+    if (scan_quoted(s, &text, &length) != 0 ||
+        field_set_parse(&r->fields, e->u.request.route, text, length) != 0)
         return SP_EINVAL;
     AT(fields_pointer, e, f) = &r->fields;
     return 0;
 }
 
-static int operator_decode(struct entry_reader *r, uint32_t node,
-                           struct entry_operator *who)
+static int operator_decode(struct scan *s, struct entry_operator *who)
 {
     uint64_t uid;
-    int error = unsigned_decode(r, node, UINT32_MAX, &uid);
+    int error = unsigned_decode(s, UINT32_MAX, &uid);
 
     if (error == 0)
         *who = (struct entry_operator){.known = true, .uid = (uint32_t)uid};
     return error;
 }
 
-static int field_decode(struct entry_reader *r, uint32_t node,
+static int field_decode(struct entry_reader *r, struct scan *s,
                         const struct field *f, struct entry *e)
 {
-    const struct json_node *n = &r->json.nodes[node];
-
     switch (f->type) {
     case VALUE_TEXT:
-        return text_decode(r, node, &AT(const char *, e, f));
+        return text_decode(r, s, &AT(const char *, e, f));
     case VALUE_U16:
     case VALUE_U32:
     case VALUE_U64:
     case VALUE_I64:
-        return number_decode(r, node, f, e);
+        return number_decode(s, f, e);
     case VALUE_BOOL:
-        if (n->type != JSON_TRUE && n->type != JSON_FALSE)
-            return SP_EINVAL;
-        AT(bool, e, f) = n->type == JSON_TRUE;
-        return 0;
+        return bool_decode(s, &AT(bool, e, f));
     case VALUE_HASH:
         if (f->rule == IF_REPLACES)
             e->u.policy_loaded.has_replaces = true;
         if (f->rule == IF_COMMITMENTS)
             e->u.request_closed.has_commitments = true;
-        return hash_decode(r, node, &AT(uint8_t, e, f));
+        if (f->rule == IF_TRANSCRIPT)
+            e->u.request_closed.has_transcript = true;
+        return hash_decode(s, &AT(uint8_t, e, f));
     case VALUE_FIELDS:
-        return fields_text_decode(r, node, f, e);
-    case VALUE_SOURCE: {
-        int source = word_decode(r, node, source_words, USAGE_COUNT);
-
-        AT(enum usage_source, e, f) =
-            source > 0 ? (enum usage_source)source : USAGE_NONE;
-        return source > 0 ? 0 : SP_EINVAL;
-    }
-    case VALUE_MEDIA: {
-        int bits = word_decode(r, node, media_words, 4);
-
-        AT(uint8_t, e, f) = (uint8_t)(bits & 3);
-        return bits > 0 ? 0 : SP_EINVAL;
-    }
+        return fields_text_decode(r, s, f, e);
+    case VALUE_SOURCE:
+    case VALUE_MEDIA:
     case VALUE_METHOD:
-    case VALUE_ROUTE:
     case VALUE_DIALECT:
+        return listed_decode(s, f, e);
+    case VALUE_ROUTE:
     case VALUE_REASON:
     case VALUE_CAUSE:
-        return code_decode(r, node, f, e);
+        return code_decode(s, f, e);
     case VALUE_OPERATOR:
-        return operator_decode(r, node, &AT(struct entry_operator, e, f));
+        return operator_decode(s, &AT(struct entry_operator, e, f));
     default:
         return SP_EINVAL;
     }
 }
 
-/* The three keys that every entry begins with; *member is the next one. */
-static int head_decode(struct entry_reader *r, struct entry *e,
-                       uint32_t *member)
+static enum entry_kind kind_decode(struct scan *s)
 {
-    static const char *const keys[] = {"n", "t", "kind"};
-    const struct json *j = &r->json;
-    uint32_t m = j->nodes[0].child, at[3];
-    uint64_t t;
-    int error;
+    const char *text;
+    size_t length;
 
-    for (size_t i = 0; i < 3; i++) {
-        if (m == 0 || !json_equals(j, j->nodes[m].name, keys[i]))
-            return SP_EINVAL;
-        at[i] = m;
-        m = j->nodes[m].next;
-    }
-    if ((error = unsigned_decode(r, at[0], UINT64_MAX, &e->n)) != 0 ||
-        (error = unsigned_decode(r, at[1], INT64_MAX, &t)) != 0)
-        return error;
+    if (scan_quoted(s, &text, &length) == 0)
+        for (int k = ENTRY_NONE + 1; k < ENTRY_KIND_COUNT; k++)
+            if (word_is(kinds[k].text, text, length))
+                return (enum entry_kind)k;
+    return ENTRY_NONE;
+}
+
+/* The three keys that every entry begins with. */
+static int head_decode(struct scan *s, struct entry *e)
+{
+    uint64_t t;
+
+    if (!scan_take(s, "{\"n\":", 5) ||
+        unsigned_decode(s, UINT64_MAX, &e->n) != 0 ||
+        !scan_take(s, LEAD("t"), sizeof LEAD("t") - 1) ||
+        unsigned_decode(s, INT64_MAX, &t) != 0 ||
+        !scan_take(s, LEAD("kind"), sizeof LEAD("kind") - 1))
+        return SP_EINVAL;
     e->t = (int64_t)t;
-    for (int k = ENTRY_NONE + 1; k < ENTRY_KIND_COUNT; k++)
-        if (json_equals(j, at[2], kinds[k].text))
-            e->kind = (enum entry_kind)k;
-    *member = m;
+    e->kind = kind_decode(s);
     return e->kind == ENTRY_NONE ? SP_EINVAL : 0;
 }
 
-static int fields_decode(struct entry_reader *r, uint32_t member,
+static int fields_decode(struct entry_reader *r, struct scan *s,
                          struct entry *e)
 {
-    const struct json *j = &r->json;
     int error;
 
     if (e->kind == ENTRY_REQUEST_ADMITTED || e->kind == ENTRY_REQUEST_REFUSED)
         e->u.request = (struct entry_request){.max_tokens = -1, .outputs = 1};
     for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
-        if (member == 0 || !json_equals(j, j->nodes[member].name, f->key)) {
+        if (!scan_lead(s, f)) {
             if (f->rule == ALWAYS)
                 return SP_EINVAL;
             continue;
         }
-        if ((error = field_decode(r, member, f, e)) != 0)
+        if ((error = field_decode(r, s, f, e)) != 0)
             return error;
-        member = j->nodes[member].next;
     }
-    return member == 0 ? 0 : SP_EINVAL;
+    return scan_take(s, "}", 1) && s->at == s->end ? 0 : SP_EINVAL;
 }
 
 int entry_decode(struct entry_reader *r, const char *line, size_t length,
                  struct entry *e)
 {
+    struct scan s = {line, line + length};
     char again[LIMIT_ENTRY_BYTES];
-    uint32_t member = 0;
     size_t n = 0;
-    int error;
 
     *e = (struct entry){0};
     r->used = 0;
-    if (length > sizeof again)
-        return SP_EINVAL;
-    error = json_parse(&r->json, line, length, 2, 64);
-    if (error == SP_ENOMEM)
-        return error;
-    if (error != 0 || r->json.nodes[0].type != JSON_OBJECT ||
-        head_decode(r, e, &member) != 0 || fields_decode(r, member, e) != 0)
+    if (length > sizeof again || head_decode(&s, e) != 0 ||
+        fields_decode(r, &s, e) != 0)
         return SP_EINVAL;
     if (entry_encode(e, again, sizeof again, &n) != 0 || n != length ||
         memcmp(again, line, length) != 0)

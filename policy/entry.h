@@ -16,8 +16,8 @@
 
 #include "lib/error.h"
 #include "lib/json.h"
-#include "policy/field.h"
 #include "lib/limits.h"
+#include "policy/field.h"
 #include "policy/reason.h"
 #include "policy/route.h"
 
@@ -58,8 +58,8 @@ struct entry_policy_loaded {
     bool has_replaces;
     uint8_t replaces[32];
     const char *basis, *developer; /* NULL if absent */
-    const char *author;    /* NULL if absent */
-    const char *approvers; /* "name:KEYID,…" of those that count */
+    const char *author;            /* NULL if absent */
+    const char *approvers;         /* "name:KEYID,…" of those that count */
 };
 
 /* Who may approve from now on (policy/approvers.h). */
@@ -67,7 +67,7 @@ struct entry_approvers_set {
     uint32_t required;
     int64_t valid_ms;
     const char *approvers; /* "name:RWkey,…", sorted by name */
-    const char *by;        /* of the set before, who approved; NULL: the first */
+    const char *by; /* of the set before, who approved; NULL: the first */
 };
 
 struct entry_window_opened {
@@ -86,7 +86,7 @@ struct entry_operator {
 
 struct entry_window_closed {
     const char *window;
-    const char *cause; /* "expired", "policy", "order", "released" */
+    const char *cause;        /* "expired", "policy", "order", "released" */
     struct entry_operator by; /* of an order */
     const char *reason;       /* the operator's words, or NULL */
 };
@@ -142,8 +142,8 @@ struct entry_request {
     const char *address;
     uint8_t cert_sha256[32];
     int64_t cert_not_before, cert_not_after;
-    uint32_t policy;    /* serial */
-    int64_t deadline;   /* admitted only, as those below */
+    uint32_t policy;  /* serial */
+    int64_t deadline; /* admitted only, as those below */
     uint64_t reserve_tokens, reserve_input, reserve_output, reserve_bytes;
     enum reason reason; /* refused only */
     const char *field;  /* refused only: which one, or NULL */
@@ -170,6 +170,8 @@ struct entry_request_closed {
     const char *finish; /* why the model stopped, in its API's word, or NULL */
     bool has_commitments;
     uint8_t asked[32], answered[32]; /* BLAKE2b-256(salt ‖ body) */
+    bool has_transcript;
+    uint8_t transcript[32]; /* SHA-256 of the sealed file */
 };
 
 struct entry_connection_refused {
@@ -267,7 +269,6 @@ int entry_encode(const struct entry *e, char *line, size_t size,
 
 /* Decoding needs memory for texts that lives until the next call. */
 struct entry_reader {
-    struct json json;
     char text[LIMIT_ENTRY_BYTES];
     size_t used;
     struct field_set fields;

@@ -64,7 +64,7 @@ static void say_own_rate(struct words *w, const struct explain_question *q)
              decide_own_rate(q->policy, q->facts->party));
     say_part(w, "own routes", "within the minute",
              standing_own_minute(q->standing, q->facts->person, q->now),
-             LIMIT_OWN_PER_MINUTE);
+             decide_own_limit(q->facts->route));
     say_part(w, "own routes", "open",
              standing_own_open(q->standing, q->facts->person),
              LIMIT_OWN_CONCURRENT);

@@ -295,3 +295,17 @@ int64_t policy_party_body_limit(const struct policy *p, uint32_t party)
     }
     return most;
 }
+
+bool policy_terms_seal(const struct policy *p, uint32_t terms)
+{
+    return terms < p->nterms &&
+           p->terms[terms].transcripts == TRANSCRIPTS_SEALED;
+}
+
+bool policy_seals(const struct policy *p)
+{
+    for (uint32_t i = 0; i < p->nterms; i++)
+        if (policy_terms_seal(p, i))
+            return true;
+    return false;
+}

@@ -36,6 +36,13 @@ enum party_kind {
 /* Whether others may use a model while governments still may or will. */
 enum policy_sequence { SEQUENCE_GOVERNMENT_FIRST, SEQUENCE_CONCURRENT };
 
+/* What is kept of what was said; each keeps what the one before does. */
+enum policy_transcripts {
+    TRANSCRIPTS_NONE,       /* sizes */
+    TRANSCRIPTS_COMMITMENT, /* salted commitments in the ledger */
+    TRANSCRIPTS_SEALED      /* a file that only the party can open */
+};
+
 enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 
 enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
@@ -75,7 +82,9 @@ struct policy_party {
     size_t nnetworks;
     struct hours hours; /* when they may come */
     char *selection;    /* its reference, or NULL */
-    uint32_t first;     /* of its people, who are one behind the other */
+    bool has_sealing_key;
+    uint8_t sealing_key[32]; /* X25519: its transcripts are sealed to it */
+    uint32_t first;          /* of its people, who are one behind the other */
     uint32_t npeople;
     const struct policy_tripwire **tripwires; /* of all terms of its windows */
     size_t ntripwires;
@@ -159,8 +168,8 @@ struct policy_terms {
 
     struct policy_tripwire *tripwires;
     size_t ntripwires;
-    char *marking;    /* value of x-sallyport-marking, or NULL */
-    bool commitments; /* transcripts: commitment */
+    char *marking; /* value of x-sallyport-marking, or NULL */
+    enum policy_transcripts transcripts;
 
     int64_t request_bytes;    /* ≤ LIMIT_BODY_BYTES; default 16 MiB */
     int64_t request_ms;       /* longest duration of one request */
@@ -246,6 +255,11 @@ bool policy_party_document(const struct policy *p, uint32_t party,
 /* Bytes of the largest body that any terms of this party's windows allow; 0: it
  * has no window. */
 int64_t policy_party_body_limit(const struct policy *p, uint32_t party);
+
+/* Whether requests under the terms of this index (any number) leave sealed
+ * transcripts; whether any of this policy do. */
+bool policy_terms_seal(const struct policy *p, uint32_t terms);
+bool policy_seals(const struct policy *p);
 
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);

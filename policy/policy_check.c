@@ -254,6 +254,27 @@ static bool party_is_auditor(const struct policy_build *b, uint32_t party)
     return kind != NULL && !kind->bad && kind->number == PARTY_AUDITOR;
 }
 
+/* What nobody could open again is not sealed. */
+static void window_seals_check(struct policy_build *b, size_t i)
+{
+    const struct policy_window *w = &b->p->windows[i];
+    const struct node *list = node_member(b->windows[i], "terms");
+
+    if (list == NULL || list->count != w->nterms ||
+        node_member(b->parties->items[w->party], "sealing_key") != NULL)
+        return;
+    for (size_t k = 0; k < w->nterms; k++) {
+        const struct policy_terms *t = &b->p->terms[w->terms[k]];
+
+        if (t->transcripts == TRANSCRIPTS_SEALED)
+            document_error(b->d, b->report, list->items[k],
+                           "terms \"%s\" seal transcripts, and party \"%s\" "
+                           "has no key for that: expected a \"sealing_key\" "
+                           "of the party",
+                           t->name, b->p->parties[w->party].name);
+    }
+}
+
 static void windows_check(struct policy_build *b)
 {
     for (size_t i = 0; i < b->p->nwindows; i++) {
@@ -267,6 +288,7 @@ static void windows_check(struct policy_build *b)
                            "\"%s\" is an auditor: expected a party of another "
                            "kind, auditors use no model",
                            b->p->parties[w->party].name);
+        window_seals_check(b, i);
         pair_check(b, i);
         sequence_check(b, i);
     }

@@ -201,6 +201,21 @@ static void people_build(struct policy_build *b, uint32_t party,
     }
 }
 
+/* True if `n` is a key that things can be sealed to; if not, says so. */
+static bool sealing_key_read(struct policy_build *b, const struct node *n,
+                             uint8_t key[SEALING_KEY_BYTES])
+{
+    if (!node_is_good(n))
+        return false;
+    if (sealing_key_parse(n->text, key) == 0)
+        return true;
+    document_error(b->d, b->report, n,
+                   "bad sealing key \"%.64s\": expected x25519: and 32 "
+                   "bytes in base64",
+                   n->text);
+    return false;
+}
+
 static void party_build(struct policy_build *b, struct policy_party *party,
                         const struct node *n)
 {
@@ -211,6 +226,8 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->anchors = take_text(b, n, "anchors");
     party->intermediates = take_text(b, n, "intermediates");
     party->selection = take_text(b, node_member(n, "selection"), "reference");
+    party->has_sealing_key =
+        sealing_key_read(b, node_member(n, "sealing_key"), party->sealing_key);
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
         file_check(b, n, "anchors");
     file_check(b, n, "intermediates");
@@ -523,11 +540,7 @@ static void findings_build(struct policy_build *b)
         return;
     b->p->has_findings = true;
     b->p->findings_max = take_number(n, "max", LIMIT_FINDING_BYTES);
-    if (sealing_key_parse(key->text, b->p->findings_key) != 0)
-        document_error(b->d, b->report, key,
-                       "bad sealing key \"%.64s\": expected x25519: and 32 "
-                       "bytes in base64",
-                       key->text);
+    (void)sealing_key_read(b, key, b->p->findings_key);
 }
 
 static void policy_build(struct policy_build *b, const char *yaml,

@@ -330,7 +330,12 @@ static const struct schema_field party_fields[] = {
      .fields = hours,
      .help = "When its people may use models, in UTC; open requests are cut "
              "when the hours end. Without it: always."},
-    LATER_FIELD("sealing_key", "The key that transcripts are sealed to."),
+    {.name = "sealing_key",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 64,
+     .help = "`x25519:BASE64`, the key that transcripts of its requests are "
+             "sealed to (`sallyport seal keygen` makes one)."},
     {.name = "selection",
      .type = SCHEMA_RECORD,
      .fields = selection,
@@ -407,7 +412,8 @@ static const char *const need_words[] = {"optional", "required", NULL};
 static const char *const answer_types[] = {"application/json",
                                            "text/event-stream", NULL};
 static const char *const reasoning_words[] = {"pass", "strip", NULL};
-static const char *const transcript_words[] = {"none", "commitment", NULL};
+static const char *const transcript_words[] = {"none", "commitment", "sealed",
+                                               NULL};
 /* TLP 2.0, as CISA and FIRST write it. */
 static const char *const tlp_words[] = {
     "TLP:RED", "TLP:AMBER+STRICT", "TLP:AMBER", "TLP:GREEN", "TLP:CLEAR", NULL};
@@ -654,8 +660,9 @@ static const struct schema_field terms_fields[] = {
      .type = SCHEMA_CHOICE,
      .words = transcript_words,
      .fallback = "commitment",
-     .help = "What the ledger keeps of what was said: salted commitments, or "
-             "nothing but sizes."},
+     .help = "What is kept of what was said: nothing but sizes, salted "
+             "commitments in the ledger, or these and a transcript sealed to "
+             "the party's `sealing_key`."},
     {.name = "marking",
      .type = SCHEMA_RECORD,
      .fields = marking,

@@ -358,7 +358,7 @@ static void terms_build_one(struct policy_build *b, struct policy_terms *t,
     response_build(b, t, terms);
     marking_build(b, t, terms);
     tripwires_build(b, t, terms);
-    t->commitments = pair_number(terms, "transcripts") != 0;
+    t->transcripts = (enum policy_transcripts)pair_number(terms, "transcripts");
 }
 
 void terms_build(struct policy_build *b)

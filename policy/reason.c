@@ -199,6 +199,7 @@ static const char *const causes[CAUSE_COUNT] = {
     [CAUSE_EXPIRED] = "cut_expiry",
     [CAUSE_ORDERED] = "cut_order",
     [CAUSE_BUDGET] = "cut_budget",
+    [CAUSE_UNSEALED] = "not_sealed",
     [CAUSE_LOST] = "lost",
 };
 

@@ -43,7 +43,7 @@ enum reason {
     REASON_DUPLICATE_KEY,        /* 400 */
     REASON_TOO_DEEP,             /* 400 */
     REASON_INVALID_FIELD, /* 400 model, stream or a ceiling of wrong type */
-    REASON_NDA_INVALID, /* 400 an acceptance that proves nothing */
+    REASON_NDA_INVALID,   /* 400 an acceptance that proves nothing */
     /* what for, and with what */
     REASON_PURPOSE_REQUIRED,  /* 403 no purpose or case, or not one allowed */
     REASON_VERSION_DENIED,    /* 403 anthropic-version */
@@ -57,8 +57,8 @@ enum reason {
     REASON_RATE_LIMITED,        /* 429 */
     REASON_ADDRESSES_LIMITED,   /* 429 */
     REASON_CONCURRENCY_LIMITED, /* 429 */
-    REASON_BUDGET_RESERVED,       /* 429 what is left is set aside for others */
-    REASON_EGRESS_CEILING,        /* 403 an answer is too large (cut) */
+    REASON_BUDGET_RESERVED,     /* 429 what is left is set aside for others */
+    REASON_EGRESS_CEILING,      /* 403 an answer is too large (cut) */
     REASON_BUDGET_EXHAUSTED,    /* 403, not 429: it does not clear */
     REASON_TIME_LIMIT, /* 403 one request's seconds are used up (cut) */
     /* us */
@@ -94,6 +94,7 @@ enum cause {
     CAUSE_EXPIRED,     /* "cut_expiry" */
     CAUSE_ORDERED,     /* "cut_order" */
     CAUSE_BUDGET,      /* "cut_budget" */
+    CAUSE_UNSEALED,    /* "not_sealed": its transcript could not be kept */
     CAUSE_LOST,        /* "lost": in a crash, written at recovery */
     CAUSE_COUNT
 };

@@ -39,11 +39,26 @@ static const struct route_info routes[ROUTE_COUNT] = {
      OPENAI, NULL, true, true},
     {ROUTE_FINDINGS, "sallyport.findings", METHOD_POST,
      "/sallyport/v1/findings", OPENAI, NULL, true, true},
+    {ROUTE_RECEIPT, "sallyport.receipt", METHOD_GET, "/sallyport/v1/receipts/",
+     OPENAI, NULL, true, true},
+    {ROUTE_LOG_CHECKPOINT, "sallyport.log.checkpoint", METHOD_GET,
+     "/sallyport/v1/log/checkpoint", OPENAI, NULL, true, true},
+    /* before the tiles, whose paths begin so too */
+    {ROUTE_LOG_BUNDLE, "sallyport.log.bundle", METHOD_GET,
+     "/sallyport/v1/log/tile/entries/", OPENAI, NULL, true, true},
+    {ROUTE_LOG_TILE, "sallyport.log.tile", METHOD_GET,
+     "/sallyport/v1/log/tile/", OPENAI, NULL, true, true},
 };
 
 const struct route_info *route_info(enum route route)
 {
     return &routes[(unsigned)route < ROUTE_COUNT ? route : ROUTE_UNKNOWN];
+}
+
+bool route_is_log(enum route route)
+{
+    return route == ROUTE_LOG_CHECKPOINT || route == ROUTE_LOG_BUNDLE ||
+           route == ROUTE_LOG_TILE;
 }
 
 enum route route_from_name(const char *name, size_t length)
@@ -85,8 +100,10 @@ static bool target_is_malformed(const char *text, size_t length)
     return false;
 }
 
-/* The id of a model: its own alphabet, and %3A, for SDKs escape the colon. */
-static bool target_take_id(const char *text, size_t length, char id[129])
+/* The id of a model: its own alphabet, and %3A, for SDKs escape the colon.
+ * Only tiles have folders (`slash`). */
+static bool target_take_id(const char *text, size_t length, bool slash,
+                           char id[129])
 {
     static const char marks[] = "._:-";
     size_t n = 0;
@@ -101,7 +118,8 @@ static bool target_take_id(const char *text, size_t length, char id[129])
             c = ':';
             i += 2;
         } else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                     (c >= '0' && c <= '9') || strchr(marks, c) != NULL)) {
+                     (c >= '0' && c <= '9') || strchr(marks, c) != NULL ||
+                     (c == '/' && slash))) {
             return false;
         }
         id[n++] = c;
@@ -120,7 +138,7 @@ static bool path_matches(const struct route_info *r, const char *path,
         return false;
     if (r->path[n - 1] != '/')
         return length == n;
-    if (target_take_id(path + n, length - n, t->id))
+    if (target_take_id(path + n, length - n, route_is_log(r->route), t->id))
         return true;
     t->id[0] = 0;
     return false;

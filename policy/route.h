@@ -27,6 +27,10 @@ enum route {
     ROUTE_NDA_DOCUMENT,          /* GET  /sallyport/v1/nda/{name} */
     ROUTE_NDA_ACCEPT,            /* POST /sallyport/v1/nda */
     ROUTE_FINDINGS,              /* POST /sallyport/v1/findings */
+    ROUTE_RECEIPT,               /* GET  /sallyport/v1/receipts/{entry} */
+    ROUTE_LOG_CHECKPOINT,        /* GET  /sallyport/v1/log/checkpoint */
+    ROUTE_LOG_BUNDLE,            /* GET  /sallyport/v1/log/tile/entries/{…} */
+    ROUTE_LOG_TILE,              /* GET  /sallyport/v1/log/tile/{…} */
     ROUTE_COUNT
 };
 
@@ -37,7 +41,8 @@ struct route_info {
     const char *name;     /* in `uses` and in entries: "chat.completions"; in
                              `uses`, "models" means ROUTE_MODEL too */
     enum method method;
-    const char *path;     /* exact; a trailing "/" means one more segment (id) */
+    const char *path;     /* exact; a trailing "/" means one more segment (id);
+                             of tiles, several */
     enum dialect dialect;
     const char *api;      /* in a model's `apis`: "openai.chat"; NULL: any */
     bool local;           /* the gateway answers it itself from the policy */
@@ -45,6 +50,8 @@ struct route_info {
 };
 
 const struct route_info *route_info(enum route route); /* never NULL */
+/* The auditors' window: the ledger's public files. */
+bool route_is_log(enum route route);
 /* The methods of all routes with this one's path, as `allow` writes them. */
 const char *route_methods(enum route route); /* a constant */
 /* ROUTE_UNKNOWN if there is none of that name (or it is "unknown"). */
@@ -56,8 +63,7 @@ enum target_fault { TARGET_FINE, TARGET_UNKNOWN, TARGET_METHOD, TARGET_MALFORMED
 struct target {
     enum route route;
     enum dialect dialect;  /* also for unknown routes: by path prefix */
-    char id[129];          /* ROUTE_MODEL, ROUTE_NDA_DOCUMENT: the last
-                              segment, else "" */
+    char id[129];          /* of a path with one: the last segment, else "" */
 };
 
 /* The dialect in which a target is refused that leads nowhere: by its prefix. */

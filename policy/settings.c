@@ -250,6 +250,7 @@ static void paths_build(struct build *b, const struct node *root)
     s->authority = take_text(b, root, "authority");
     s->ledger = take_text(b, ledger, "folder");
     s->ledger_key = take_text(b, ledger, "key");
+    s->transcripts = take_text(b, root, "transcripts");
     s->control = take_text(b, root, "control");
     s->origin = take_text(b, ledger, "origin");
     if (s->origin == NULL && s->deployment != NULL &&
@@ -373,6 +374,7 @@ void settings_free(struct settings *s)
     free(s->ledger);
     free(s->ledger_key);
     free(s->origin);
+    free(s->transcripts);
     free(s->control);
     free(s);
 }

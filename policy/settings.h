@@ -32,26 +32,28 @@ struct settings_witness {
 #define SETTINGS_OPERATORS_MAX 16
 
 struct settings {
-    char *folder;            /* of the file, absolute or as given */
-    char *deployment;        /* id in SAN URIs: [a-z0-9-]{1,63} */
-    char *listen;            /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
-    unsigned workers;        /* 0: one a core */
-    char *policy;            /* "policy.yaml" */
-    char *server_certificate; /* "keys/server.crt" (leaf first, then its chain) */
-    char *server_key;        /* "keys/server.key" */
-    char *authority;         /* "ca/ca.crt": what `anchors: ca` means */
-    char *ledger;            /* "ledger" */
-    char *ledger_key;        /* "keys/ledger.key" */
-    char *origin;            /* the ledger's name: "<deployment>.sallyport/ledger" */
-    char *control;           /* "control.sock" */
-    uint32_t *operators;     /* uids that may give orders, beside root and the
-                                daemon's own */
+    char *folder;     /* of the file, absolute or as given */
+    char *deployment; /* id in SAN URIs: [a-z0-9-]{1,63} */
+    char *listen;     /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
+    unsigned workers; /* 0: one a core */
+    char *policy;     /* "policy.yaml" */
+    char *
+        server_certificate; /* "keys/server.crt" (leaf first, then its chain) */
+    char *server_key;       /* "keys/server.key" */
+    char *authority;        /* "ca/ca.crt": what `anchors: ca` means */
+    char *ledger;           /* "ledger" */
+    char *ledger_key;       /* "keys/ledger.key" */
+    char *transcripts;      /* folder: "transcripts" */
+    char *origin;  /* the ledger's name: "<deployment>.sallyport/ledger" */
+    char *control; /* "control.sock" */
+    uint32_t *operators; /* uids that may give orders, beside root and the
+                            daemon's own */
     size_t noperators;
     enum log_level log_level;
     int64_t clock_settle_ms; /* 0 … 1 h */
     int64_t drain_ms;
-    int64_t checkpoint_ms;   /* 100 … 1000 */
-    unsigned connections;    /* per worker */
+    int64_t checkpoint_ms; /* 100 … 1000 */
+    unsigned connections;  /* per worker */
     int64_t handshake_ms, head_ms, keepalive_ms, write_idle_ms;
     int64_t connect_ms, first_byte_ms, answer_idle_ms;
     struct approvers approvers; /* at least `required` of them */
@@ -69,7 +71,8 @@ int settings_parse(const char *name, const char *yaml, size_t length,
                    const char *folder, struct report *report,
                    struct settings **s) SP_MUST_USE;
 void settings_free(struct settings *s);
-/* `path` as it is if absolute, else below the folder; malloc'd, NULL: memory. */
+/* `path` as it is if absolute, else below the folder; malloc'd, NULL: memory.
+ */
 char *settings_path(const struct settings *s, const char *path);
 
 #endif

@@ -272,6 +272,11 @@ const struct schema_field settings_schema[] = {
      .flags = SCHEMA_IMPLIED,
      .fields = ledger,
      .help = "The ledger."},
+    {.name = "transcripts",
+     .type = SCHEMA_PATH,
+     .fallback = "transcripts",
+     .help = "Where sealed transcripts go, a file for each request "
+             "(docs/transcripts.md)."},
     {.name = "control",
      .type = SCHEMA_PATH,
      .fallback = "control.sock",

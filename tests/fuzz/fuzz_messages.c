@@ -86,6 +86,7 @@ static void end_is_recordable(const uint8_t *data, size_t length)
         .asked_bytes = v.asked_bytes,
         .answered_bytes = v.answered_bytes,
         .has_commitments = v.has_commitments,
+        .has_transcript = v.has_transcript,
     };
     entry_is_replayable(&e);
 }
@@ -103,6 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(stop, stop);
     SAME(worker_died, worker_died);
     SAME(worker_broken, worker_broken);
+    SAME(ask_transcript, ask_transcript);
+    SAME(transcript_file, transcript_file);
+    SAME(ask_log_file, ask_log_file);
+    SAME(log_file, log_file);
     SAME(failed, failed);
     SAME(ledger_message, control_ledger);
     SAME(roles_message, control_roles);

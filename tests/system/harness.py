@@ -472,6 +472,43 @@ class Deployment:
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+class SmallDisk:
+    """One folder of a deployment on a tmpfs of its own. Needs root."""
+
+    def __init__(self, t, folder, size="6m"):
+        self.folder = folder
+        saved = t.folder / f"saved-{folder.name}"
+        if folder.exists():
+            shutil.copytree(folder, saved)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs",
+                               str(folder)], capture_output=True, text=True)
+        if done.returncode != 0:
+            t.skip(f"cannot mount a small disk: {done.stderr.strip()}")
+        t.defer(subprocess.run, ["umount", "-l", str(folder)])
+        if saved.exists():
+            shutil.copytree(saved, folder, dirs_exist_ok=True)
+        self.filler = folder / "filler"
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as f:
+            size = 1 << 20
+            while size:
+                try:
+                    while f.write(b"\0" * size) == size:
+                        pass
+                except OSError:
+                    pass
+                size //= 2
+
+    def empty(self):
+        self.filler.unlink()
+
+    def remount(self, how):
+        return subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)],
+                              capture_output=True).returncode == 0
+
+
 # ---------------------------------------------------------------- the daemon
 
 

@@ -22,27 +22,27 @@ def missing(t, why):
     t.skip(why)
 
 
-def install(t):
+def install(t, source=SOURCE, built=BUILT):
     """Copies the files and fetches the packages once per lock file; tests that
     run at the same time wait for the one that does."""
     if shutil.which("npm") is None:
         missing(t, "npm is not installed: scripts/bootstrap")
-    BUILT.mkdir(parents=True, exist_ok=True)
-    with open(BUILT / ".lock", "w") as lock:
+    built.mkdir(parents=True, exist_ok=True)
+    with open(built / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        install_locked(t)
+        install_locked(t, source, built)
 
 
-def install_locked(t):
-    lock = (SOURCE / "package-lock.json").read_bytes()
-    stamp = BUILT / "installed-lock.json"
-    for file in SOURCE.glob("*.*"):
+def install_locked(t, source, built):
+    lock = (source / "package-lock.json").read_bytes()
+    stamp = built / "installed-lock.json"
+    for file in source.glob("*.*"):
         # Another test's program may be reading the one that is there.
-        if not (BUILT / file.name).exists() or (BUILT / file.name).read_bytes() != file.read_bytes():
-            shutil.copy(file, BUILT)
+        if not (built / file.name).exists() or (built / file.name).read_bytes() != file.read_bytes():
+            shutil.copy(file, built)
     if stamp.exists() and stamp.read_bytes() == lock:
         return
-    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BUILT,
+    done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=built,
                           capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         missing(t, f"npm ci failed: {done.stderr.strip().splitlines()[-1:]}")

@@ -270,7 +270,7 @@ static void earlier_checkpoint_must_be_extended(void **state)
     b = folder_get(&folder, "checkpoint");
     assert_int_equal(file_replace(AT_FDCWD, early, 0600, b.data, b.length), 0);
     free(b.data);
-    assert_int_equal(run("verify", folder.path, "--key", vkey, "--earlier",
+    assert_int_equal(run("verify", folder.path, "--key", vkey, "--since",
                          early, (char *)NULL),
                      EXIT_HOLDS);
     assert_says("extends");
@@ -278,7 +278,7 @@ static void earlier_checkpoint_must_be_extended(void **state)
     folder_remove(&folder);
     folder_make(&folder);
     ledger_write(list, 2);
-    assert_int_equal(run("verify", folder.path, "--key", vkey, "--earlier",
+    assert_int_equal(run("verify", folder.path, "--key", vkey, "--since",
                          early, (char *)NULL),
                      EXIT_FAILS);
     assert_says("its end was removed");
@@ -288,7 +288,7 @@ static void earlier_checkpoint_must_be_extended(void **state)
     folder_remove(&folder);
     folder_make(&folder);
     good_ledger();
-    assert_int_equal(run("verify", folder.path, "--key", vkey, "--earlier",
+    assert_int_equal(run("verify", folder.path, "--key", vkey, "--since",
                          newer, (char *)NULL),
                      EXIT_FAILS);
     assert_says("does not extend it");

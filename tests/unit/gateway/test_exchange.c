@@ -12,9 +12,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,8 +26,10 @@
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/own.h"
+#include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
+#include "ledger/transcript.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/link.h"
@@ -33,17 +38,20 @@ static const char policy_yaml[] =
     "policy: 1\nserial: 7\nbasis: voluntary\n"
     "models:\n  orion:\n    upstream:\n"
     "      endpoints: [\"http://127.0.0.1:9\"]\n      model: hidden\n"
-    "    apis: [openai.chat, anthropic.messages]\n"
+    "    apis: [openai.chat, openai.completions, anthropic.messages]\n"
     "documents: {nda: {file: nda, sha256: "
     "0000000000000000000000000000000000000000000000000000000000000000}}\n"
     "findings: {sealing_key: "
     "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\", max: 10k}\n"
-    "parties:\n  caisi:\n    kind: government\n    anchors: ca\n    people:\n"
+    "parties:\n  caisi:\n    kind: government\n    anchors: ca\n"
+    "    sealing_key: x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\n"
+    "    people:\n"
     "      e: {san_uri: \"sallyport://d/caisi/e\"}\n"
     "terms:\n  t:\n    uses: [chat.completions, messages, models]\n"
     "    nda: nda\n"
+    "  u:\n    uses: [completions]\n    transcripts: sealed\n"
     "windows:\n  - party: caisi\n    model: orion\n"
-    "    opens: 2026-01-01T00:00:00Z\n    lasts: 30d\n    terms: [t]\n";
+    "    opens: 2026-01-01T00:00:00Z\n    lasts: 30d\n    terms: [t, u]\n";
 
 static const char anchors[] =
     "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
@@ -102,6 +110,8 @@ static const struct codec fake = {client_start, client_body, client_hurry,
 
 /* ---- a worker with its neighbours ---- */
 
+static char origin[] = "g/ledger";
+
 struct world {
     struct worker w;
     struct settings settings;
@@ -109,6 +119,7 @@ struct world {
     int dialer; /* the test's end */
     int model;  /* the model's end of the connection, -1: none */
     struct exchange *x;
+    uint32_t terms; /* that the keeper finds it under */
 };
 
 static int file_any(void *arg, const char *name, const uint8_t **data,
@@ -157,6 +168,7 @@ static struct world *world_new(void)
     o->model = -1;
     o->w.policy = o->w.snapshot.policy = policy;
     o->w.settings = &o->settings;
+    o->settings.origin = origin;
     o->w.base = event_base_new();
     assert_non_null(o->w.base);
     assert_int_equal(event_base_priority_init(o->w.base, 2), 0);
@@ -172,6 +184,8 @@ static struct world *world_new(void)
     o->w.deadlines = deadlines_new(&o->w);
     o->w.connections = connections_new(&o->w);
     assert_non_null(o->w.connections);
+    o->w.seals = seals_new(&o->w);
+    assert_non_null(o->w.seals);
     assert_int_equal(upstreams_new(&o->w, problem, &o->w.upstreams), 0);
     assert_int_equal(channel_pair(ends), 0);
     upstreams_dialer(o->w.upstreams, ends[0]);
@@ -203,6 +217,7 @@ static void world_free(struct world *o)
     upstreams_free(o->w.upstreams);
     exchanges_free(&o->w);
     connections_free(o->w.connections);
+    seals_free(o->w.seals);
     admissions_free(o->w.admissions);
     deadlines_free(o->w.deadlines);
     link_free(o->keeper);
@@ -259,6 +274,7 @@ static void keeper_says(struct world *o, uint64_t n, enum reason reason,
     struct answer_admit v = {.ticket = asked.ticket,
                              .n = n,
                              .reason = reason,
+                             .terms = o->terms,
                              .deadline = clock_boot_ms() + ms,
                              .deadline_wall = clock_wall_ms() + ms,
                              .deadline_reason = REASON_WINDOW_EXPIRED};
@@ -586,9 +602,9 @@ static void rows_are_checked(void **state)
     ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
     assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
     assert_int_equal(own_document_row(o->x, &document), SP_EPROTO);
-    window = (struct own_window){.nterms = 2};
+    window = (struct own_window){.nterms = 3};
     assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
-    window.nterms = 1;
+    window.nterms = 2;
     document.document = 0;
     assert_int_equal(own_window_row(o->x, &window), 0);
     assert_int_equal(own_window_row(o->x, &window), SP_EPROTO);
@@ -1027,6 +1043,288 @@ static void commitments_are_over_what_was_said(void **state)
     world_free(o);
 }
 
+/* ---- sealed transcripts ---- */
+
+#define COMPLETION "{\"model\":\"orion\",\"stream\":true,\"prompt\":\"p\"}"
+
+/* Of a key that takes the place of the policy's. */
+static uint8_t party_secret[32];
+
+static struct world *sealing_world(void)
+{
+    struct world *o = world_new();
+
+    crypto_box_keypair(o->w.snapshot.policy->parties[0].sealing_key,
+                       party_secret);
+    o->terms = 1;
+    ask(o, ROUTE_COMPLETIONS, COMPLETION);
+    turn(o);
+    return o;
+}
+
+/* Memory that stands for the file; the worker gets a copy of the descriptor. */
+static int file_arrives(struct world *o, uint64_t n)
+{
+    const struct transcript_file v = {.n = n};
+    int fd = memfd_create("transcript", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    seals_arrived(o->w.seals, &v, dup(fd));
+    turn(o);
+    return fd;
+}
+
+static void nobody_is_dialled(struct world *o)
+{
+    uint8_t data[256];
+    size_t length, nfds = 0;
+
+    assert_int_equal(channel_receive_wait(o->dialer, data, sizeof(data),
+                                          &length, NULL, &nfds, 0),
+                     SP_ETIMEDOUT);
+}
+
+/* The file opens for the party, and has what the client and the ledger have. */
+static void file_holds(int fd, const struct settle *s, bool complete)
+{
+    static uint8_t data[1 << 20];
+    struct transcript_head h;
+    struct transcript t;
+    const char *problem;
+    uint8_t sha256[32];
+    uint64_t chunk;
+    ssize_t length = pread(fd, data, sizeof(data), 0);
+
+    assert_true(length > 0);
+    assert_int_equal(transcript_head_read(&h, data, (size_t)length, &problem),
+                     0);
+    assert_string_equal(h.origin, "g/ledger");
+    assert_int_equal(transcript_open(&t, &h, data, (size_t)length,
+                                     (const uint8_t(*)[32])party_secret, 1,
+                                     &chunk, &problem),
+                     0);
+    assert_int_equal(t.complete, complete);
+    assert_int_equal(t.asked_length, strlen(COMPLETION));
+    assert_memory_equal(t.asked, COMPLETION, t.asked_length);
+    if (complete) {
+        assert_int_equal(h.n, s->n);
+        assert_int_equal(t.answered_length, client.length);
+        assert_memory_equal(t.answered, client.body, client.length);
+        assert_true(s->has_transcript);
+        crypto_hash_sha256(sha256, data, (size_t)length);
+        assert_memory_equal(sha256, s->transcript, 32);
+        assert_int_equal(s->answered_bytes, client.length);
+    }
+    transcript_release(&t);
+    close(fd);
+}
+
+static void P7_nothing_is_asked_before_it_is_kept(void **state)
+{
+    struct world *o = sealing_world();
+    struct settle s;
+    int fd;
+
+    (void)state;
+    keeper_says(o, 5, REASON_NONE, 60000);
+    nobody_is_dialled(o);
+    fd = file_arrives(o, 5);
+    file_holds(dup(fd), NULL, false); /* the question is there already */
+    dialer_dials(o, 0);
+    link_publish(o->keeper, 6);
+    model_says(o, EVENTS "f\r\n" FIRST "\r\n");
+    assert_string_equal(client.body, FIRST);
+    model_says(o, "f\r\ndata: {\"b\":2}\n\n\r\n0\r\n\r\n");
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_DONE);
+    file_holds(fd, &s, true);
+    world_free(o);
+}
+
+static void P7_the_file_may_come_first(void **state)
+{
+    struct world *o = sealing_world();
+    int fd = file_arrives(o, 5), other = file_arrives(o, 9);
+    struct settle s;
+
+    (void)state;
+    keeper_says(o, 5, REASON_NONE, 60000);
+    dialer_dials(o, SP_ECLOSED); /* our own words are kept like the model's */
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_int_equal(client.answer.status, 502);
+    s = keeper_settles(o);
+    file_holds(fd, &s, true);
+    close(other); /* nobody came for it */
+    world_free(o);
+}
+
+static void is_refused_unsealed(struct world *o)
+{
+    struct settle s;
+
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_int_equal(client.answer.status, 503);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_UNSEALED);
+    assert_false(s.has_transcript);
+    nobody_is_dialled(o);
+    world_free(o);
+}
+
+static void P9_without_a_file_nothing_is_asked(void **state)
+{
+    struct transcript_file v = {.n = 5, .error = SP_ENOSPC};
+    struct world *o = sealing_world();
+
+    (void)state;
+    keeper_says(o, 5, REASON_NONE, 60000);
+    seals_arrived(o->w.seals, &v, -1); /* the supervisor could not make it */
+    is_refused_unsealed(o);
+
+    o = sealing_world();
+    seals_arrived(o->w.seals, &v, -1); /* so before the keeper spoke */
+    keeper_says(o, 5, REASON_NONE, 60000);
+    is_refused_unsealed(o);
+
+    o = sealing_world();
+    v.error = 0; /* there was one, but not for us: too many descriptors */
+    keeper_says(o, 5, REASON_NONE, 60000);
+    seals_arrived(o->w.seals, &v, -1);
+    is_refused_unsealed(o);
+
+    o = sealing_world();
+    keeper_says(o, 5, REASON_NONE, 60000);
+    seals_arrived(o->w.seals, &v, open("/dev/full", O_WRONLY | O_CLOEXEC));
+    is_refused_unsealed(o);
+
+    o = sealing_world();
+    keeper_says(o, 5, REASON_NONE, 60000);
+    while (client.starts == 0 && o->x->state == EXCHANGE_CALLING) {
+        link_beat(o->keeper, clock_boot_ms()); /* and none ever comes */
+        turn(o);
+        usleep(10000);
+    }
+    is_refused_unsealed(o);
+}
+
+/* A pipe without a reader: what was written before is kept, no more is. */
+static struct world *losing_its_file(const char *first)
+{
+    const struct transcript_file v = {.n = 5};
+    struct world *o = sealing_world();
+    static char data[1 << 16];
+    int ends[2];
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    keeper_says(o, 5, REASON_NONE, 60000);
+    assert_int_equal(pipe(ends), 0);
+    seals_arrived(o->w.seals, &v, ends[1]);
+    turn(o);
+    dialer_dials(o, 0);
+    link_publish(o->keeper, 6);
+    if (first != NULL)
+        model_says(o, first);
+    assert_true(read(ends[0], data, sizeof(data)) > 0);
+    close(ends[0]);
+    return o;
+}
+
+static void P9_what_cannot_be_kept_is_not_said(void **state)
+{
+    struct world *o = losing_its_file(EVENTS "f\r\n" FIRST "\r\n");
+    struct settle s;
+
+    (void)state;
+    assert_string_equal(client.body, FIRST);
+    model_says(o, "f\r\ndata: {\"b\":2}\n\n\r\n");
+    assert_null(strstr(client.body, "\"b\""));
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    assert_int_equal(client.end, CODEC_CUT);
+    assert_true(model_let_go(o));
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_UNSEALED);
+    assert_false(s.has_transcript);
+    world_free(o);
+
+    o = losing_its_file(NULL);
+    model_says(o, JSON "{}");
+    assert_int_equal(client.answer.status, 503);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    assert_int_equal(client.end, CODEC_WHOLE);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_UNSEALED);
+    world_free(o);
+
+    o = losing_its_file(NULL); /* only the end is lost: all was said */
+    exchange_left(o->x);
+    turn(o);
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_UNSEALED);
+    assert_false(s.has_transcript);
+    world_free(o);
+}
+
+static void P2_cut_while_it_waits_for_its_file(void **state)
+{
+    struct world *o = sealing_world();
+    struct settle s;
+    int fd;
+
+    (void)state;
+    keeper_says(o, 5, REASON_NONE, 60000);
+    exchange_cut(o->x, REASON_WINDOW_EXPIRED);
+    fd = file_arrives(o, 5);
+    nobody_is_dialled(o);
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_int_equal(client.answer.status, 403);
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_EXPIRED);
+    assert_false(s.has_transcript); /* nothing was asked */
+    assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+    close(fd);
+    world_free(o);
+
+    o = sealing_world();
+    keeper_says(o, 5, REASON_NONE, 60000);
+    exchange_left(o->x);
+    close(file_arrives(o, 5));
+    nobody_is_dialled(o);
+    assert_int_equal(keeper_settles(o).cause, CAUSE_CLIENT_LEFT);
+    world_free(o);
+}
+
+/* What the client did not take before it was cut is not in the transcript as
+ * if it had. */
+static void P7_what_did_not_leave_is_taken_back(void **state)
+{
+    struct world *o = sealing_world();
+    struct settle s;
+    int fd;
+
+    (void)state;
+    keeper_says(o, 5, REASON_NONE, 60000);
+    fd = file_arrives(o, 5);
+    dialer_dials(o, 0);
+    link_publish(o->keeper, 6);
+    model_says(o, EVENTS "f\r\n" FIRST "\r\n");
+    client.blocked = true;
+    model_says(o, "f\r\ndata: {\"b\":2}\n\n\r\n");
+    model_says(o, "f\r\ndata: {\"c\":3}\n\n\r\n");
+    exchange_cut(o->x, REASON_WINDOW_EXPIRED);
+    client.blocked = false;
+    exchange_writable(o->x);
+    turn(o);
+    assert_null(strstr(client.body, "\"b\""));
+    assert_non_null(strstr(client.body, "window_expired"));
+    s = keeper_settles(o);
+    assert_int_equal(s.cause, CAUSE_EXPIRED);
+    file_holds(fd, &s, true);
+    world_free(o);
+}
+
 static void a_kept_connection_that_died_is_replaced_once(void **state)
 {
     struct world *o = admitted(60000);
@@ -1077,6 +1375,12 @@ int main(void)
         cmocka_unit_test(usage_is_shown_to_those_who_asked),
         cmocka_unit_test(a_slow_client_slows_its_model),
         cmocka_unit_test(commitments_are_over_what_was_said),
+        cmocka_unit_test(P7_nothing_is_asked_before_it_is_kept),
+        cmocka_unit_test(P7_the_file_may_come_first),
+        cmocka_unit_test(P9_without_a_file_nothing_is_asked),
+        cmocka_unit_test(P9_what_cannot_be_kept_is_not_said),
+        cmocka_unit_test(P2_cut_while_it_waits_for_its_file),
+        cmocka_unit_test(P7_what_did_not_leave_is_taken_back),
         cmocka_unit_test(a_kept_connection_that_died_is_replaced_once),
     };
 

@@ -102,6 +102,10 @@ DECODER(answer_dial, answer_dial)
 DECODER(stop, stop)
 DECODER(worker_died, worker_died)
 DECODER(worker_broken, worker_broken)
+DECODER(ask_transcript, ask_transcript)
+DECODER(transcript_file, transcript_file)
+DECODER(ask_log_file, ask_log_file)
+DECODER(log_file, log_file)
 DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
@@ -606,11 +610,30 @@ static void settle_comes_back(void **state)
     assert_int_equal(out.answered_bytes, 34);
     assert_memory_equal(in.asked, out.asked, sizeof(in.asked));
     assert_memory_equal(in.answered, out.answered, sizeof(in.answered));
-    in.has_commitments = false;
+    assert_false(out.has_transcript);
+    in.has_transcript = true;
+    memset(in.transcript, 3, sizeof(in.transcript));
+    ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
+    assert_memory_equal(in.transcript, out.transcript, sizeof(in.transcript));
+    in.has_commitments = in.has_transcript = false;
     ROUND_TRIP(settle, &in, &out, MESSAGE_SETTLE);
     assert_false(out.has_commitments);
     assert_int_equal(out.asked[0], 0); /* nothing stale */
+    assert_int_equal(out.transcript[0], 0);
     assert_int_equal(out.cause, CAUSE_EXPIRED);
+}
+
+/* A transcript is of what there are commitments to. */
+static void a_transcript_has_commitments(void **state)
+{
+    const struct settle in = {.n = 5, .has_transcript = true};
+    struct settle out;
+    uint8_t memory[512];
+    size_t length;
+
+    (void)state;
+    assert_int_equal(settle_put(&in, memory, sizeof(memory), &length), 0);
+    assert_int_equal(settle_get(&out, memory, length), SP_EPROTO);
 }
 
 static int settle_of(enum cause cause, uint16_t status, uint64_t bytes)
@@ -876,6 +899,60 @@ static void witnesses_come_back(void **state)
         assert_int_equal(answer_witness_get(&answer_out, memory, length),
                          SP_EPROTO);
     }
+}
+
+static void transcripts_come_back(void **state)
+{
+    struct ask_transcript ask = {.worker = 3, .generation = 4, .n = 1u << 20};
+    struct transcript_file file = {.n = 7, .error = SP_ENOSPC}, file_out;
+    struct ask_transcript ask_out;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ask_transcript, &ask, &ask_out, MESSAGE_ASK_TRANSCRIPT);
+    assert_int_equal(ask_out.worker, 3);
+    assert_int_equal(ask_out.generation, 4);
+    assert_int_equal(ask_out.n, 1u << 20);
+    ROUND_TRIP(transcript_file, &file, &file_out, MESSAGE_TRANSCRIPT);
+    assert_int_equal(file_out.n, 7);
+    assert_int_equal(file_out.error, SP_ENOSPC);
+    ask.worker = LIMIT_WORKERS;
+    assert_int_equal(ask_transcript_put(&ask, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(ask_transcript_get(&ask_out, memory, length), SP_EPROTO);
+    file.error = 1; /* a descriptor is not a word */
+    assert_int_equal(
+        transcript_file_put(&file, memory, sizeof(memory), &length), 0);
+    assert_int_equal(transcript_file_get(&file_out, memory, length), SP_EPROTO);
+}
+
+static void log_files_are_numbers_of_files(void **state)
+{
+    static const struct ask_log_file wrong[] = {
+        {1, -3, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
+    struct ask_log_file ask = {1, 7, 1u << 20, 256}, ask_out;
+    struct log_file file = {.ticket = 9, .error = SP_ENOENT}, file_out;
+    uint8_t memory[256];
+    size_t length;
+
+    (void)state;
+    ROUND_TRIP(ask_log_file, &ask, &ask_out, MESSAGE_ASK_LOG_FILE);
+    assert_true(ask_out.ticket == 1 && ask_out.level == 7 &&
+                ask_out.index == 1u << 20 && ask_out.width == 256);
+    ask.level = LOG_FILE_CHECKPOINT;
+    ROUND_TRIP(ask_log_file, &ask, &ask_out, MESSAGE_ASK_LOG_FILE);
+    assert_int_equal(ask_out.level, LOG_FILE_CHECKPOINT);
+    ROUND_TRIP(log_file, &file, &file_out, MESSAGE_LOG_FILE);
+    assert_true(file_out.ticket == 9 && file_out.error == SP_ENOENT);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        assert_int_equal(
+            ask_log_file_put(&wrong[i], memory, sizeof(memory), &length), 0);
+        assert_int_equal(ask_log_file_get(&ask_out, memory, length), SP_EPROTO);
+    }
+    file.error = 1;
+    assert_int_equal(log_file_put(&file, memory, sizeof(memory), &length), 0);
+    assert_int_equal(log_file_get(&file_out, memory, length), SP_EPROTO);
 }
 
 static void links_come_back(void **state)
@@ -1155,6 +1232,7 @@ int main(void)
         cmocka_unit_test(P12_acceptances_are_bounded),
         cmocka_unit_test(own_rows_come_back),
         cmocka_unit_test(settle_comes_back),
+        cmocka_unit_test(a_transcript_has_commitments),
         cmocka_unit_test(P11_only_the_keeper_says_lost),
         cmocka_unit_test(settle_has_bounds),
         cmocka_unit_test(connection_refused_comes_back),
@@ -1168,6 +1246,8 @@ int main(void)
         cmocka_unit_test(stop_comes_back),
         cmocka_unit_test(deaths_come_back),
         cmocka_unit_test(witnesses_come_back),
+        cmocka_unit_test(transcripts_come_back),
+        cmocka_unit_test(log_files_are_numbers_of_files),
         cmocka_unit_test(links_come_back),
         cmocka_unit_test(ready_and_failed_come_back),
         cmocka_unit_test(status_comes_back),

@@ -107,10 +107,80 @@ static void torn_bundles_are_refused(void **state)
     }
 }
 
+static void paths_are_read_as_they_are_written(void **state)
+{
+    static const uint64_t indices[] = {0,
+                                       1,
+                                       999,
+                                       1000,
+                                       999999,
+                                       1000000,
+                                       1234067,
+                                       5000000000,
+                                       INT64_MAX / 256,
+                                       UINT64_MAX / 1000};
+    static const char *const wrong[] = {
+        "",
+        "tile",
+        "tile/",
+        "tile/0",
+        "tile/0/",
+        "tile/0/0",
+        "tile/0/00",
+        "tile/0/0000",
+        "tile/00/000",
+        "tile/64/000",
+        "tile/-1/000",
+        "tile/0/1000",
+        "tile/0/x000/000",
+        "tile/0/x001x/000",
+        "tile/0/x001/",
+        "tile/0/x1/000",
+        "tile/0/001/002",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/0/000.p/01",
+        "tile/0/000.p/1/",
+        "tile/0/000.p/",
+        "tile/0/000.p",
+        "tile/0/000 ",
+        "tile/entries",
+        "tile/entries/",
+        "tile/Entries/000",
+        "tile/entries/000.p/1 ",
+        "tile/data/000",
+        "tile/0/../0/000",
+        "tile/0/000/../../../checkpoint",
+        "/tile/0/000",
+        "checkpoint",
+        "last-signed",
+        "tile/0/x999/x999/x999/x999/x999/x999/x999/x999/999",
+    };
+    char path[TILE_PATH_MAX];
+    uint64_t index;
+    unsigned width;
+    int level;
+
+    (void)state;
+    for (int l = TILE_ENTRIES; l < 64; l++)
+        for (size_t i = 0; i < sizeof indices / sizeof *indices; i++)
+            for (unsigned w = 1; w <= TILE_WIDTH; w += 51) {
+                assert_int_equal(tile_path(l, indices[i], w, path), 0);
+                if (tile_path_parse(path, &level, &index, &width) != 0)
+                    fail_msg("refused: %s", path);
+                assert_int_equal(level, l);
+                assert_true(index == indices[i] && width == w);
+            }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (tile_path_parse(wrong[i], &level, &index, &width) != SP_EINVAL)
+            fail_msg("taken: %s", wrong[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_as_specified),
+        cmocka_unit_test(paths_are_read_as_they_are_written),
         cmocka_unit_test(widths_are_as_specified),
         cmocka_unit_test(bundle_is_read_entry_by_entry),
         cmocka_unit_test(torn_bundles_are_refused),

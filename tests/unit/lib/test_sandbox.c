@@ -34,6 +34,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -102,7 +103,6 @@ static int base_works(void)
     memset(&sa, 0, sizeof(sa));
     sa.sa_handler = SIG_IGN;
     HOLDS(sigaction(SIGPIPE, &sa, NULL) == 0);
-    HOLDS(fcntl(ev_fd, F_SETFL, O_NONBLOCK) == 0);
     log_info("alive", "pid=%d", (int)getpid());
     HOLDS(close(ep) == 0 && close(ev_fd) == 0 && close(timer) == 0);
     return 0;
@@ -227,6 +227,7 @@ static int no_blocking(void)
 
     HOLDS(fd >= 0);
     REFUSED(fcntl(fd, F_SETFL, 0));
+    REFUSED(fcntl(fd, F_SETFL, O_NONBLOCK));
     REFUSED(syscall(SYS_ioctl, fd, 0x5421 /* FIONBIO */, &zero));
     REFUSED(fcntl(fd, F_SETOWN, getppid()));
     return 0;
@@ -236,6 +237,51 @@ static void test_P12_shared_descriptors_stay_non_blocking(void **state)
 {
     (void)state;
     assert_int_equal(run_groups(WORKER, no_blocking), 0);
+}
+
+static int transcript = -1;
+
+/* What is in a transcript stays there, whoever has the worker. */
+static int only_appending(void)
+{
+    struct iovec piece = {.iov_base = (char[]){'w'}, .iov_len = 1};
+    char text[4];
+
+    HOLDS(write(transcript, "more", 4) == 4);
+    HOLDS(lseek(transcript, 0, SEEK_SET) == 0);
+    HOLDS(write(transcript, "end", 3) == 3);
+    HOLDS(fcntl(transcript, F_DUPFD_CLOEXEC, 0) >= 0);
+    REFUSED(fcntl(transcript, F_SETFL, O_NONBLOCK));
+    REFUSED(fcntl(transcript, F_SETFL, 0));
+    REFUSED(pwrite(transcript, "w", 1, 0));
+    REFUSED(syscall(SYS_pwritev2, transcript, &piece, 1, 0, 0, 0));
+    REFUSED(ftruncate(transcript, 0));
+    REFUSED(fallocate(transcript, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                      1));
+    REFUSED(fchmod(transcript, 0644));
+    HOLDS(read(transcript, text, sizeof(text)) == -1 && errno == EBADF);
+    HOLDS(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, transcript, 0) ==
+              MAP_FAILED &&
+          errno == EACCES);
+    return 0;
+}
+
+static void test_P12_a_transcript_is_only_appended_to(void **state)
+{
+    char name[] = "/tmp/sp-transcript-XXXXXX", text[32] = "";
+    int fd = mkstemp(name);
+
+    (void)state;
+    assert_true(fd >= 0);
+    transcript = open(name, O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(transcript >= 0);
+    (void)unlink(name);
+    assert_int_equal(write(transcript, "first,", 6), 6);
+    assert_int_equal(run_groups(WORKER, only_appending), 0);
+    assert_int_equal(pread(fd, text, sizeof(text) - 1, 0), 13);
+    assert_string_equal(text, "first,moreend");
+    close(fd);
+    close(transcript);
 }
 
 /* Streams ---------------------------------------------------------------- */
@@ -759,6 +805,7 @@ int main(void)
         cmocka_unit_test(test_base_works),
         cmocka_unit_test(test_P12_no_role_gets_out),
         cmocka_unit_test(test_P12_shared_descriptors_stay_non_blocking),
+        cmocka_unit_test(test_P12_a_transcript_is_only_appended_to),
         cmocka_unit_test(test_P12_streams_only_on_sockets_it_has),
         cmocka_unit_test(test_P12_no_connecting_by_fast_open),
         cmocka_unit_test(test_P12_few_socket_options),

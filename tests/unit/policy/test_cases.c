@@ -55,6 +55,21 @@ static void decide_again(struct table *t, const struct facts *f,
     assert_memory_equal(&again.reserve, &v->reserve, sizeof again.reserve);
 }
 
+/* What is written down is told with the step that gave it. */
+static void step_check(const struct verdict *v, unsigned line)
+{
+    enum decide_step told = decide_reason_step(v->reason);
+
+    if (told == v->step ||
+        (v->reason == REASON_ROUTE_DENIED && v->step == STEP_WINDOW) ||
+        (v->reason == REASON_MODEL_NOT_FOUND && v->step == STEP_WINDOW) ||
+        (v->reason == REASON_INVALID_FIELD && v->step == STEP_MODEL))
+        return;
+    fail_msg("cases:%u: %s at step %s, told as %s", line,
+             reason_info(v->reason)->code, decide_step_text(v->step),
+             decide_step_text(told));
+}
+
 static void rebuilt_check(struct table *t, const struct facts *f,
                           const struct verdict *v, const struct test_case *c,
                           unsigned line)
@@ -116,6 +131,7 @@ static void case_run(struct table *t, struct test_case *c, unsigned line)
         return;
     }
     decide_again(t, &f, &v);
+    step_check(&v, line);
     if (v.reason == REASON_NONE && !route_info(f.route)->local)
         rebuilt_check(t, &f, &v, c, line);
 }

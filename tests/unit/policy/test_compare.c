@@ -71,6 +71,9 @@ static void compare(const struct policy *a, const struct policy *b,
 #define HASH  "1d00112233445566778899aabbccddeeff00112233445566778899aabbccddee"
 #define HASH2 "2d00112233445566778899aabbccddeeff00112233445566778899aabbccddee"
 
+#define KEY_1 "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+#define KEY_2 "x25519:CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 static const char base[] =
     "policy: 1\n"
     "serial: 1\n"
@@ -85,6 +88,7 @@ static const char base[] =
     "    kind: government\n"
     "    anchors: ca\n"
     "    networks: [10.0.0.0/9, 10.128.0.0/9]\n"
+    "    sealing_key: " KEY_1 "\n"
     "    hours: {days: [mon, tue], from: \"08:00\", until: \"18:00\"}\n"
     "    people:\n"
     "      eva: {san_uri: \"sallyport://d/caisi/eva\"}\n"
@@ -261,6 +265,11 @@ static const struct {
     {"terms: [eval]}\n",
      "terms: [eval], agreement: {id: A, sha256: " HASH "}}\n",
      "~ window caisi/orion/2027-01-01T00:00:00Z: agreement: A (was none)\n"},
+    {"    sealing_key: " KEY_1 "\n", "",
+     "~ party caisi: sealing_key: none (was " KEY_1 ")\n"},
+    {KEY_1, KEY_2, "~ party caisi: sealing_key: " KEY_2 " (was " KEY_1 ")\n"},
+    {"    marking:", "    transcripts: sealed\n    marking:",
+     "~ terms eval: transcripts: sealed (was commitment)\n"},
     {"terms: [eval]}\n",
      "terms: [eval]}\nfindings: {sealing_key: "
      "\"x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=\"}\n",

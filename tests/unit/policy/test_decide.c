@@ -480,6 +480,38 @@ static void own_routes_are_refused_like_others(void **state)
     }
 }
 
+/* The auditors' window is for auditors, receipts are for everybody known. */
+static void the_ledger_is_read_by_auditors(void **state)
+{
+    static const enum route routes[] = {ROUTE_LOG_CHECKPOINT, ROUTE_LOG_BUNDLE,
+                                        ROUTE_LOG_TILE};
+    const struct scene *c = *state;
+
+    for (uint32_t person = 0; person < c->p->npeople; person++)
+        for (size_t i = 0; i < 3; i++) {
+            struct facts f = facts_good();
+            bool auditor;
+            struct verdict v;
+
+            f.person = person;
+            f.party = c->p->people[person].party;
+            f.route = routes[i];
+            f.model[0] = 0;
+            auditor = c->p->parties[f.party].kind == PARTY_AUDITOR;
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.reason,
+                             auditor ? REASON_NONE : REASON_ROUTE_DENIED);
+            assert_int_equal(v.step, auditor ? STEP_ALLOWED : STEP_ROUTE);
+            f.fault = REASON_ROUTE_UNKNOWN; /* no such file can be */
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.reason, REASON_ROUTE_UNKNOWN);
+            f.fault = REASON_NONE;
+            f.route = ROUTE_RECEIPT;
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.reason, REASON_NONE);
+        }
+}
+
 static void findings_need_a_key(void **state)
 {
     const struct scene *c = *state;
@@ -583,6 +615,7 @@ int main(void)
         cmocka_unit_test(each_case_has_its_reason),
         cmocka_unit_test(own_routes_need_no_window),
         cmocka_unit_test(own_routes_are_refused_like_others),
+        cmocka_unit_test(the_ledger_is_read_by_auditors),
         cmocka_unit_test(findings_need_a_key),
         cmocka_unit_test(nda_speaks_before_uses),
         cmocka_unit_test_setup_teardown(own_routes_have_a_rate_of_their_own,

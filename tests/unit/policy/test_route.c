@@ -41,6 +41,14 @@ static const struct {
     FINE(POST, "/sallyport/v1/nda", ROUTE_NDA_ACCEPT, OPENAI, ""),
     FINE(GET, "/sallyport/v1/nda/nda-v3", ROUTE_NDA_DOCUMENT, OPENAI, "nda-v3"),
     FINE(POST, "/sallyport/v1/findings", ROUTE_FINDINGS, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/receipts/4711", ROUTE_RECEIPT, OPENAI, "4711"),
+    FINE(GET, "/sallyport/v1/log/checkpoint", ROUTE_LOG_CHECKPOINT, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/log/tile/0/x001/234.p/5", ROUTE_LOG_TILE, OPENAI,
+         "0/x001/234.p/5"),
+    FINE(HEAD, "/sallyport/v1/log/tile/entries/000", ROUTE_LOG_BUNDLE, OPENAI,
+         "000"),
+    FINE(GET, "/sallyport/v1/log/tile/entries/x001/000.p/9", ROUTE_LOG_BUNDLE,
+         OPENAI, "x001/000.p/9"),
     FINE(GET, "/v1/models/a%3Ab%3ac", ROUTE_MODEL, OPENAI, "a:b:c"),
 #define METHOD(m, t, r, d)                                                     \
     {                                                                          \

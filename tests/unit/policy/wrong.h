@@ -311,7 +311,7 @@ static const struct wrong wrong_policies[] = {
      "24:00\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
-     "anchors, intermediates, people, networks, hours, selection\n"
+     "anchors, intermediates, people, networks, hours, sealing_key, selection\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
      "uses: [chat.completion, messages]",
@@ -443,9 +443,16 @@ static const struct wrong wrong_policies[] = {
     {"  plain: {}", "  plain: {response: {types: [text/html]}}",
      "policy.yaml:37:30: bad type \"text/html\": expected application/json or "
      "text/event-stream\n"},
+    {"  plain: {}", "  plain: {transcripts: seal}",
+     "policy.yaml:37:24: bad transcripts \"seal\": did you mean \"sealed\"?\n"},
     {"  plain: {}", "  plain: {transcripts: sealed}",
-     "policy.yaml:37:24: bad transcripts \"sealed\": expected none or "
-     "commitment\n"},
+     "policy.yaml:48:13: terms \"plain\" seal transcripts, and party "
+     "\"hospital\" has no key for that: expected a \"sealing_key\" of the "
+     "party\n"},
+    {"    kind: critical-infrastructure\n",
+     "    kind: critical-infrastructure\n    sealing_key: x25519:AAAA\n",
+     "policy.yaml:23:18: bad sealing key \"x25519:AAAA\": expected x25519: and "
+     "32 bytes in base64\n"},
     {"  plain: {}", "  plain: {marking: {legend: CUI}}",
      "policy.yaml:37:29: \"CUI\" in a developer's legend: expected no "
      "government marking or classification\n"},

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What belongs to an export, and the two texts in it that people read. Runs on
+ * an operator's or auditor's machine; entries come from anybody's ledger.
+ */
+#include "ctl/evidence.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/json.h"
+
+/* ---- what belongs to it ---- */
+
+static const char *party_of(const struct entry *e)
+{
+    const char *const parties[ENTRY_KIND_COUNT] = {
+        [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
+        [ENTRY_REQUEST_REFUSED] = e->u.request.party,
+        [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
+        [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
+        [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
+        [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,
+        [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
+        [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
+        [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
+    };
+
+    return (unsigned)e->kind < ENTRY_KIND_COUNT ? parties[e->kind] : NULL;
+}
+
+/* "party/model/opens" */
+static bool is_window_of(const char *window, const char *party)
+{
+    size_t n = strlen(party);
+
+    return strncmp(window, party, n) == 0 && window[n] == '/';
+}
+
+static bool is_context(const struct entry *e)
+{
+    return e->kind == ENTRY_LOG_OPENED || e->kind == ENTRY_APPROVERS_SET ||
+           e->kind == ENTRY_POLICY_LOADED;
+}
+
+static int open_add(struct evidence_filter *f, uint64_t n)
+{
+    if (f->nopen == f->room) {
+        size_t room = f->room == 0 ? 64 : f->room * 2;
+        uint64_t *more = reallocarray(f->open, room, sizeof *more);
+
+        if (more == NULL)
+            return SP_ENOMEM;
+        f->open = more;
+        f->room = room;
+    }
+    f->open[f->nopen++] = n;
+    return 0;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* An end of a request that was taken. */
+static bool open_end(struct evidence_filter *f, uint64_t of)
+{
+    uint64_t *at = f->nopen == 0 ? NULL
+                                 : bsearch(&of, f->open, f->nopen,
+                                           sizeof *f->open, compare_numbers);
+
+    if (at == NULL)
+        return false;
+    f->nopen--;
+    memmove(at, at + 1, (size_t)(f->open + f->nopen - at) * sizeof *at);
+    return true;
+}
+
+int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
+{
+    const char *party = party_of(e);
+
+    *take = is_context(e);
+    if (e->kind == ENTRY_REQUEST_CLOSED)
+        *take = open_end(f, e->u.request_closed.of);
+    if (e->t < f->from || e->t >= f->to)
+        return 0;
+    if (e->kind == ENTRY_WINDOW_CLOSED)
+        *take = is_window_of(e->u.window_closed.window, f->party);
+    else if (party != NULL && strcmp(party, f->party) == 0)
+        *take = true;
+    return *take && e->kind == ENTRY_REQUEST_ADMITTED ? open_add(f, e->n) : 0;
+}
+
+void evidence_filter_release(struct evidence_filter *f)
+{
+    free(f->open);
+    f->open = NULL;
+    f->nopen = f->room = 0;
+}
+
+void evidence_count(struct evidence_scope *s, const struct entry *e)
+{
+    s->entries++;
+    s->admitted += e->kind == ENTRY_REQUEST_ADMITTED;
+    s->refused += e->kind == ENTRY_REQUEST_REFUSED;
+    s->ended += e->kind == ENTRY_REQUEST_CLOSED;
+}
+
+/* ---- texts ---- */
+
+static int quote(struct buf *out, const char *lead, const char *text)
+{
+    char quoted[2048];
+    size_t n = 0;
+    int r = json_quote(quoted, sizeof quoted, &n, text, strlen(text));
+
+    if (r == 0)
+        r = buf_printf(out, "%s%.*s", lead, (int)n, quoted);
+    return r;
+}
+
+static void time_text(int64_t t, const char *none,
+                      char text[CLOCK_UTC_SIZE + 24])
+{
+    if (t == 0 || t == INT64_MAX)
+        strcpy(text, none);
+    else
+        clock_format_utc(t, text);
+}
+
+int evidence_about(const struct evidence_scope *s, struct buf *out)
+{
+    char from[CLOCK_UTC_SIZE + 24], to[CLOCK_UTC_SIZE + 24];
+    int r;
+
+    time_text(s->from, "", from);
+    time_text(s->to, "", to);
+    if ((r = quote(out, "{\"format\":\"sallyport-export-1\",\"origin\":",
+                   s->origin)) != 0 ||
+        (r = quote(out, ",\"party\":", s->party)) != 0 ||
+        (r = quote(out, ",\"from\":", from)) != 0 ||
+        (r = quote(out, ",\"to\":", to)) != 0 ||
+        (r = quote(out, ",\"tool\":", s->version)) != 0)
+        return r;
+    return buf_printf(out,
+                      ",\"checkpoint\":%" PRIu64 ",\"entries\":%" PRIu64
+                      ",\"admitted\":%" PRIu64 ",\"refused\":%" PRIu64
+                      ",\"ended\":%" PRIu64 "}\n",
+                      s->size, s->entries, s->admitted, s->refused, s->ended);
+}
+
+int evidence_statement(const struct evidence_scope *s, struct buf *out)
+{
+    char from[CLOCK_UTC_SIZE + 24], to[CLOCK_UTC_SIZE + 24];
+
+    time_text(s->from, "the ledger's beginning", from);
+    time_text(s->to, "the checkpoint", to);
+    return buf_printf(
+        out,
+        "Statement about records of a regularly conducted activity\n"
+        "\n"
+        "Ledger      %s\n"
+        "Party       %s\n"
+        "From        %s\n"
+        "To          %s (not included; ends of requests that began before "
+        "are)\n"
+        "Checkpoint  of %" PRIu64 " entries\n"
+        "Records     %" PRIu64 " entries, of them %" PRIu64
+        " requests admitted,\n"
+        "            %" PRIu64 " refused, %" PRIu64 " ended\n"
+        "\n"
+        "How these records were made. A gateway, sallyport, stands between "
+        "evaluators\n"
+        "and a model. Its keeper process decides on each request by a policy "
+        "that the\n"
+        "developer's approvers signed, and writes each decision, and later the "
+        "end of\n"
+        "each admitted request, into an append-only log before any byte of an "
+        "answer\n"
+        "leaves. It did so at the times in the entries (milliseconds since "
+        "1970 UTC), by\n"
+        "itself, as it does for every request. Prompts and answers are not in "
+        "the log:\n"
+        "it has their sizes and salted hashes. The entries are "
+        "in " EVIDENCE_ENTRIES " as\n"
+        "they were written, byte for byte.\n"
+        "\n"
+        "How they can be checked. Each entry has a proof in proofs/ that it "
+        "stands at its\n"
+        "index in the tree whose root the checkpoint signs, under the key in "
+        "" EVIDENCE_KEY ";\n"
+        "`sallyport log check-export` verifies all of it, any verifier of "
+        "C2SP\n"
+        "tlog-proof@v1 one of them. " EVIDENCE_MANIFEST " has the SHA-256 of "
+        "every file.\n"
+        "\n"
+        "What they do not show. The proofs show that what is here is in the "
+        "ledger, not\n"
+        "that all of the party's entries are here: for that the whole ledger "
+        "is read\n"
+        "(`sallyport log export` again gives the same bytes). What a request "
+        "was like and\n"
+        "how large its answer was is written down as the gateway's worker "
+        "process told\n"
+        "it. Made with sallyport %s.\n"
+        "\n"
+        "To be completed, on a copy, by the custodian of the records:\n"
+        "\n"
+        "I am a custodian of the records described above, or otherwise "
+        "qualified to\n"
+        "speak about how they are made and kept.\n"
+        "\n"
+        "Name        ______________________________\n"
+        "Function    ______________________________\n"
+        "Place, date ______________________________\n"
+        "Signature   ______________________________\n",
+        s->origin, s->party, from, to, s->size, s->entries, s->admitted,
+        s->refused, s->ended, s->version);
+}
