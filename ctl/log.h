@@ -15,6 +15,7 @@ struct log_source {
     struct note_verifier key;
     char *key_from; /* a file's name or "--key"; malloc'd */
     char *path;     /* malloc'd, or NULL */
+    const char *note; /* the signed note to go by; NULL: "checkpoint" */
     bool is_remote; /* a gateway's auditors' window; `folder` is -1 then */
     struct remote remote;
 };

@@ -163,15 +163,20 @@ void log_source_close(struct log_source *s)
     *s = (struct log_source){.folder = -1};
 }
 
+static const char *note_name(const struct log_source *s)
+{
+    return s->note != NULL ? s->note : "checkpoint";
+}
+
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 {
     int r = s->is_remote
-                ? log_remote_file(s, "checkpoint", NOTE_MAX, data, length)
-                : file_read(s->folder, "checkpoint", NOTE_MAX, data, length);
+                ? log_remote_file(s, note_name(s), NOTE_MAX, data, length)
+                : file_read(s->folder, note_name(s), NOTE_MAX, data, length);
 
     if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r;
 }
 
@@ -180,14 +185,15 @@ int log_view_open(struct log_source *s, struct ledger_view **v)
     const struct ledger_files files = {log_remote_file, s};
     size_t nknown = s->has_key ? 1 : 0;
     int r = s->is_remote ? ledger_view_open_files(&files, &s->key, nknown, v)
-                         : ledger_view_open(s->folder, &s->key, nknown, v);
+                         : ledger_view_open_note(s->folder, note_name(s),
+                                                 &s->key, nknown, v);
 
     if (r == SP_ESIGNATURE)
-        fprintf(stderr,
-                "sallyport log: %s/checkpoint: not signed by %s+%08x (%s)\n",
-                s->folder_name, s->key.name, (unsigned)s->key.id, s->key_from);
+        fprintf(stderr, "sallyport log: %s/%s: not signed by %s+%08x (%s)\n",
+                s->folder_name, note_name(s), s->key.name, (unsigned)s->key.id,
+                s->key_from);
     else if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }
