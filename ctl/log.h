@@ -15,7 +15,7 @@ struct log_source {
     struct note_verifier key;
     char *key_from; /* a file's name or "--key"; malloc'd */
     char *path;     /* malloc'd, or NULL */
-    bool cosigned;  /* by `checkpoint.cosigned`, if there is one */
+    const char *note; /* the signed note to go by; NULL: "checkpoint" */
     bool is_remote; /* a gateway's auditors' window; `folder` is -1 then */
     struct remote remote;
 };
@@ -40,6 +40,8 @@ int log_source_open_remote(const char *where, const struct log_window *w,
 /* A ledger_files.read; `arg` is the source. */
 int log_remote_file(void *arg, const char *path, size_t max, uint8_t **data,
                     size_t *length);
+/* Whether there is such a note. */
+bool log_source_has(struct log_source *s, const char *name);
 /* The checkpoint's bytes, malloc'd; SP_E…, told. */
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length);
 /* Takes the key that was given, if one was; for what needs no folder too: `s`

@@ -163,49 +163,60 @@ void log_source_close(struct log_source *s)
     *s = (struct log_source){.folder = -1};
 }
 
-/* A ledger_files.read. Where witnesses have cosigned, that head is the one to
- * judge by them; it may be a second older. */
-static int source_file(void *arg, const char *path, size_t max, uint8_t **data,
-                       size_t *length)
+static const char *note_name(const struct log_source *s)
 {
-    struct log_source *s = arg;
-    int r = SP_ENOENT;
-
-    if (s->cosigned && strcmp(path, "checkpoint") == 0)
-        r = s->is_remote
-                ? log_remote_file(s, "checkpoint.cosigned", max, data, length)
-                : file_read(s->folder, "checkpoint.cosigned", max, data,
-                            length);
-    if (r != SP_ENOENT)
-        return r;
-    return s->is_remote ? log_remote_file(s, path, max, data, length)
-                        : file_read(s->folder, path, max, data, length);
+    return s->note != NULL ? s->note : "checkpoint";
 }
 
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 {
-    int r = source_file(s, "checkpoint", NOTE_MAX, data, length);
+    int r = s->is_remote
+                ? log_remote_file(s, note_name(s), NOTE_MAX, data, length)
+                : file_read(s->folder, note_name(s), NOTE_MAX, data, length);
 
     if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r;
+}
+
+bool log_source_has(struct log_source *s, const char *name)
+{
+    uint8_t *data = NULL;
+    size_t length;
+
+    if (!s->is_remote)
+        return faccessat(s->folder, name, F_OK, 0) == 0;
+    int r = log_remote_file(s, name, NOTE_MAX, &data, &length);
+    free(data);
+    return r == 0;
+}
+
+/* A ledger_files.read: the note to go by in the checkpoint's place. */
+static int remote_file(void *arg, const char *path, size_t max, uint8_t **data,
+                       size_t *length)
+{
+    struct log_source *s = arg;
+
+    return log_remote_file(
+        s, strcmp(path, "checkpoint") == 0 ? note_name(s) : path, max, data,
+        length);
 }
 
 int log_view_open(struct log_source *s, struct ledger_view **v)
 {
-    const struct ledger_files files = {source_file, s};
+    const struct ledger_files files = {remote_file, s};
     size_t nknown = s->has_key ? 1 : 0;
-    int r = s->is_remote || s->cosigned
-                ? ledger_view_open_files(&files, &s->key, nknown, v)
-                : ledger_view_open(s->folder, &s->key, nknown, v);
+    int r = s->is_remote ? ledger_view_open_files(&files, &s->key, nknown, v)
+                         : ledger_view_open_note(s->folder, note_name(s),
+                                                 &s->key, nknown, v);
 
     if (r == SP_ESIGNATURE)
-        fprintf(stderr,
-                "sallyport log: %s/checkpoint: not signed by %s+%08x (%s)\n",
-                s->folder_name, s->key.name, (unsigned)s->key.id, s->key_from);
+        fprintf(stderr, "sallyport log: %s/%s: not signed by %s+%08x (%s)\n",
+                s->folder_name, note_name(s), s->key.name, (unsigned)s->key.id,
+                s->key_from);
     else if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }

@@ -25,7 +25,6 @@
 #include "ledger/view.h"
 #include "lib/file.h"
 
-#define COSIGNED_FILE "checkpoint.cosigned"
 /* How often the thread looks for a new checkpoint, and the deciding thread for
  * what was found. */
 #define LOOK_MS 100
@@ -142,7 +141,7 @@ static void cosigned_read(struct keeper_witnesses *w)
     size_t length, text;
     unsigned count;
 
-    if (file_read(w->folder, COSIGNED_FILE, NOTE_MAX, &data, &length) != 0)
+    if (file_read(w->folder, LEDGER_COSIGNED, NOTE_MAX, &data, &length) != 0)
         return;
     const char *note = (const char *)data;
     if (note_find(note, length, &w->log, &line) == 0 &&
@@ -166,7 +165,7 @@ static void cosigned_write(struct keeper_witnesses *w)
                               w->settings->nwitnesses, NULL, &count);
     bool met = count >= w->settings->witness_quorum;
     if (r == 0 && (met || !w->met))
-        r = file_replace(w->folder, COSIGNED_FILE, 0600, w->note, w->length);
+        r = file_replace(w->folder, LEDGER_COSIGNED, 0600, w->note, w->length);
     if (r != 0) {
         log_error("cosignatures_not_kept", "size=%llu error=%s",
                   (unsigned long long)w->head.size, log_quote(sp_strerror(r)));
