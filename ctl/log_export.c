@@ -41,6 +41,7 @@ static const char usage[] =
     "give the\n"
     "same bytes.\n"
     "\n"
+    "  --store FOLDER      where old bundles were moved to\n"
     "  --without-policies  leave them out: they name other parties, too\n"
     "\n"
     "Exit status: 0 written, 1 the ledger does not hold or nothing was "
@@ -48,7 +49,7 @@ static const char usage[] =
     "wrong usage.\n";
 
 struct options {
-    const char *dir, *key, *key_file, *party, *output;
+    const char *dir, *key, *key_file, *party, *output, *store;
     int64_t from, to;
     bool without_policies;
 };
@@ -417,7 +418,9 @@ static int export_run(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = log_source_need_key(&s, false, "export");
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = log_source_need_key(&s, false, "export");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)
@@ -441,6 +444,7 @@ static bool time_option(const char *name, const char *text, int64_t *t)
 int log_export(int argc, char **argv)
 {
     static const struct option options[] = {
+        {"store", required_argument, NULL, 't'},
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
         {"party", required_argument, NULL, 'p'},
@@ -461,6 +465,7 @@ int log_export(int argc, char **argv)
         o.key = c == 'k' ? optarg : o.key;
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.party = c == 'p' ? optarg : o.party;
+        o.store = c == 't' ? optarg : o.store;
         o.output = c == 'o' ? optarg : o.output;
         o.without_policies = o.without_policies || c == 'w';
         if ((c == 'a' && !time_option("from", optarg, &o.from)) ||

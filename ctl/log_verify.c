@@ -43,6 +43,8 @@ static const char usage[] =
     "                    an auditor's certificate and key, and who vouches for "
     "the\n"
     "                    gateway\n"
+    "  --store FOLDER    where old bundles were moved to (tile/entries/… "
+    "below it)\n"
     "  --since FILE      a checkpoint you kept: the ledger must extend it\n"
     "  --policy-file FILE  a C2SP tlog-policy: enough of its witnesses must "
     "have\n"
@@ -72,7 +74,7 @@ struct content {
 };
 
 struct options {
-    const char *dir, *key, *key_file, *since, *policy_file;
+    const char *dir, *key, *key_file, *since, *policy_file, *store;
     struct log_window window;
     bool no_key, json;
 };
@@ -510,7 +512,9 @@ static int verify(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = policy_read(o, &w);
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = policy_read(o, &w);
     if (status == EXIT_HOLDS)
         status = policy_judge(o, &s, &w);
     if (status == EXIT_HOLDS)
@@ -530,6 +534,7 @@ int log_verify(int argc, char **argv)
     static const struct option options[] = {
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
+        {"store", required_argument, NULL, 't'},
         {"cert", required_argument, NULL, 'c'},
         {"cert-key", required_argument, NULL, 'r'},
         {"cacert", required_argument, NULL, 'a'},
@@ -552,6 +557,7 @@ int log_verify(int argc, char **argv)
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.since = c == 's' ? optarg : o.since;
         o.policy_file = c == 'p' ? optarg : o.policy_file;
+        o.store = c == 't' ? optarg : o.store;
         o.window.certificate = c == 'c' ? optarg : o.window.certificate;
         o.window.key = c == 'r' ? optarg : o.window.key;
         o.window.anchors = c == 'a' ? optarg : o.window.anchors;
