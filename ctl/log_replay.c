@@ -223,8 +223,10 @@ static void problem_text(const struct course *c,
                  d->step != NULL ? d->step : "");
 }
 
+#define UNCHECKED 7
+
 /* What this run leaves to others. */
-static unsigned unchecked(const struct course *c, const char *list[6])
+static unsigned unchecked(const struct course *c, const char *list[UNCHECKED])
 {
     unsigned n = 0;
 
@@ -235,6 +237,8 @@ static unsigned unchecked(const struct course *c, const char *list[6])
     if (c->unapproved > 0)
         list[n++] = "approvers' signatures on policies that were not kept with "
                     "them";
+    if (replay_counts(c->replay)->other_snapshots > 0)
+        list[n++] = "snapshots that another version of the program wrote";
     list[n++] = "what requests were really like: facts, counts and commitments "
                 "are as they were told";
     list[n++] = "signatures on acceptances (`sallyport log acceptances`)";
@@ -247,7 +251,7 @@ static void outcome_json(const struct course *c, const struct checkpoint *head,
 {
     const struct replay_counts *k = replay_counts(c->replay);
     const struct replay_difference *d = replay_difference(c->replay);
-    const char *list[6];
+    const char *list[UNCHECKED];
     unsigned n = unchecked(c, list);
 
     fputs("{\"origin\":", stdout);
@@ -269,13 +273,14 @@ static void outcome_json(const struct course *c, const struct checkpoint *head,
         fputs(",\"step\":", stdout);
         log_print_json_text(d->step != NULL ? d->step : "");
     }
-    printf(",\"entries\":%" PRIu64 ",\"admitted\":%" PRIu64
-           ",\"refused\":%" PRIu64 ",\"closed\":%" PRIu64
-           ",\"windows\":%" PRIu64 ",\"tripwires\":%" PRIu64
-           ",\"orders\":%" PRIu64 ",\"policies\":%" PRIu64
-           ",\"approved\":%" PRIu64 ",\"not_checked\":[",
-           k->entries, k->admitted, k->refused, k->closed, k->windows,
-           k->tripwires, k->orders, k->policies, k->approved);
+    printf(
+        ",\"entries\":%" PRIu64 ",\"admitted\":%" PRIu64 ",\"refused\":%" PRIu64
+        ",\"closed\":%" PRIu64 ",\"windows\":%" PRIu64 ",\"tripwires\":%" PRIu64
+        ",\"orders\":%" PRIu64 ",\"policies\":%" PRIu64 ",\"approved\":%" PRIu64
+        ",\"snapshots\":%" PRIu64 ",\"not_checked\":[",
+        k->entries, k->admitted, k->refused, k->closed, k->windows,
+        k->tripwires, k->orders, k->policies, k->approved,
+        k->snapshots - k->other_snapshots);
     for (unsigned i = 0; i < n; i++) {
         fputs(i == 0 ? "" : ",", stdout);
         log_print_json_text(list[i]);
@@ -287,7 +292,7 @@ static void outcome_text(const struct course *c, const struct checkpoint *head,
                          const char *problem)
 {
     const struct replay_counts *k = replay_counts(c->replay);
-    const char *list[6];
+    const char *list[UNCHECKED];
     unsigned n = unchecked(c, list);
 
     printf("ledger       %s\norigin       %s\ncheckpoint   size %" PRIu64 "\n",
@@ -303,10 +308,11 @@ static void outcome_text(const struct course *c, const struct checkpoint *head,
            " refusals, %" PRIu64 " ends, %" PRIu64
            " windows' beginnings and ends, %" PRIu64
            " tripwires\npolicies     %" PRIu64 ", of which %" PRIu64
-           " with their approvals judged again\n",
+           " with their approvals judged again\nsnapshots    %" PRIu64
+           " made again\n",
            problem == NULL ? "replay       good:" : "agreed until", k->entries,
            k->admitted, k->refused, k->closed, k->windows, k->tripwires,
-           k->policies, k->approved);
+           k->policies, k->approved, k->snapshots - k->other_snapshots);
     for (unsigned i = 0; i < n; i++)
         printf("%-12s %s\n", i == 0 ? "not checked" : "", list[i]);
 }

@@ -325,7 +325,9 @@ static void keeper_stop(struct keeper *k)
             link_drain(k, &k->links[i], LINK_RING_BYTES, true);
     keeper_close_lost(k, NULL);
     keeper_witnesses_stop(k);
+    keeper_snapshot_last(k);
     r = ledger_close(k->ledger);
+    keeper_snapshot_stop(k);
     keeper_orders_turn(k);
     if (r != 0)
         log_error("ledger_close_failed", "error=%s", log_quote(sp_strerror(r)));
@@ -456,6 +458,7 @@ static void keeper_turn(struct keeper *k)
     keeper_due(k);
     keeper_witnesses_turn(k);
     links_turn(k);
+    keeper_snapshot_turn(k);
     if (ledger_size(k->ledger) != before)
         ledger_kick(k->ledger, k->urgent);
     for (size_t i = 0; i < LIMIT_WORKERS; i++) {

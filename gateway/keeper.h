@@ -5,14 +5,15 @@
  * approved it), keeper_keep.c (keeping it with the ledger), keeper_decide.c
  * (what workers ask), keeper_own.c (acceptances, findings, statuses),
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
- * heartbeat). One thread runs all of it; the ledger's threads
- * only call keeper_durable() and keeper_failed(). keeper_witness.c has a thread
- * of its own that hands checkpoints to witnesses.
+ * heartbeat), keeper_snapshot.c (the standing as a file). One thread runs all
+ * of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,8 +44,13 @@ struct event_base;
 #define KEEPER_BACKLOG_BYTES (1u << 20)
 #define KEEPER_TICK_MS       500
 /* Answers to orders that wait for the disk. */
-#define KEEPER_ORDERS 64
-#define KEEPER_HEARTBEAT_MS  600000
+#define KEEPER_ORDERS       64
+#define KEEPER_HEARTBEAT_MS 600000
+
+/* A snapshot is taken after so many entries: a start replays no more, in a
+ * third of a second. When the keeper ends, after so many at least. */
+#define KEEPER_SNAPSHOT_EVERY 32768
+#define KEEPER_SNAPSHOT_LEAST 4096
 
 /* Signatures of acceptances of one worker that are verified in one second: the
  * one thread that decides must not be kept busy with them. */
@@ -83,6 +89,20 @@ struct keeper_link {
     bool broken; /* told to the supervisor; nothing is read any more */
 };
 
+/* The newest snapshot, and the thread that writes it. */
+struct keeper_snapshot {
+    int folder;            /* the ledger's; borrowed */
+    uint64_t every, least; /* 0: never */
+    uint64_t last;         /* entries before the newest, 0: none */
+    bool writing;          /* the thread is there; then its own: */
+    pthread_t thread;
+    uint64_t size;
+    uint8_t *data;
+    size_t length;
+    int error;
+    atomic_bool done; /* it will end at once */
+};
+
 /* An order that was carried out. */
 struct keeper_order {
     uint64_t ticket;
@@ -117,11 +137,12 @@ struct keeper {
     int64_t alarm_at; /* what the timerfd is set to, wall ms */
     bool urgent;      /* an answer of this turn can leave at once */
     bool stopping;
-    struct control_ledger told; /* last sent to the supervisor */
+    struct control_ledger told;         /* last sent to the supervisor */
     struct keeper_witnesses *witnesses; /* NULL: there are none */
     bool refusing; /* everything, because of what witnesses said or did not */
     struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
     size_t norders;
+    struct keeper_snapshot snapshots;
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
     pthread_cond_t durable_grew;
@@ -155,6 +176,19 @@ void keeper_record_approvers(struct keeper *k,
  * durable, when this returns 0. SP_ENOSPC, SP_EIO … with `problem`. */
 int keeper_keep_policy(const struct keeper *k, int ledger,
                        char problem[512]) SP_MUST_USE;
+/* keeper_snapshot.c. `ledger` is its folder, `restored` what the start began
+ * from. */
+void keeper_snapshot_init(struct keeper *k, int ledger, uint64_t restored);
+/* The standing in a file that entry `size`, `e`, is about: SP_ECORRUPT if it is
+ * not, or not about these bytes; SP_EUNSUPPORTED: another format; SP_EINVAL. */
+int keeper_snapshot_read(const struct entry *e, uint64_t size,
+                         const uint8_t *file, size_t length,
+                         struct standing **s) SP_MUST_USE;
+/* Takes one if it is time; each turn, when nothing is half done. */
+void keeper_snapshot_turn(struct keeper *k);
+/* The last entry of all, if it is worth it; and the end of its file. */
+void keeper_snapshot_last(struct keeper *k);
+void keeper_snapshot_stop(struct keeper *k);
 /* Closes every open request for which `mine` is true (NULL: all) as lost. */
 uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine);
 
@@ -187,8 +221,8 @@ void keeper_order(struct keeper *k, const struct order_message *m);
 /* Answers those whose entries are on disk; each turn. */
 void keeper_orders_turn(struct keeper *k);
 /* What a tripwire does: `cause` is "tripwire:<name>", `person` NULL the whole
- * party. Records it and cuts; the caller's turn of the loop sends it. SP_EEXIST:
- * suspended or revoked already; SP_ENOENT: nobody has that name. */
+ * party. Records it and cuts; the caller's turn of the loop sends it.
+ * SP_EEXIST: suspended or revoked already; SP_ENOENT: nobody has that name. */
 int keeper_suspend(struct keeper *k, const char *party, const char *person,
                    const char *cause) SP_MUST_USE;
 

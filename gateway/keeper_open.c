@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper's start: the ledger is opened or created and replayed into the
- * standing (P5), what was open when the last keeper ended is closed as lost
- * (P11), the policy is checked against what came before and recorded, and all
- * of it is durable before the first question is taken (P1). Runs in the
- * keeper, inside its sandbox. The ledger's content is trusted as far as its
- * hashes go, and then only what the standing accepts.
+ * standing (P5), from the newest snapshot on that fits; what was open when the
+ * last keeper ended is closed as lost (P11), the policy is checked against what
+ * came before and recorded, and all of it is durable before the first question
+ * is taken (P1). Runs in the keeper, inside its sandbox. The ledger's content
+ * is trusted as far as its hashes go, and then only what the standing accepts.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,6 +45,24 @@ static int replay_entry(void *arg, uint64_t n, const uint8_t *line,
     return error == SP_EINVAL ? SP_ECORRUPT : error;
 }
 
+/* A snapshot takes the place of the entries before it. */
+static int restore(void *arg, uint64_t size, const uint8_t *line, size_t length,
+                   const uint8_t *file, size_t file_length)
+{
+    struct replay *r = arg;
+    struct standing *s;
+    struct entry e;
+    int error = entry_decode(&r->reader, (const char *)line, length, &e);
+
+    if (error == 0)
+        error = keeper_snapshot_read(&e, size, file, file_length, &s);
+    if (error != 0)
+        return error;
+    standing_free(r->k->standing);
+    r->k->standing = s;
+    return 0;
+}
+
 /* Takes the signing key out of the snapshot; its text does not stay. */
 static int take_signer(struct keeper *k, struct note_signer *signer,
                        char problem[512])
@@ -69,6 +87,27 @@ static int take_signer(struct keeper *k, struct note_signer *signer,
     return e;
 }
 
+/* Something behind a snapshot does not fit: was it the snapshot? All entries
+ * tell; and if it was not, they name what is wrong. */
+static int open_again(struct ledger_options *o, struct replay *replay,
+                      struct ledger_recovery *recovery)
+{
+    struct keeper *k = replay->k;
+    struct standing *new = standing_new();
+
+    log_warn("snapshot_not_used", "entries=%llu problem=%s",
+             (unsigned long long)recovery->restored,
+             log_quote(replay->problem[0] != '\0' ? replay->problem
+                                                  : recovery->problem));
+    if (new == NULL)
+        return SP_ENOMEM;
+    standing_free(k->standing);
+    k->standing = new;
+    replay->problem[0] = '\0';
+    o->restore = NULL;
+    return ledger_open(o, replay_entry, replay, recovery, &k->ledger);
+}
+
 static int open_ledger(struct keeper *k, int folder, struct replay *replay,
                        struct ledger_recovery *recovery)
 {
@@ -80,6 +119,7 @@ static int open_ledger(struct keeper *k, int folder, struct replay *replay,
         .on_durable = keeper_durable,
         .on_failed = keeper_failed,
         .arg = k,
+        .restore = restore,
     };
     char problem[512];
     int e = take_signer(k, &signer, problem);
@@ -92,6 +132,11 @@ static int open_ledger(struct keeper *k, int folder, struct replay *replay,
     e = ledger_open(&o, replay_entry, replay, recovery, &k->ledger);
     if (e == SP_ENOENT && (e = ledger_create(folder, &signer)) == 0)
         e = ledger_open(&o, replay_entry, replay, recovery, &k->ledger);
+    if (recovery->skipped[0] != '\0')
+        log_warn("snapshot_passed_over", "what=%s",
+                 log_quote(recovery->skipped));
+    if (e == SP_ECORRUPT && recovery->restored > 0)
+        e = open_again(&o, replay, recovery);
     note_signer_wipe(&signer);
     return e;
 }
@@ -143,9 +188,11 @@ static void record_resumed(struct keeper *k, const struct ledger_recovery *r)
 
     e.u.ledger_resumed.requests = keeper_close_lost(k, NULL);
     keeper_record(k, &e);
-    log_info("ledger_resumed", "entries=%llu cut_bytes=%llu lost=%u",
+    log_info("ledger_resumed",
+             "entries=%llu cut_bytes=%llu lost=%u snapshot=%llu replayed=%llu",
              (unsigned long long)r->entries, (unsigned long long)r->cut_bytes,
-             e.u.ledger_resumed.requests);
+             e.u.ledger_resumed.requests, (unsigned long long)r->restored,
+             (unsigned long long)r->replayed);
 }
 
 /* Before anything is recorded: a policy that may not follow leaves no trace. */
@@ -252,6 +299,7 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
         *retry = may_pass(e);
         return e;
     }
+    keeper_snapshot_init(k, ledger_folder, recovery.restored);
     keeper_clock_init(k);
     if (standing_count(k->standing) == 0)
         record_opened(k);

@@ -465,7 +465,7 @@ int ledger_open(const struct ledger_options *o, ledger_entry_fn *entry,
         return r;
     if ((r = folder_lock(l->folder, &l->lock)) != 0)
         goto out;
-    r = recover(&l->publisher, &l->wal, entry, entry_arg, recovery);
+    r = recover(&l->publisher, &l->wal, o->restore, entry, entry_arg, recovery);
     if (r != 0)
         goto out;
     atomic_store(&l->size, recovery->entries);

@@ -23,6 +23,14 @@
 
 struct ledger;
 
+/* Called while opening, before any entry, for a file snapshot/<size> whose
+ * entry, the one with the index `size`, is proven to be in the signed tree.
+ * What both say is the caller's to know: 0, and entries are replayed from
+ * `size` on; any error, and an older one is looked for, or all are replayed. */
+typedef int ledger_restore_fn(void *arg, uint64_t size, const uint8_t *entry,
+                              size_t length, const uint8_t *file,
+                              size_t file_length);
+
 struct ledger_options {
     int folder;                       /* open directory; duplicated */
     const struct note_signer *signer; /* its name is the origin; copied */
@@ -34,6 +42,7 @@ struct ledger_options {
      * written; the process must end (a failed sync is never retried). */
     void (*on_failed)(void *arg, int error, const char *what);
     void *arg;
+    ledger_restore_fn *restore; /* its `arg` is that of `entry`; NULL: none */
 };
 
 /* Called for each stored entry in order while opening. An error stops it. */
@@ -44,6 +53,9 @@ struct ledger_recovery {
     uint64_t entries;     /* there now */
     uint64_t cut_bytes;   /* of a torn tail, dropped */
     uint64_t signed_size; /* of the last signed head */
+    uint64_t restored;    /* entries that a snapshot stood for; 0: none did */
+    uint64_t replayed;    /* entries that were replayed */
+    char skipped[160];    /* the newest snapshot that did not fit, and why */
     uint64_t
         bad_index; /* on SP_ECORRUPT: the first entry that does not add up */
     char problem[256]; /* on failure: what, where, and the way out */
@@ -53,8 +65,9 @@ struct ledger_recovery {
  * if there is one already. */
 int ledger_create(int folder, const struct note_signer *signer) SP_MUST_USE;
 
-/* Locks the folder, re-derives the tree, checks it against the last signed
- * head, replays every entry through `entry`, cuts a torn tail, starts the
+/* Locks the folder, re-derives the tree (from a snapshot on: the tiles' right
+ * edge stands for what is before it), checks it against the last signed head,
+ * replays every entry from there through `entry`, cuts a torn tail, starts the
  * threads. SP_ENOENT no ledger here; SP_EEXIST another process has it open;
  * SP_ECORRUPT, SP_EROLLBACK, SP_ESIGNATURE, SP_ENOSPC, SP_EIO with *recovery
  * saying what to do. */

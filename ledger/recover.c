@@ -3,10 +3,11 @@
  * Recovery at the keeper's start. The folder is believed as far as its hashes
  * and the signed head go: everything up to `last-signed` must be there and
  * hash to the signed root; behind it the write-ahead file must go on without a
- * gap. One thing is repaired: a torn tail, which is what a crash leaves of a
- * write that was never synced. Everything else stops the daemon, with the
- * first bad entry and the way out, because whatever else is wrong was not a
- * crash.
+ * gap. A snapshot may stand for what is before it (ledger/snapshots.h); the
+ * tree's right edge is checked all the same. One thing is repaired: a torn
+ * tail, which is what a crash leaves of a write that was never synced.
+ * Everything else stops the daemon, with the first bad entry and the way out,
+ * because whatever else is wrong was not a crash.
  */
 #include "ledger/recover.h"
 
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ledger/snapshots.h"
 #include "lib/file.h"
 
 /* A batch is bounded by what may wait in memory, see ledger.c. */
@@ -33,6 +35,7 @@ struct recovering {
     void *entry_arg;
     int entry_error; /* what the caller's function said */
     struct ledger_recovery *out;
+    uint64_t from; /* the first entry to replay */
     uint64_t next; /* the next entry to come from the write-ahead file */
     bool shown;    /* `checkpoint` is last-signed's head */
 };
@@ -138,6 +141,9 @@ static int entry_replay(void *arg, uint64_t n, const uint8_t *entry,
     struct recovering *c = arg;
 
     c->out->entries = n + 1;
+    if (n < c->from)
+        return 0;
+    c->out->replayed++;
     if (c->entry != NULL)
         c->entry_error = c->entry(c->entry_arg, n, entry, length);
     return c->entry_error;
@@ -173,10 +179,16 @@ static int tree_recover(struct recovering *c)
 {
     struct ledger_verdict verdict = {.problem = ""};
     struct hash root;
+    uint64_t from = c->from - c->from % TILE_WIDTH;
+    int r = view_rows(c->v, from, c->p->checked);
 
-    rows_init(c->p->checked);
-    int r = verify_range(c->v, c->p->checked, c->p->rows, entry_replay, c,
-                         &verdict);
+    if (r != 0)
+        return refuse(c, SP_ECORRUPT, from,
+                      "entry %llu: the tiles before it: %s: restore them from "
+                      "a copy",
+                      (unsigned long long)from, sp_strerror(r));
+    r = verify_range(c->v, c->p->checked, c->p->rows, entry_replay, c,
+                     &verdict);
     if (c->entry_error != 0)
         return entry_refuse(c, verdict.bad_index);
     if (r != 0)
@@ -385,8 +397,9 @@ static int checkpoint_show(struct recovering *c)
     return r == 0 ? 0 : refuse(c, r, 0, "checkpoint: %s", sp_strerror(r));
 }
 
-int recover(struct publisher *p, struct wal_writer *w, ledger_entry_fn *entry,
-            void *entry_arg, struct ledger_recovery *out)
+int recover(struct publisher *p, struct wal_writer *w,
+            ledger_restore_fn *restore, ledger_entry_fn *entry, void *entry_arg,
+            struct ledger_recovery *out)
 {
     struct recovering c = {
         .p = p, .entry = entry, .entry_arg = entry_arg, .out = out};
@@ -399,8 +412,11 @@ int recover(struct publisher *p, struct wal_writer *w, ledger_entry_fn *entry,
     if (r != 0)
         return r;
     out->signed_size = p->last.size;
-    if ((r = view_new(p->folder, &p->last, &c.v)) != 0 ||
-        (r = tree_recover(&c)) != 0 || (r = checkpoint_check(&c)) != 0 ||
+    if ((r = view_new(p->folder, &p->last, &c.v)) != 0)
+        return r;
+    if (restore != NULL)
+        c.from = snapshots_restore(p->folder, c.v, restore, entry_arg, out);
+    if ((r = tree_recover(&c)) != 0 || (r = checkpoint_check(&c)) != 0 ||
         (r = wal_recover(&c, w)) != 0 || (r = checkpoint_show(&c)) != 0)
         goto out;
     out->entries = c.next;

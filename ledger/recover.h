@@ -11,9 +11,11 @@
 /* True if there is nothing of a ledger: neither heads nor entries. */
 bool recover_is_empty(int folder);
 
-/* Verifies and replays everything; leaves `p` at the last signed head and `w`
+/* Verifies and replays everything, or what is behind a snapshot that `restore`
+ * (may be NULL) takes; leaves `p` at the last signed head and `w`
  * at the end of the write-ahead file. Both are initialised by the caller. */
-int recover(struct publisher *p, struct wal_writer *w, ledger_entry_fn *entry,
-            void *entry_arg, struct ledger_recovery *recovery) SP_MUST_USE;
+int recover(struct publisher *p, struct wal_writer *w,
+            ledger_restore_fn *restore, ledger_entry_fn *entry, void *entry_arg,
+            struct ledger_recovery *recovery) SP_MUST_USE;
 
 #endif

@@ -289,6 +289,41 @@ int ledger_view_hash(void *arg, unsigned level, uint64_t index, struct hash *h)
     return 0;
 }
 
+static int edge_load(struct ledger_view *v, struct merkle_edge *e)
+{
+    for (unsigned bit = 64; bit-- > 0;) {
+        int r;
+
+        if ((e->size >> bit & 1) == 0)
+            continue;
+        r = ledger_view_hash(v, bit, (e->size >> bit) - 1,
+                             &e->roots[e->count++]);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int view_rows(struct ledger_view *v, uint64_t size, struct rows *rows)
+{
+    rows_init(rows);
+    rows->edge.size = size;
+    for (unsigned level = 0; level < ROWS_LEVELS; level++) {
+        struct row *row = &rows->level[level];
+        const struct hash *hashes;
+        int r;
+
+        row->tile = (size >> (8 * level)) / TILE_WIDTH;
+        row->width = (unsigned)((size >> (8 * level)) % TILE_WIDTH);
+        if (row->width == 0)
+            continue;
+        if ((r = view_tile_load(v, level, row->tile, &hashes)) != 0)
+            return r;
+        memcpy(row->hashes, hashes, row->width * sizeof *hashes);
+    }
+    return edge_load(v, &rows->edge);
+}
+
 int ledger_view_entry(struct ledger_view *v, uint64_t n, const uint8_t **entry,
                       size_t *length)
 {

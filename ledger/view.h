@@ -50,6 +50,11 @@ int view_bundle_load(struct ledger_view *v, uint64_t number) SP_MUST_USE;
 int view_tile_load(struct ledger_view *v, unsigned level, uint64_t number,
                    const struct hash **hashes) SP_MUST_USE;
 
+/* The rows of the first `size` leaves, a multiple of 256 and of this tree, from
+ * its tiles: as true as the root that they come to with what follows. */
+int view_rows(struct ledger_view *v, uint64_t size,
+              struct rows *rows) SP_MUST_USE;
+
 /* Lets the kernel begin to read bundle `number` and its leaf hashes, if they
  * are full ones of this tree and in a folder; nothing depends on it. */
 void view_read_ahead(const struct ledger_view *v, uint64_t number);

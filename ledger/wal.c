@@ -8,7 +8,6 @@
  */
 #include "ledger/wal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,10 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ledger/numbered.h"
 #include "lib/limits.h"
 
-#define READ_BYTES  (256u << 10) /* holds the largest frame many times */
-#define NAME_DIGITS 20
+#define READ_BYTES (256u << 10) /* holds the largest frame many times */
 
 void wal_path(uint64_t first, char path[WAL_PATH_MAX])
 {
@@ -78,70 +77,9 @@ bool wal_frame_check(const struct wal_frame *f)
 
 /* Segments ---------------------------------------------------------------- */
 
-static bool segment_name_parse(const char *name, uint64_t *first)
-{
-    *first = 0;
-    if (strlen(name) != NAME_DIGITS)
-        return false;
-    for (; *name != '\0'; name++) {
-        uint64_t digit = (uint64_t)(*name - '0');
-        if (digit > 9 || *first > (UINT64_MAX - digit) / 10)
-            return false;
-        *first = *first * 10 + digit;
-    }
-    return true;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static int list_read(DIR *d, uint64_t **list, size_t *count)
-{
-    const struct dirent *e;
-
-    while ((errno = 0, e = readdir(d)) != NULL) {
-        uint64_t first;
-        if (!segment_name_parse(e->d_name, &first))
-            continue; /* what a crash left beside, or not ours */
-        uint64_t *more = realloc(*list, (*count + 1) * sizeof **list);
-        if (more == NULL)
-            return SP_ENOMEM;
-        *list = more;
-        more[(*count)++] = first;
-    }
-    return errno != 0 ? SP_EIO : 0;
-}
-
 int wal_list(int folder, uint64_t **segments, size_t *count)
 {
-    int fd = openat(folder, WAL_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    uint64_t *list = NULL;
-    size_t n = 0;
-
-    *segments = NULL;
-    *count = 0;
-    if (fd < 0)
-        return sp_error_from_errno();
-    DIR *d = fdopendir(fd);
-    if (d == NULL) {
-        close(fd);
-        return SP_ENOMEM;
-    }
-    int r = list_read(d, &list, &n);
-    closedir(d);
-    if (r != 0) {
-        free(list);
-        return r;
-    }
-    if (n > 0)
-        qsort(list, n, sizeof *list, compare_numbers);
-    *segments = list;
-    *count = n;
-    return 0;
+    return numbered_list(folder, WAL_FOLDER, segments, count);
 }
 
 /* Writing ----------------------------------------------------------------- */

@@ -124,3 +124,11 @@ int table_put(struct table *t, const void *key, size_t length, uint32_t value)
     s->value = value;
     return 0;
 }
+
+void table_each(const struct table *t, table_each_fn *each, void *arg)
+{
+    for (size_t i = 0; i < t->size; i++)
+        if (t->slots[i].value != TABLE_NONE)
+            each(arg, t->keys + t->slots[i].at, t->slots[i].length,
+                 t->slots[i].value);
+}

@@ -32,6 +32,12 @@ uint32_t table_get(const struct table *t, const void *key, size_t length);
 int table_put(struct table *t, const void *key, size_t length,
               uint32_t value) SP_MUST_USE;
 
+/* Every key once, in an order that means nothing; keys live until the next
+ * table_put(). */
+typedef void table_each_fn(void *arg, const void *key, size_t length,
+                           uint32_t value);
+void table_each(const struct table *t, table_each_fn *each, void *arg);
+
 /* SipHash-2-4 under the process's key. */
 uint64_t table_hash(const void *key, size_t length);
 

@@ -273,6 +273,13 @@ static const struct field transcript_revealed[] = {
     FIELD("reason", TEXT, ALWAYS, transcript_revealed.reason),
     {0},
 };
+
+static const struct field snapshot[] = {
+    FIELD("size", U64, ALWAYS, snapshot.size),
+    FIELD("format", TEXT, ALWAYS, snapshot.format),
+    FIELD("sha256", HASH, ALWAYS, snapshot.sha256),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -302,6 +309,7 @@ static const struct {
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
     [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
     [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
+    [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

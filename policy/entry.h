@@ -45,6 +45,7 @@ enum entry_kind {
     ENTRY_MODEL_RELEASED,   /* model.released */
     ENTRY_WITNESS_ALARM,    /* witness.alarm */
     ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
+    ENTRY_SNAPSHOT,            /* snapshot */
     ENTRY_KIND_COUNT
 };
 
@@ -240,6 +241,13 @@ struct entry_witness_alarm {
     const char *problem;
 };
 
+/* The standing that follows from the entries before this one, in a file. */
+struct entry_snapshot {
+    uint64_t size;      /* how many: this entry's own index */
+    const char *format; /* of policy/standing_snapshot.h */
+    uint8_t sha256[32]; /* of the file */
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -265,6 +273,7 @@ struct entry {
         struct entry_transcript_revealed transcript_revealed;
         struct entry_tripwire_alerted tripwire_alerted;
         struct entry_witness_alarm witness_alarm;
+        struct entry_snapshot snapshot;
     } u;
 };
 

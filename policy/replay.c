@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "policy/approval.h"
+#include "policy/standing_snapshot.h"
 
 /* How far the entries tell what the keeper's clock was like. */
 enum clock_told {
@@ -466,6 +467,32 @@ static int clock_take(struct replay *r, const struct entry *e)
     return 0;
 }
 
+/* ---- snapshots ---- */
+
+/* What the keeper may begin from is what follows from all before it. */
+static int snapshot_check(struct replay *r, const struct entry *e)
+{
+    char format[STANDING_FORMAT_SIZE], recorded[72], derived[72];
+    uint8_t sha256[32];
+    int bad;
+
+    standing_format(format);
+    if (strcmp(e->u.snapshot.format, format) != 0) {
+        r->counts.other_snapshots++;
+        return 0;
+    }
+    if ((bad = standing_digest(r->s, sha256)) != 0)
+        return bad;
+    if (memcmp(sha256, e->u.snapshot.sha256, sizeof sha256) == 0)
+        return 0;
+    differs(r, e->n, "the snapshot's hash");
+    sodium_bin2hex(recorded, sizeof recorded, e->u.snapshot.sha256, 32);
+    sodium_bin2hex(derived, sizeof derived, sha256, sizeof sha256);
+    SAY(r->difference.recorded, "%s", recorded);
+    SAY(r->difference.derived, "%s", derived);
+    return SP_ECORRUPT;
+}
+
 /* ---- all kinds ---- */
 
 static int (*const checks[ENTRY_KIND_COUNT])(struct replay *,
@@ -480,6 +507,7 @@ static int (*const checks[ENTRY_KIND_COUNT])(struct replay *,
     [ENTRY_POLICY_LOADED] = policy_check,
     [ENTRY_CLOCK_ANOMALY] = clock_take,
     [ENTRY_LEDGER_RESUMED] = clock_take,
+    [ENTRY_SNAPSHOT] = snapshot_check,
 };
 
 static void count(struct replay *r, const struct entry *e)
@@ -497,6 +525,7 @@ static void count(struct replay *r, const struct entry *e)
         [ENTRY_PARTY_REVOKED] = &c->orders,
         [ENTRY_MODEL_RELEASED] = &c->orders,
         [ENTRY_POLICY_LOADED] = &c->policies,
+        [ENTRY_SNAPSHOT] = &c->snapshots,
     };
 
     c->entries++;

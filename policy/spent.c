@@ -74,6 +74,31 @@ void spent_settle(struct spent *s, const struct cost *reserve,
         s->open--;
 }
 
+static void minute_pack(struct minute *m, struct pack *p, int64_t newest)
+{
+    uint64_t requests[SPENT_SECONDS];
+
+    for (size_t i = 0; i < SPENT_SECONDS; i++)
+        requests[i] = m->requests[i];
+    pack_time(p, &m->second, newest / 1000);
+    pack_sparse(p, requests, SPENT_SECONDS);
+    pack_sparse(p, m->tokens, SPENT_SECONDS);
+    for (size_t i = 0; i < SPENT_SECONDS; i++) {
+        if (requests[i] > UINT32_MAX)
+            pack_fail(p, SP_EINVAL);
+        m->requests[i] = (uint32_t)requests[i];
+    }
+}
+
+void spent_pack(struct spent *s, struct pack *p, int64_t newest)
+{
+    pack_sparse(p, s->total, UNIT_COUNT);
+    pack_sparse(p, s->reserved, UNIT_COUNT);
+    pack_u32(p, &s->open, UINT32_MAX);
+    if (s->minute != NULL)
+        minute_pack(s->minute, p, newest);
+}
+
 /* The first second from `from` on that is still held. */
 static int64_t first_held(const struct minute *m, int64_t from)
 {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/error.h"
+#include "lib/pack.h"
 
 enum unit {
     UNIT_REQUESTS,
@@ -64,6 +65,10 @@ struct spent {
 void spent_admit(struct spent *s, const struct cost *reserve, int64_t t);
 void spent_settle(struct spent *s, const struct cost *reserve,
                   const struct cost *cost, int64_t t);
+
+/* Both ways, for a standing's snapshot; whether a minute is kept is the
+ * caller's, who has allocated it. Nothing in it is later than `newest` ms. */
+void spent_pack(struct spent *s, struct pack *p, int64_t newest);
 
 /* Within the last minute; of tokens those that are reserved now, too. `s` may
  * be NULL: nothing was spent. */

@@ -14,8 +14,6 @@
 #include "lib/clock.h"
 #include "policy/standing_state.h"
 
-#define KEY_MAX 1024
-
 struct standing *standing_new(void)
 {
     struct standing *s = calloc(1, sizeof *s);
@@ -262,7 +260,7 @@ static int approval_check(struct standing *s,
     return 0;
 }
 
-static void successor_fill(struct standing *s)
+void standing_successor_fill(struct standing *s)
 {
     int n = snprintf(s->successor, sizeof s->successor,
                      "its `replaces` is not the SHA-256 of the policy in "
@@ -302,7 +300,7 @@ static int apply_policy_loaded(struct standing *s, const struct entry *e)
     s->loaded = true;
     s->serial = l->serial;
     memcpy(s->sha256, l->sha256, 32);
-    successor_fill(s);
+    standing_successor_fill(s);
     if (s->policy != NULL && !same)
         standing_unbind(s);
     return 0;
@@ -319,8 +317,8 @@ static bool id_is_right(const struct entry_window_opened *w)
            strcmp(id, w->window) == 0;
 }
 
-static int window_add(struct standing *s, const char *id, uint32_t pair,
-                      uint32_t model)
+int standing_window_add(struct standing *s, const char *id, uint32_t pair,
+                        uint32_t model)
 {
     void *array = s->windows;
     struct window_state *w;
@@ -369,7 +367,7 @@ static int apply_window_opened(struct standing *s, const struct entry *e)
                                "window %.128s ends more than 30 days after "
                                "the first opening",
                                w->window);
-    if ((r = window_add(s, w->window, pair, model)) != 0)
+    if ((r = standing_window_add(s, w->window, pair, model)) != 0)
         return r;
     s->pairs[pair] = first;
     return standing_bind_opened(s, (uint32_t)s->nwindows - 1);
@@ -419,8 +417,7 @@ static void requests_compact(struct standing *s)
     s->nrequests = kept;
 }
 
-static int request_add(struct standing *s, const struct entry *e,
-                       uint32_t person, uint32_t window)
+int standing_request_add(struct standing *s, const struct open_request *q)
 {
     if (s->nrequests == s->requests_room &&
         s->requests_open <= s->nrequests / 2)
@@ -435,13 +432,7 @@ static int request_add(struct standing *s, const struct entry *e,
         s->requests = more;
         s->requests_room = room;
     }
-    s->requests[s->nrequests++] =
-        (struct open_request){.n = e->n,
-                              .person = person,
-                              .window = window,
-                              .route = e->u.request.route};
-    for (int i = 0; i < SCOPE_COUNT; i++)
-        s->requests[s->nrequests - 1].spent[i] = SLOT_NONE;
+    s->requests[s->nrequests++] = *q;
     s->requests_open++;
     return 0;
 }
@@ -484,7 +475,7 @@ static int admission_check(struct standing *s, const struct entry *e,
     return 0;
 }
 
-static int watch_need(struct person_state *p)
+int standing_watch_need(struct person_state *p)
 {
     if (p->watch == NULL)
         p->watch = watch_new();
@@ -494,27 +485,26 @@ static int watch_need(struct person_state *p)
 static int apply_request_admitted(struct standing *s, const struct entry *e)
 {
     const struct entry_request *q = &e->u.request;
-    uint32_t window = SLOT_NONE, person;
-    struct open_request *o;
+    struct open_request o = {.n = e->n, .window = SLOT_NONE, .route = q->route};
+    struct person_state *p;
     int r;
 
-    if ((r = admission_check(s, e, &window)) != 0 ||
-        (r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
-        (r = watch_need(&s->people[person])) != 0 ||
-        (r = request_add(s, e, person, window)) != 0)
+    if ((r = admission_check(s, e, &o.window)) != 0 ||
+        (r = standing_slot_person(s, q->party, q->person, &o.person)) != 0 ||
+        (r = standing_watch_need(&s->people[o.person])) != 0 ||
+        (r = standing_spend_admit(s, &o, e)) != 0)
         return r;
-    o = &s->requests[s->nrequests - 1];
-    if ((r = standing_spend_admit(s, o, e)) != 0)
+    p = &s->people[o.person];
+    o.place = watch_admitted(p->watch, q->address, q->route, q->fields, e->t);
+    if ((r = standing_request_add(s, &o)) != 0)
         return r;
-    s->touched = person;
-    o->place = watch_admitted(s->people[person].watch, q->address, q->route,
-                              q->fields, e->t);
-    if (window != SLOT_NONE) {
-        s->windows[window].requests++;
-        s->windows[window].open_requests++;
+    s->touched = o.person;
+    if (o.window != SLOT_NONE) {
+        s->windows[o.window].requests++;
+        s->windows[o.window].open_requests++;
     }
     if (route_info(q->route)->own)
-        standing_own_count(&s->people[person], e->t);
+        standing_own_count(p, e->t);
     return 0;
 }
 
@@ -530,7 +520,7 @@ static int apply_request_refused(struct standing *s, const struct entry *e)
     if (q->party == NULL || q->person == NULL)
         return 0;
     if ((r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
-        (r = watch_need(&s->people[person])) != 0)
+        (r = standing_watch_need(&s->people[person])) != 0)
         return r;
     s->touched = person;
     watch_refused(s->people[person].watch, e->t);
@@ -584,6 +574,17 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     return 0;
 }
 
+/* Changes nothing; what it says of the standing is an auditor's to check. */
+static int apply_snapshot(struct standing *s, const struct entry *e)
+{
+    if (e->u.snapshot.size != e->n)
+        return standing_refuse(s,
+                               "a snapshot of %" PRIu64 " entries behind "
+                               "%" PRIu64,
+                               e->u.snapshot.size, e->n);
+    return 0;
+}
+
 /* Kinds that change nothing that a decision depends on. */
 static int apply_nothing(struct standing *s, const struct entry *e)
 {
@@ -626,6 +627,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_TRIPWIRE_ALERTED] = standing_apply_alerted,
         [ENTRY_WITNESS_ALARM] = apply_nothing,
         [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
+        [ENTRY_SNAPSHOT] = apply_snapshot,
     };
     int r;
 

@@ -13,13 +13,6 @@
 
 #define MINUTE_MS 60000
 
-/* A version is its hash: two documents of the same bytes are one. */
-struct accepted_key {
-    uint32_t person;
-    uint8_t sha256[32];
-};
-_Static_assert(sizeof(struct accepted_key) == 36, "a key has no padding");
-
 void standing_own_count(struct person_state *p, int64_t t)
 {
     if (t / MINUTE_MS != p->own_minute)

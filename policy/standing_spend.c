@@ -17,11 +17,6 @@ void standing_spend_free(struct standing *s)
     table_release(&s->places);
 }
 
-/* Which scope a place is of follows from what its key leaves out. */
-struct place_key {
-    uint32_t window, terms, person;
-};
-
 static struct place_key key_make(enum spent_scope scope, uint32_t window,
                                  uint32_t terms, uint32_t model,
                                  uint32_t person)
@@ -54,8 +49,8 @@ static int spent_grow(struct standing *s)
     return 0;
 }
 
-static int place_need(struct standing *s, struct place_key key, bool minute,
-                      uint32_t *place)
+int standing_place_need(struct standing *s, struct place_key key, bool minute,
+                        uint32_t *place)
 {
     struct spent new = {0};
     int r;
@@ -93,6 +88,8 @@ int standing_spend_admit(struct standing *s, struct open_request *q,
     uint32_t terms = SLOT_NONE, model = SLOT_NONE;
     int error;
 
+    for (int i = 0; i < SCOPE_COUNT; i++)
+        q->spent[i] = SLOT_NONE;
     reserve_read(r, &q->reserve);
     if (q->window != SLOT_NONE &&
         ((error = standing_slot_word(s, 't', r->terms, &terms)) != 0 ||
@@ -104,9 +101,9 @@ int standing_spend_admit(struct standing *s, struct open_request *q,
         /* What the gateway answers itself only counts for its person. */
         if (q->window == SLOT_NONE && scope != SCOPE_PERSON)
             continue;
-        error =
-            place_need(s, key_make(scope, q->window, terms, model, q->person),
-                       scope != SCOPE_WINDOW_PERSON, &q->spent[i]);
+        error = standing_place_need(
+            s, key_make(scope, q->window, terms, model, q->person),
+            scope != SCOPE_WINDOW_PERSON, &q->spent[i]);
         if (error != 0)
             return error;
     }

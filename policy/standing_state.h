@@ -25,12 +25,29 @@ struct window_state {
 struct person_state {
     char *party, *person; /* names */
     struct watch *watch;  /* NULL: nothing was asked yet */
-    int64_t own_minute; /* since 1970: the one that `own_admitted` counts */
+    int64_t own_minute;   /* since 1970: the one that `own_admitted` counts */
     uint32_t own_admitted;
     uint32_t own_open;
 };
 
 #define NO_ENTRY UINT64_MAX
+
+/* Of a key of names: a kind, two names and a NUL. */
+#define KEY_MAX 1024
+
+/* Of places. Which scope one is of follows from what its key leaves out; a
+ * model's has it in `terms`. */
+struct place_key {
+    uint32_t window, terms, person;
+};
+
+/* Of acceptances. A version is its hash: two documents of the same bytes are
+ * one. */
+struct accepted_key {
+    uint32_t person;
+    uint8_t sha256[32];
+};
+_Static_assert(sizeof(struct accepted_key) == 36, "a key has no padding");
 
 /* What was ordered about a party, or about one of its people: the entry that
  * did it, or NO_ENTRY. */
@@ -116,6 +133,15 @@ int standing_array_grow(void **array, size_t count, size_t size) SP_MUST_USE;
 const struct open_request *standing_request_open(const struct standing *s,
                                                  uint64_t n);
 
+/* What entries do, and a snapshot again. `id` and names have no slot yet;
+ * SP_ENOMEM. */
+int standing_window_add(struct standing *s, const char *id, uint32_t pair,
+                        uint32_t model) SP_MUST_USE;
+int standing_request_add(struct standing *s,
+                         const struct open_request *q) SP_MUST_USE;
+int standing_watch_need(struct person_state *p) SP_MUST_USE;
+void standing_successor_fill(struct standing *s);
+
 /* standing_own.c: the entries of the gateway's own routes. */
 int standing_apply_nda_accepted(struct standing *s,
                                 const struct entry *e) SP_MUST_USE;
@@ -136,6 +162,8 @@ int standing_slot_word(struct standing *s, char kind, const char *word,
                        uint32_t *slot) SP_MUST_USE;
 
 /* standing_spend.c: what a request spends and reserves, by slots. */
+int standing_place_need(struct standing *s, struct place_key key, bool minute,
+                        uint32_t *place) SP_MUST_USE;
 int standing_spend_admit(struct standing *s, struct open_request *q,
                          const struct entry *e) SP_MUST_USE;
 void standing_spend_settle(struct standing *s, const struct open_request *q,

@@ -273,6 +273,64 @@ void watch_forget(struct watch *w)
     *w = new;
 }
 
+static void sums_pack(struct sums *s, struct pack *p, int64_t most)
+{
+    pack_time(p, &s->step, most);
+    pack_sparse(p, s->values, STEPS);
+}
+
+/* Places are numbers that open requests know; behind the last one in use there
+ * is nothing to tell. */
+static void addresses_pack(struct watch *w, struct pack *p, int64_t newest)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < WATCH_ADDRESSES; i++)
+        if (w->addresses[i].last != 0 || w->addresses[i].open > 0)
+            used = i + 1;
+    pack_u32(p, &used, WATCH_ADDRESSES);
+    for (uint32_t i = 0; i < used; i++) {
+        struct seen_address *a = &w->addresses[i];
+
+        pack_fixed(p, a->address, sizeof a->address);
+        pack_u32(p, &a->open, UINT32_MAX);
+        pack_time(p, &a->last, newest);
+    }
+    pack_time(p, &w->overflow, newest);
+}
+
+static void told_pack(struct watch *w, struct pack *p, int64_t newest)
+{
+    uint32_t used = 0;
+
+    for (uint32_t i = 0; i < TOLD; i++)
+        if (w->told[i].name[0] != 0 || w->told[i].t != 0)
+            used = i + 1;
+    pack_u32(p, &used, TOLD);
+    for (uint32_t i = 0; i < used; i++) {
+        pack_text(p, w->told[i].name, sizeof w->told[i].name);
+        pack_time(p, &w->told[i].t, newest);
+    }
+}
+
+void watch_pack(struct watch *w, struct pack *p, int64_t newest)
+{
+    struct sums *const seconds[] = {&w->requests_second, &w->refusals_second};
+    struct sums *const minutes[] = {&w->requests, &w->tokens, &w->wire,
+                                    &w->content};
+
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++)
+        sums_pack(seconds[i], p, newest / 1000);
+    for (size_t i = 0; i < sizeof minutes / sizeof *minutes; i++)
+        sums_pack(minutes[i], p, newest / MINUTE_MS);
+    addresses_pack(w, p, newest);
+    pack_u32(p, &w->routes, UINT32_MAX);
+    pack_sparse(p, w->fields, FIELD_WORDS);
+    pack_bool(p, &w->any);
+    pack_bool(p, &w->first_use);
+    told_pack(w, p, newest);
+}
+
 enum watch_value watch_value_from_name(const char *name, size_t length)
 {
     for (int i = 0; i < WATCH_VALUES; i++)

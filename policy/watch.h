@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/error.h"
+#include "lib/pack.h"
 #include "policy/field.h"
 
 /* Addresses of one person that are told apart; whoever comes from more has
@@ -60,6 +61,10 @@ bool watch_was_told(const struct watch *w, const char *name, int64_t now);
 /* Somebody looked at what happened and let the person go on: it is no more
  * held against them. What is open and what was used stays known. */
 void watch_forget(struct watch *w);
+
+/* Both ways, for a standing's snapshot. Nothing in it is later than `newest`
+ * ms. */
+void watch_pack(struct watch *w, struct pack *p, int64_t newest);
 
 /* "tokens_per_hour" …; WATCH_VALUES if there is none. */
 enum watch_value watch_value_from_name(const char *name, size_t length);

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "policy/replay.h"
+#include "policy/standing_snapshot.h"
 
 #define T0   INT64_C(1793491200000) /* 2026-11-01T00:00:00Z */
 #define HOUR INT64_C(3600000)
@@ -415,6 +416,56 @@ static void P6_tripwires_are_set_off_again(void **state)
     assert_int_equal(replay_counts(replay)->tripwires, 1);
 }
 
+/* Of the standing that the entries so far give, by another one's hand. */
+static struct entry snapshot(struct standing *s)
+{
+    static char format[STANDING_FORMAT_SIZE];
+    struct entry e = {.kind = ENTRY_SNAPSHOT,
+                      .u.snapshot = {.size = next, .format = format}};
+
+    standing_format(format);
+    assert_int_equal(standing_digest(s, e.u.snapshot.sha256), 0);
+    return e;
+}
+
+static void apply(struct standing *s, struct entry e, int64_t t)
+{
+    e.n = standing_count(s);
+    e.t = t;
+    assert_int_equal(standing_apply(s, &e), 0);
+}
+
+static void P5_snapshots_are_made_again(void **state)
+{
+    struct standing *s = standing_new();
+    struct entry e;
+
+    (void)state;
+    begin();
+    apply(s, opened(), T0 - HOUR);
+    apply(s, loaded(), T0 - HOUR);
+    apply(s, window_opened(), T0);
+    e = snapshot(s);
+    e.u.snapshot.sha256[31] ^= 1;
+    differs(e, "snapshot's hash", "", "", "");
+    e = snapshot(s);
+    e.u.snapshot.size--;
+    differs(e, "what the entries before it allow", "snapshot", "of 2 entries",
+            "");
+    e = snapshot(s);
+    agrees(e);
+    /* Without the last entry: a standing knows how many there were. */
+    differs(snapshot(s), "snapshot's hash", "", "", "");
+    apply(s, e, now);
+    agrees(snapshot(s));
+    e = snapshot(s);
+    e.u.snapshot.format = "2-0000000000000000";
+    agrees(e);
+    assert_int_equal(replay_counts(replay)->snapshots, 3);
+    assert_int_equal(replay_counts(replay)->other_snapshots, 1);
+    standing_free(s);
+}
+
 /* A keeper that ends right then tells of it no more. */
 static void P6_a_crash_forgets_a_tripwire(void **state)
 {
@@ -528,6 +579,7 @@ int main(void)
         TEST(P4_nothing_need_open_while_the_clock_settles),
         TEST(P6_tripwires_are_set_off_again),
         TEST(P6_a_crash_forgets_a_tripwire),
+        TEST(P5_snapshots_are_made_again),
         TEST(P6_a_policy_is_what_its_entry_says),
         TEST(P6_another_policy_instead),
         TEST(P11_a_second_end_and_an_unknown_one_differ),

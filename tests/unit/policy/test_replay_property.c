@@ -2,9 +2,10 @@
 /*
  * P5, P6 and P3 as properties: whatever is asked, settled, ordered, let pass in
  * time and restarted, in whatever order, a standing that was only ever told the
- * encoded entries decides every question as the one that made them, each
- * recorded decision is made again from its entry alone, and no pair is ever
- * admitted past 30 days. Sequences are random, with fixed seeds.
+ * encoded entries decides every question as the one that made them, and so does
+ * one that was put into bytes and read back again and again; all three have the
+ * same bytes. Each recorded decision is made again from its entry alone, and no
+ * pair is ever admitted past 30 days. Sequences are random, with fixed seeds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <cmocka.h>
 
 #include "policy/decide.h"
+#include "policy/standing_snapshot.h"
 
 #define DAY   86400000LL
 #define NOV1  1793491200000LL /* 2026-11-01T00:00:00Z */
@@ -55,12 +57,13 @@ struct run {
     int64_t now;
     struct standing *made; /* applies what it made */
     struct standing *told; /* applies what was decoded */
+    struct standing *kept; /* as `told`, by way of snapshots */
     struct entry_reader reader;
     char *lines[LINES];
     size_t count;
     uint64_t open[LINES];
     size_t nopen;
-    unsigned orders;
+    unsigned orders, alerts, read_back;
 };
 
 static unsigned any(struct run *r, unsigned below)
@@ -94,8 +97,12 @@ static struct policy *policy_make(unsigned serial)
                  "{san_uri: \"x://c\"}}}\n"
                  "terms:\n"
                  "  t: {uses: [chat.completions, models], budget: {window: "
-                 "{requests: 150}, person: {requests: 80, concurrent: 3, "
-                 "requests_per_minute: 4}, request: {bytes: 1000}}}\n"
+                 "{requests: 150, tokens: 400000}, person: {requests: 80, "
+                 "concurrent: 3, requests_per_minute: 4}, request: {bytes: "
+                 "1000}}, tripwires: [{name: new, when: first_use, action: "
+                 "alert}, {name: knocks, when: \"refusals_per_minute > 2\", "
+                 "action: alert}, {name: volume, when: \"tokens_per_hour > "
+                 "30000\"}]}\n"
                  "  u: {nda: d, uses: [messages], budget: {window: {requests: "
                  "30}}}\n"
                  "windows:\n%s",
@@ -132,6 +139,8 @@ static void record(struct run *r, struct entry *e)
     decoded = entry_of(r, r->count++);
     if (standing_apply(r->told, &decoded) != 0)
         fail_msg("told %s: %s", line, standing_error(r->told));
+    if (standing_apply(r->kept, &decoded) != 0)
+        fail_msg("kept %s: %s", line, standing_error(r->kept));
 }
 
 static const struct policy *policy_now(const struct run *r)
@@ -159,6 +168,30 @@ static void policy_load(struct run *r)
     }
     assert_int_equal(standing_bind(r->made, p), 0);
     assert_int_equal(standing_bind(r->told, p), 0);
+    assert_int_equal(standing_bind(r->kept, p), 0);
+}
+
+/* The three have one spelling; one of them goes on from it. */
+static void read_back(struct run *r)
+{
+    uint8_t *made, *told, *kept;
+    size_t n, m, k;
+
+    assert_int_equal(standing_encode(r->made, &made, &n), 0);
+    assert_int_equal(standing_encode(r->told, &told, &m), 0);
+    assert_int_equal(standing_encode(r->kept, &kept, &k), 0);
+    assert_int_equal(n, m);
+    assert_memory_equal(made, told, n);
+    assert_int_equal(n, k);
+    assert_memory_equal(made, kept, n);
+    standing_free(r->kept);
+    assert_int_equal(standing_decode(kept, k, &r->kept), 0);
+    assert_null(standing_policy(r->kept));
+    assert_int_equal(standing_bind(r->kept, policy_now(r)), 0);
+    r->read_back++;
+    free(made);
+    free(told);
+    free(kept);
 }
 
 static void due(struct run *r, bool may_open)
@@ -168,6 +201,8 @@ static void due(struct run *r, bool may_open)
     while (standing_due(r->made, r->now, may_open, &e)) {
         assert_true(standing_due(r->told, r->now, may_open, &other));
         assert_int_equal(e.kind, other.kind);
+        assert_true(standing_due(r->kept, r->now, may_open, &other));
+        assert_int_equal(e.kind, other.kind);
         assert_string_equal(
             e.kind == ENTRY_WINDOW_OPENED ? e.u.window_opened.window
                                           : e.u.window_closed.window,
@@ -176,7 +211,9 @@ static void due(struct run *r, bool may_open)
         record(r, &e);
     }
     assert_false(standing_due(r->told, r->now, may_open, &other));
+    assert_false(standing_due(r->kept, r->now, may_open, &other));
     assert_int_equal(standing_next_due(r->made), standing_next_due(r->told));
+    assert_int_equal(standing_next_due(r->made), standing_next_due(r->kept));
 }
 
 static struct facts facts_any(struct run *r)
@@ -188,7 +225,9 @@ static struct facts facts_any(struct run *r)
         ROUTE_STATUS,           ROUTE_NDA_ACCEPT,       ROUTE_FINDINGS,
         ROUTE_MESSAGES,         ROUTE_MODELS,           ROUTE_MODEL,
         ROUTE_UNKNOWN,          ROUTE_COMPLETIONS};
+    static const char *const fields[] = {"seed", "stop", "temperature"};
     const struct policy *p = policy_now(r);
+    unsigned chosen = any(r, 3);
     struct facts f = {.cert_not_after = r->now + any(r, 40) * DAY - 2 * DAY,
                       .cert_sha256 = {(uint8_t)any(r, 256)},
                       .address = "192.0.2.1",
@@ -201,6 +240,10 @@ static struct facts facts_any(struct run *r)
 
     if (f.cert_not_after < 0)
         f.cert_not_after = 0;
+    snprintf(f.address, sizeof f.address, "192.0.2.%u", 1 + any(r, 20));
+    if (any(r, 3) == 0)
+        field_set_add(&f.fields, field_of_route(f.route, fields[chosen],
+                                                strlen(fields[chosen])));
     f.person = any(r, (unsigned)p->npeople);
     f.party = p->people[f.person].party;
     if (any(r, 20) == 0)
@@ -256,6 +299,7 @@ static void nobody_takes(struct run *r, struct entry e)
     e.t = r->now;
     assert_int_equal(standing_apply(r->made, &e), SP_EINVAL);
     assert_int_equal(standing_apply(r->told, &e), SP_EINVAL);
+    assert_int_equal(standing_apply(r->kept, &e), SP_EINVAL);
 }
 
 /* What the keeper writes behind an admitted acceptance: once for a person and
@@ -310,6 +354,38 @@ static void file(struct run *r, const struct entry *admitted)
     }
 }
 
+/* As the keeper does behind each entry of a request. */
+static void tripwires(struct run *r)
+{
+    struct standing_trip trip, other;
+
+    while (standing_tripped(r->made, r->now, &trip)) {
+        char cause[96];
+        struct entry e = {.kind = ENTRY_TRIPWIRE_ALERTED,
+                          .u.tripwire_alerted = {
+                              .party = trip.party,
+                              .person = trip.person,
+                              .tripwire = trip.tripwire->name,
+                              .what = watch_value_name(trip.tripwire->value),
+                              .value = trip.value,
+                              .above = trip.tripwire->above}};
+
+        assert_true(standing_tripped(r->kept, r->now, &other));
+        assert_ptr_equal(trip.tripwire, other.tripwire);
+        assert_int_equal(trip.value, other.value);
+        if (trip.tripwire->suspends) {
+            snprintf(cause, sizeof cause, "tripwire:%s", trip.tripwire->name);
+            e.kind = ENTRY_PERSON_SUSPENDED;
+            e.u.person_suspended = (struct entry_person_suspended){
+                .party = trip.party, .person = trip.person, .cause = cause};
+        }
+        r->alerts++;
+        record(r, &e);
+    }
+    assert_false(standing_tripped(r->told, r->now, &other));
+    assert_false(standing_tripped(r->kept, r->now, &other));
+}
+
 static void ask(struct run *r)
 {
     enum clock_state clock = any(r, 25) == 0 ? CLOCK_BEHIND : CLOCK_GOOD;
@@ -319,16 +395,21 @@ static void ask(struct run *r)
     struct entry e = {0};
 
     same_verdict(&v, &w);
+    w = policy_decide(policy_now(r), r->kept, &f, r->now, clock);
+    same_verdict(&v, &w);
+    assert_int_equal(v.tokens_left, w.tokens_left);
+    assert_int_equal(v.bytes_left, w.bytes_left);
     decide_entry(policy_now(r), &f, &v, &e);
     decide_again(r, &e, clock);
     record(r, &e);
-    if (v.reason != REASON_NONE)
-        return;
-    r->open[r->nopen++] = e.n;
-    if (f.route == ROUTE_NDA_ACCEPT)
-        accept(r, &e);
-    else if (f.route == ROUTE_FINDINGS)
-        file(r, &e);
+    if (v.reason == REASON_NONE) {
+        r->open[r->nopen++] = e.n;
+        if (f.route == ROUTE_NDA_ACCEPT)
+            accept(r, &e);
+        else if (f.route == ROUTE_FINDINGS)
+            file(r, &e);
+    }
+    tripwires(r);
 }
 
 static void settle(struct run *r)
@@ -341,13 +422,16 @@ static void settle(struct run *r)
     i = any(r, (unsigned)r->nopen);
     e.u.request_closed.of = r->open[i];
     e.u.request_closed.cause = (enum cause)any(r, CAUSE_COUNT);
+    e.u.request_closed.source = (enum usage_source)any(r, USAGE_COUNT);
+    e.u.request_closed.input_tokens = any(r, 500);
+    e.u.request_closed.output_tokens = any(r, 3000);
+    e.u.request_closed.answered_bytes = any(r, 100000);
+    e.u.request_closed.content_bytes = any(r, 20000);
     r->open[i] = r->open[--r->nopen];
     record(r, &e);
     /* A second end is refused by both, and changes neither. */
-    e.n = r->count;
-    e.t = r->now;
-    assert_int_equal(standing_apply(r->made, &e), SP_EINVAL);
-    assert_int_equal(standing_apply(r->told, &e), SP_EINVAL);
+    nobody_takes(r, e);
+    tripwires(r);
 }
 
 /* The maker forgets everything and is told the entries. */
@@ -379,6 +463,7 @@ static bool order_try(struct run *r, struct entry *e)
     if (told != 0) {
         assert_int_equal(told, SP_EINVAL);
         assert_int_equal(standing_apply(r->made, e), SP_EINVAL);
+        assert_int_equal(standing_apply(r->kept, e), SP_EINVAL);
         return false;
     }
     standing_free(r->told); /* it only had to say so */
@@ -461,6 +546,8 @@ static void step(struct run *r)
     else
         restart(r);
     due(r, any(r, 5) != 0);
+    if (any(r, 12) == 0)
+        read_back(r);
 }
 
 /* From the entries alone, as an outsider would: P3. */
@@ -504,6 +591,7 @@ static unsigned run_once(unsigned seed)
     entry_reader_init(&r->reader);
     r->made = standing_new();
     r->told = standing_new();
+    r->kept = standing_new();
     for (unsigned i = 0; i < POLICIES; i++)
         r->policies[i] = policy_make(i + 1);
     record(r, &e);
@@ -514,12 +602,16 @@ static unsigned run_once(unsigned seed)
     restart(r);
     check_days(r);
     assert_true(r->orders > 3);
+    assert_true(r->alerts > 3);
+    assert_true(r->read_back > 50);
+    read_back(r);
     for (size_t i = 0; i < r->count; i++) {
         admitted += strstr(r->lines[i], "request.admitted") != NULL;
         free(r->lines[i]);
     }
     standing_free(r->made);
     standing_free(r->told);
+    standing_free(r->kept);
     for (size_t i = 0; i < POLICIES; i++)
         policy_free(r->policies[i]);
     entry_reader_release(&r->reader);
