@@ -45,18 +45,18 @@ static bool is_context(const struct entry *e)
            e->kind == ENTRY_POLICY_LOADED;
 }
 
-static int open_add(struct evidence_filter *f, uint64_t n)
+static int number_add(struct evidence_numbers *l, uint64_t n)
 {
-    if (f->nopen == f->room) {
-        size_t room = f->room == 0 ? 64 : f->room * 2;
-        uint64_t *more = reallocarray(f->open, room, sizeof *more);
+    if (l->count == l->room) {
+        size_t room = l->room == 0 ? 64 : l->room * 2;
+        uint64_t *more = reallocarray(l->n, room, sizeof *more);
 
         if (more == NULL)
             return SP_ENOMEM;
-        f->open = more;
-        f->room = room;
+        l->n = more;
+        l->room = room;
     }
-    f->open[f->nopen++] = n;
+    l->n[l->count++] = n;
     return 0;
 }
 
@@ -67,18 +67,31 @@ static int compare_numbers(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static uint64_t *number_find(const struct evidence_numbers *l, uint64_t n)
+{
+    return l->count == 0
+               ? NULL
+               : bsearch(&n, l->n, l->count, sizeof *l->n, compare_numbers);
+}
+
 /* An end of a request that was taken. */
 static bool open_end(struct evidence_filter *f, uint64_t of)
 {
-    uint64_t *at = f->nopen == 0 ? NULL
-                                 : bsearch(&of, f->open, f->nopen,
-                                           sizeof *f->open, compare_numbers);
+    struct evidence_numbers *l = &f->open;
+    uint64_t *at = number_find(l, of);
 
     if (at == NULL)
         return false;
-    f->nopen--;
-    memmove(at, at + 1, (size_t)(f->open + f->nopen - at) * sizeof *at);
+    l->count--;
+    memmove(at, at + 1, (size_t)(l->n + l->count - at) * sizeof *at);
     return true;
+}
+
+static int request_add(struct evidence_filter *f, uint64_t n)
+{
+    int r = number_add(&f->open, n);
+
+    return r != 0 ? r : number_add(&f->taken, n);
 }
 
 int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
@@ -88,20 +101,23 @@ int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
     *take = is_context(e);
     if (e->kind == ENTRY_REQUEST_CLOSED)
         *take = open_end(f, e->u.request_closed.of);
+    if (e->kind == ENTRY_TRANSCRIPT_REVEALED)
+        *take = number_find(&f->taken, e->u.transcript_revealed.of) != NULL;
     if (e->t < f->from || e->t >= f->to)
         return 0;
     if (e->kind == ENTRY_WINDOW_CLOSED)
         *take = is_window_of(e->u.window_closed.window, f->party);
     else if (party != NULL && strcmp(party, f->party) == 0)
         *take = true;
-    return *take && e->kind == ENTRY_REQUEST_ADMITTED ? open_add(f, e->n) : 0;
+    return *take && e->kind == ENTRY_REQUEST_ADMITTED ? request_add(f, e->n)
+                                                      : 0;
 }
 
 void evidence_filter_release(struct evidence_filter *f)
 {
-    free(f->open);
-    f->open = NULL;
-    f->nopen = f->room = 0;
+    free(f->open.n);
+    free(f->taken.n);
+    f->open = f->taken = (struct evidence_numbers){0};
 }
 
 void evidence_count(struct evidence_scope *s, const struct entry *e)

@@ -15,6 +15,7 @@
 
 #define EVIDENCE_ENTRIES    "entries.jsonl"
 #define EVIDENCE_CHECKPOINT "checkpoint"
+#define EVIDENCE_COSIGNED   "checkpoint.cosigned"
 #define EVIDENCE_KEY        "ledger.vkey"
 #define EVIDENCE_ABOUT      "about.json"
 #define EVIDENCE_STATEMENT  "statement.txt"
@@ -29,14 +30,16 @@ struct evidence_scope {
     uint64_t entries, admitted, refused, ended;
 };
 
-/* Whose entries they are, met in the ledger's order. Ends follow their request,
- * whenever they come; context (log.opened, approvers.set, policy.loaded) is in
- * every export. */
+/* Whose entries they are, met in the ledger's order. Ends, and the opening of
+ * transcripts, follow their request, whenever they come; context (log.opened,
+ * approvers.set, policy.loaded) is in every export. */
 struct evidence_filter {
     const char *party;
     int64_t from, to;
-    uint64_t *open; /* requests taken that have no end yet, in order */
-    size_t nopen, room;
+    struct evidence_numbers {
+        uint64_t *n; /* growing */
+        size_t count, room;
+    } open, taken; /* requests: those that have no end yet; all */
 };
 /* True in *take. SP_ENOMEM. */
 int evidence_take(struct evidence_filter *f, const struct entry *e,

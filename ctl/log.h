@@ -15,6 +15,8 @@ struct log_source {
     struct note_verifier key;
     char *key_from; /* a file's name or "--key"; malloc'd */
     char *path;     /* malloc'd, or NULL */
+    const char *note; /* the signed note to go by; NULL: "checkpoint" */
+    int store;      /* where old bundles were moved to; -1: nowhere */
     bool is_remote; /* a gateway's auditors' window; `folder` is -1 then */
     struct remote remote;
 };
@@ -39,11 +41,16 @@ int log_source_open_remote(const char *where, const struct log_window *w,
 /* A ledger_files.read; `arg` is the source. */
 int log_remote_file(void *arg, const char *path, size_t max, uint8_t **data,
                     size_t *length);
+/* Bundles that are not in the ledger's folder are read from `folder`, a folder
+ * that they were moved to; NULL: there is none. Prints what is wrong. */
+int log_source_store(struct log_source *s, const char *folder);
+/* Whether there is such a note. */
+bool log_source_has(struct log_source *s, const char *name);
 /* The checkpoint's bytes, malloc'd; SP_E…, told. */
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length);
 /* Takes the key that was given, if one was; for what needs no folder too: `s`
  * is then LOG_SOURCE_NONE before. */
-#define LOG_SOURCE_NONE ((struct log_source){.folder = -1})
+#define LOG_SOURCE_NONE ((struct log_source){.folder = -1, .store = -1})
 int log_source_key(struct log_source *s, const char *key, const char *key_file);
 /* EXIT_MISUSED with a message if there is no key, and none is not what was
  * asked for. */

@@ -413,7 +413,7 @@ static void outcome(const struct check *c, int r)
            c->listed, c->said.origin, c->said.size, c->key.key.name,
            (unsigned)c->key.key.id, c->found.entries, c->said.party,
            c->found.admitted, c->found.refused, c->found.ended,
-           c->filter.nopen > 0 ? ", some still open" : "", c->policies);
+           c->filter.open.count > 0 ? ", some still open" : "", c->policies);
     if (c->missing > 0)
         printf("; %" PRIu64 " not here", c->missing);
     puts(

@@ -41,6 +41,7 @@ static const char usage[] =
     "give the\n"
     "same bytes.\n"
     "\n"
+    "  --store FOLDER      where old bundles were moved to\n"
     "  --without-policies  leave them out: they name other parties, too\n"
     "\n"
     "Exit status: 0 written, 1 the ledger does not hold or nothing was "
@@ -48,7 +49,7 @@ static const char usage[] =
     "wrong usage.\n";
 
 struct options {
-    const char *dir, *key, *key_file, *party, *output;
+    const char *dir, *key, *key_file, *party, *output, *store;
     int64_t from, to;
     bool without_policies;
 };
@@ -308,6 +309,20 @@ static int proofs_put(struct export *x)
 
 /* ---- the rest ---- */
 
+/* What witnesses said, if there are any; another head than the proofs'. */
+static int cosigned_put(struct export *x)
+{
+    uint8_t *data = NULL;
+    size_t length;
+    int r =
+        file_read(x->s->folder, EVIDENCE_COSIGNED, NOTE_MAX, &data, &length);
+
+    if (r == 0)
+        r = file_put(x, EVIDENCE_COSIGNED, data, length);
+    free(data);
+    return r == SP_ENOENT ? 0 : r;
+}
+
 static int texts_put(struct export *x)
 {
     char vkey[NOTE_KEY_TEXT_MAX + 1];
@@ -316,6 +331,8 @@ static int texts_put(struct export *x)
 
     buf_init(&out, 65536);
     strcat(vkey, "\n");
+    if (r == 0)
+        r = cosigned_put(x);
     if (r == 0)
         r = file_put(x, EVIDENCE_KEY, vkey, strlen(vkey));
     if (r == 0)
@@ -401,7 +418,9 @@ static int export_run(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = log_source_need_key(&s, false, "export");
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = log_source_need_key(&s, false, "export");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)
@@ -425,6 +444,7 @@ static bool time_option(const char *name, const char *text, int64_t *t)
 int log_export(int argc, char **argv)
 {
     static const struct option options[] = {
+        {"store", required_argument, NULL, 't'},
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
         {"party", required_argument, NULL, 'p'},
@@ -445,6 +465,7 @@ int log_export(int argc, char **argv)
         o.key = c == 'k' ? optarg : o.key;
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.party = c == 'p' ? optarg : o.party;
+        o.store = c == 't' ? optarg : o.store;
         o.output = c == 'o' ? optarg : o.output;
         o.without_policies = o.without_policies || c == 'w';
         if ((c == 'a' && !time_option("from", optarg, &o.from)) ||

@@ -27,6 +27,7 @@ static const char usage[] =
     "\n"
     "  -o FILE          write there (a file that is there is not replaced)\n"
     "  --without-entry  leave the entry out, for who has it already\n"
+    "  --store FOLDER   where old bundles were moved to\n"
     "  --key VKEY       the ledger's public key (default for a deployment:\n"
     "                   keys/ledger.vkey)\n"
     "\n"
@@ -34,7 +35,7 @@ static const char usage[] =
     "2 wrong usage.\n";
 
 struct options {
-    const char *dir, *key, *key_file, *output;
+    const char *dir, *key, *key_file, *output, *store;
     uint64_t n;
     bool no_key, without_entry;
 };
@@ -109,7 +110,9 @@ static int prove(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = log_source_need_key(&s, o->no_key, "prove");
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = log_source_need_key(&s, o->no_key, "prove");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)
@@ -122,6 +125,7 @@ static int prove(const struct options *o)
 int log_prove(int argc, char **argv)
 {
     static const struct option options[] = {
+        {"store", required_argument, NULL, 't'},
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
         {"no-key", no_argument, NULL, 'n'},
@@ -139,6 +143,7 @@ int log_prove(int argc, char **argv)
         }
         o.key = c == 'k' ? optarg : o.key;
         o.key_file = c == 'f' ? optarg : o.key_file;
+        o.store = c == 't' ? optarg : o.store;
         o.output = c == 'o' ? optarg : o.output;
         o.no_key = o.no_key || c == 'n';
         o.without_entry = o.without_entry || c == 'w';

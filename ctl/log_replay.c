@@ -44,6 +44,7 @@ static const char usage[] =
     "                    keys/ledger.vkey)\n"
     "  --key-file FILE   the same from a file\n"
     "  --no-key          all but the signature\n"
+    "  --store FOLDER    where old bundles were moved to\n"
     "  --json            one JSON object\n"
     "\n"
     "Exit status: 0 all agree, 1 something differs or cannot be decided, 2 "
@@ -58,7 +59,7 @@ struct text {
 };
 
 struct options {
-    const char *dir, *key, *key_file;
+    const char *dir, *key, *key_file, *store;
     bool no_key, json;
     struct text policies[POLICIES_MAX];
     size_t npolicies;
@@ -347,7 +348,9 @@ static int replay(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = log_source_need_key(&s, o->no_key, "replay");
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = log_source_need_key(&s, o->no_key, "replay");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
     if (status == EXIT_HOLDS)
@@ -396,6 +399,9 @@ static int policy_option(struct options *o, const char *text, bool instead)
 static int option_take(struct options *o, int c)
 {
     switch (c) {
+    case 't':
+        o->store = optarg;
+        return EXIT_HOLDS;
     case 'k':
         o->key = optarg;
         return EXIT_HOLDS;
@@ -422,6 +428,7 @@ int log_replay(int argc, char **argv)
     static const struct option options[] = {
         {"policy", required_argument, NULL, 'p'},
         {"instead", required_argument, NULL, 'i'},
+        {"store", required_argument, NULL, 't'},
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
         {"no-key", no_argument, NULL, 'n'},

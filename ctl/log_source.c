@@ -131,8 +131,7 @@ int log_source_open(const char *dir, const char *key, const char *key_file,
     char *vkey = NULL;
     int status = EXIT_HOLDS;
 
-    memset(s, 0, sizeof *s);
-    s->folder = -1;
+    *s = LOG_SOURCE_NONE;
     s->folder_name = dir;
     if (file_is_there(dir, "sallyport.yaml")) {
         status = deployment_paths(dir, &s->path, &vkey);
@@ -156,38 +155,86 @@ void log_source_close(struct log_source *s)
 {
     if (s->folder >= 0)
         close(s->folder);
+    if (s->store >= 0)
+        close(s->store);
     if (s->is_remote)
         remote_close(&s->remote);
     free(s->key_from);
     free(s->path);
-    *s = (struct log_source){.folder = -1};
+    *s = LOG_SOURCE_NONE;
+}
+
+static const char *note_name(const struct log_source *s)
+{
+    return s->note != NULL ? s->note : "checkpoint";
 }
 
 int log_source_note(struct log_source *s, uint8_t **data, size_t *length)
 {
     int r = s->is_remote
-                ? log_remote_file(s, "checkpoint", NOTE_MAX, data, length)
-                : file_read(s->folder, "checkpoint", NOTE_MAX, data, length);
+                ? log_remote_file(s, note_name(s), NOTE_MAX, data, length)
+                : file_read(s->folder, note_name(s), NOTE_MAX, data, length);
 
     if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r;
+}
+
+bool log_source_has(struct log_source *s, const char *name)
+{
+    uint8_t *data = NULL;
+    size_t length;
+
+    if (!s->is_remote)
+        return faccessat(s->folder, name, F_OK, 0) == 0;
+    int r = log_remote_file(s, name, NOTE_MAX, &data, &length);
+    free(data);
+    return r == 0;
+}
+
+int log_source_store(struct log_source *s, const char *folder)
+{
+    if (folder == NULL)
+        return EXIT_HOLDS;
+    s->store = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->store >= 0)
+        return EXIT_HOLDS;
+    fprintf(stderr, "sallyport log: --store %s: %s\n", folder,
+            sp_strerror(sp_error_from_errno()));
+    return EXIT_FAILS;
+}
+
+/* A ledger_files.read: the note to go by in the checkpoint's place, and old
+ * bundles from where they were moved to. */
+static int source_file(void *arg, const char *path, size_t max, uint8_t **data,
+                       size_t *length)
+{
+    struct log_source *s = arg;
+    const char *name = strcmp(path, "checkpoint") == 0 ? note_name(s) : path;
+    int r = s->is_remote ? log_remote_file(s, name, max, data, length)
+                         : file_read(s->folder, name, max, data, length);
+
+    return r == SP_ENOENT && s->store >= 0
+               ? file_read(s->store, path, max, data, length)
+               : r;
 }
 
 int log_view_open(struct log_source *s, struct ledger_view **v)
 {
-    const struct ledger_files files = {log_remote_file, s};
+    const struct ledger_files files = {source_file, s};
     size_t nknown = s->has_key ? 1 : 0;
-    int r = s->is_remote ? ledger_view_open_files(&files, &s->key, nknown, v)
-                         : ledger_view_open(s->folder, &s->key, nknown, v);
+    int r = s->is_remote || s->store >= 0
+                ? ledger_view_open_files(&files, &s->key, nknown, v)
+                : ledger_view_open_note(s->folder, note_name(s), &s->key,
+                                        nknown, v);
 
     if (r == SP_ESIGNATURE)
-        fprintf(stderr,
-                "sallyport log: %s/checkpoint: not signed by %s+%08x (%s)\n",
-                s->folder_name, s->key.name, (unsigned)s->key.id, s->key_from);
+        fprintf(stderr, "sallyport log: %s/%s: not signed by %s+%08x (%s)\n",
+                s->folder_name, note_name(s), s->key.name, (unsigned)s->key.id,
+                s->key_from);
     else if (r != 0)
-        fprintf(stderr, "sallyport log: %s/checkpoint: %s\n", s->folder_name,
-                sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s/%s: %s\n", s->folder_name,
+                note_name(s), sp_strerror(r));
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/log.h"
 #include "ctl/verbs.h"
@@ -42,11 +43,14 @@ static const char usage[] =
     "                    an auditor's certificate and key, and who vouches for "
     "the\n"
     "                    gateway\n"
+    "  --store FOLDER    where old bundles were moved to (tile/entries/… "
+    "below it)\n"
     "  --since FILE      a checkpoint you kept: the ledger must extend it\n"
     "  --policy-file FILE  a C2SP tlog-policy: enough of its witnesses must "
     "have\n"
     "                    cosigned the checkpoint (its log's key will do for "
-    "--key)\n"
+    "--key);\n"
+    "                    in a folder, the newest one that they have\n"
     "  --json            one JSON object\n"
     "\n"
     "Exit status: 0 it holds, 1 it does not (the first entry affected is "
@@ -70,7 +74,7 @@ struct content {
 };
 
 struct options {
-    const char *dir, *key, *key_file, *since, *policy_file;
+    const char *dir, *key, *key_file, *since, *policy_file, *store;
     struct log_window window;
     bool no_key, json;
 };
@@ -248,27 +252,45 @@ static int policy_read(const struct options *o, struct witnesses *w)
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }
 
-/* Judges the checkpoint by the policy; its log's key is the one to verify by,
- * if no other was given. */
-static int policy_judge(const struct options *o, struct log_source *s,
-                        struct witnesses *w)
+static int note_judge(const struct options *o, struct log_source *s,
+                      const struct witnesses *w,
+                      struct witness_verdict *verdict)
 {
-    const struct note_verifier *log;
     uint8_t *data = NULL;
     size_t length;
     int r;
 
-    if (w->policy == NULL)
-        return EXIT_HOLDS;
     if (log_source_note(s, &data, &length) != 0)
         return EXIT_FAILS;
-    r = witness_policy_judge(w->policy, (char *)data, length, &w->verdict);
+    r = witness_policy_judge(w->policy, (char *)data, length, verdict);
     free(data);
-    if (r != 0) {
-        fprintf(stderr, "sallyport log verify: %s/checkpoint: by %s: %s\n",
-                s->folder_name, o->policy_file, sp_strerror(r));
-        return EXIT_FAILS;
+    if (r == 0)
+        return EXIT_HOLDS;
+    fprintf(stderr, "sallyport log verify: %s/%s: by %s: %s\n", s->folder_name,
+            s->note != NULL ? s->note : "checkpoint", o->policy_file,
+            sp_strerror(r));
+    return EXIT_FAILS;
+}
+
+/* Judges the checkpoint by the policy; its log's key is the one to verify by,
+ * if no other was given. The newest head may not be cosigned yet: then the one
+ * that is, is the checkpoint, and what was written since is not checked. */
+static int policy_judge(const struct options *o, struct log_source *s,
+                        struct witnesses *w)
+{
+    const struct note_verifier *log;
+    int status;
+
+    if (w->policy == NULL)
+        return EXIT_HOLDS;
+    status = note_judge(o, s, w, &w->verdict);
+    if (status == EXIT_HOLDS && !w->verdict.quorum &&
+        log_source_has(s, LEDGER_COSIGNED)) {
+        s->note = LEDGER_COSIGNED;
+        status = note_judge(o, s, w, &w->verdict);
     }
+    if (status != EXIT_HOLDS)
+        return status;
     if (s->has_key || w->verdict.log == SIZE_MAX)
         return EXIT_HOLDS;
     log = witness_policy_log(w->policy, w->verdict.log);
@@ -398,6 +420,10 @@ static void outcome_json(const struct outcome *x)
                x->verdict->bad_index);
         log_print_json_text(x->problem);
     }
+    if (x->s->note != NULL) {
+        fputs(",\"from\":", stdout);
+        log_print_json_text(x->s->note);
+    }
     witnesses_json(x->witnesses);
     printf(",\"requests\":{\"admitted\":%" PRIu64 ",\"closed\":%" PRIu64
            ",\"open\":%zu,\"refused\":%" PRIu64 "},\"not_checked\":[",
@@ -420,6 +446,9 @@ static void outcome_text(const struct outcome *x)
     printf("ledger       %s\norigin       %s\ncheckpoint   size %" PRIu64
            ", root %s\n",
            x->s->folder_name, c->head->origin, c->head->size, root);
+    if (x->s->note != NULL)
+        printf("             from %s; entries written since are not checked\n",
+               x->s->note);
     if (x->s->has_key)
         printf("signature    good: %s+%08x, from %s\n", x->s->key.name,
                (unsigned)x->s->key.id, x->s->key_from);
@@ -483,7 +512,9 @@ static int verify(const struct options *o)
 
     if (status != EXIT_HOLDS)
         return status;
-    status = policy_read(o, &w);
+    status = log_source_store(&s, o->store);
+    if (status == EXIT_HOLDS)
+        status = policy_read(o, &w);
     if (status == EXIT_HOLDS)
         status = policy_judge(o, &s, &w);
     if (status == EXIT_HOLDS)
@@ -503,6 +534,7 @@ int log_verify(int argc, char **argv)
     static const struct option options[] = {
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
+        {"store", required_argument, NULL, 't'},
         {"cert", required_argument, NULL, 'c'},
         {"cert-key", required_argument, NULL, 'r'},
         {"cacert", required_argument, NULL, 'a'},
@@ -525,6 +557,7 @@ int log_verify(int argc, char **argv)
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.since = c == 's' ? optarg : o.since;
         o.policy_file = c == 'p' ? optarg : o.policy_file;
+        o.store = c == 't' ? optarg : o.store;
         o.window.certificate = c == 'c' ? optarg : o.window.certificate;
         o.window.key = c == 'r' ? optarg : o.window.key;
         o.window.anchors = c == 'a' ? optarg : o.window.anchors;

@@ -65,6 +65,7 @@ struct setting {
     struct note_signer key;
     struct note_verifier *logs;
     size_t nlogs;
+    int folder; /* of the state; -1: none */
     struct witness *witness;
 };
 
@@ -123,14 +124,13 @@ static int logs_read(const char *path, struct setting *s)
 static int state_open(const char *path, struct setting *s)
 {
     int r = file_make_folders(AT_FDCWD, path, 0700);
-    int folder = r != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (r == 0 && folder < 0)
+    if (r == 0)
+        s->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r == 0 && s->folder < 0)
         r = sp_error_from_errno();
     if (r == 0)
-        r = witness_open(folder, &s->key, s->logs, s->nlogs, &s->witness);
-    if (folder >= 0)
-        close(folder);
+        r = witness_open(s->folder, &s->key, s->logs, s->nlogs, &s->witness);
     if (r == SP_EEXIST)
         return complain(EXIT_FAILS, "%s: another process has it: stop that one",
                         path);
@@ -141,6 +141,8 @@ static int state_open(const char *path, struct setting *s)
 static void setting_release(struct setting *s)
 {
     witness_free(s->witness);
+    if (s->folder >= 0)
+        close(s->folder);
     free(s->logs);
     note_signer_wipe(&s->key);
 }
@@ -284,7 +286,7 @@ static int misused(void)
 
 static int witness_run(const struct options *o)
 {
-    struct setting s = {.witness = NULL};
+    struct setting s = {.folder = -1};
     int status = key_read(o->key, &s.key);
 
     if (status == EXIT_HOLDS)
@@ -292,8 +294,9 @@ static int witness_run(const struct options *o)
     if (status == EXIT_HOLDS)
         status = state_open(o->state, &s);
     if (status == EXIT_HOLDS)
-        status = o->cosign != NULL ? cosign(o->cosign, &s)
-                                   : witness_serve(s.witness, o->listen);
+        status = o->cosign != NULL
+                     ? cosign(o->cosign, &s)
+                     : witness_serve(s.witness, s.folder, o->listen);
     setting_release(&s);
     return status;
 }

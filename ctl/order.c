@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sallyport suspend, resume, revoke, close, release: an operator's orders, sent
- * over the control socket to the running daemon (docs/operators.md). Runs as
- * whoever gives them; the daemon asks the kernel who that is. Its answer comes
- * when the entry is on disk, and is checked before it is printed.
+ * sallyport suspend, resume, revoke, close, release, seal reveal: an operator's
+ * orders, sent over the control socket to the running daemon
+ * (docs/operators.md). Runs as whoever gives them; the daemon asks the kernel
+ * who that is. Its answer comes when the entry is on disk, and is checked
+ * before it is printed.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -86,6 +87,15 @@ static const struct family release = {
     "\n"
     "The model is out: ends all of its windows, for every party, at once and\n"
     "for good, whatever a later policy says.\n"
+    "\n" COMMON EXITS};
+
+static const struct family reveal = {
+    ORDER_REVEAL, "revealed",
+    "usage: sallyport seal reveal DIR N --reason TEXT [--json]\n"
+    "\n"
+    "Records that the transcript of request N is about to be opened with the\n"
+    "keys of `escrow`. Its two holders open it then with `seal share` and\n"
+    "`unseal`, which demand this entry.\n"
     "\n" COMMON EXITS};
 
 struct request {
@@ -292,4 +302,9 @@ int verb_close(int argc, char **argv)
 int verb_release(int argc, char **argv)
 {
     return order_main(&release, argc, argv);
+}
+
+int seal_reveal(int argc, char **argv)
+{
+    return order_main(&reveal, argc, argv);
 }

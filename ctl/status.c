@@ -54,6 +54,19 @@ static bool all_ready(const struct control_status *s)
     return s->roles.count > 0 && s->ledger.known;
 }
 
+static void print_witnesses(const struct control_ledger *l)
+{
+    printf("witnesses  %u of %u must cosign, %llu entries are cosigned\n",
+           l->quorum, l->witnesses, (unsigned long long)l->cosigned);
+    if ((l->alarm & WITNESS_ALARM_FORK) != 0)
+        puts("ALARM      FORK: a witness has cosigned another history of this "
+             "ledger (`sallyport log show --kind witness.alarm`)");
+    if ((l->alarm & WITNESS_ALARM_MISSING) != 0)
+        puts("ALARM      too few witnesses have cosigned for too long");
+    if (l->refusing)
+        puts("REFUSING   every request, because of that (on_missing: refuse)");
+}
+
 static void print_text(const struct control_status *s)
 {
     const struct control_ledger *l = &s->ledger;
@@ -71,6 +84,8 @@ static void print_text(const struct control_status *s)
                (unsigned long long)l->durable, (unsigned long long)l->published,
                l->open, clock_text[l->clock],
                l->landlock > 0 ? "yes" : "no: the kernel has none");
+    if (l->known && l->witnesses > 0)
+        print_witnesses(l);
     printf("\n%-12s %8s %6s %s\n", "ROLE", "PID", "STARTS", "STATE");
     for (uint32_t i = 0; i < s->roles.count; i++) {
         const struct control_role *r = &s->roles.roles[i];
@@ -113,6 +128,13 @@ static void print_json(const struct control_status *s)
                l->policy, (unsigned long long)l->size,
                (unsigned long long)l->durable, (unsigned long long)l->published,
                l->open, clock_text[l->clock], l->landlock);
+    if (l->known && l->witnesses > 0)
+        printf(",\"witnesses\":{\"asked\":%u,\"quorum\":%u,\"cosigned\":%llu,"
+               "\"missing\":%s,\"fork\":%s,\"refusing\":%s}",
+               l->witnesses, l->quorum, (unsigned long long)l->cosigned,
+               (l->alarm & WITNESS_ALARM_MISSING) != 0 ? "true" : "false",
+               (l->alarm & WITNESS_ALARM_FORK) != 0 ? "true" : "false",
+               l->refusing ? "true" : "false");
     printf(",\"roles\":[");
     for (uint32_t i = 0; i < s->roles.count; i++) {
         const struct control_role *r = &s->roles.roles[i];

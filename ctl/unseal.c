@@ -17,13 +17,15 @@
 
 #include "ctl/log.h"
 #include "ctl/sealing_secret.h"
+#include "ctl/transcript_file.h"
+#include "ctl/transcript_ledger.h"
 #include "ctl/verbs.h"
 #include "ledger/transcript.h"
 #include "lib/file.h"
-#include "policy/entry.h"
 
 static const char usage[] =
-    "usage: sallyport unseal FILE --key KEYFILE [--key KEYFILE]\n"
+    "usage: sallyport unseal FILE --key KEYFILE [--key KEYFILE | --share "
+    "SHARE]\n"
     "                        [--ledger DIR] [--partial]\n"
     "                        [--asked | --answered] [-o OUT]\n"
     "\n"
@@ -31,10 +33,13 @@ static const char usage[] =
     "  --key       a secret key that `sallyport seal keygen` made; twice if "
     "it\n"
     "              takes two\n"
+    "  --share     what the holder of the second of two keys made with\n"
+    "              `sallyport seal share`, instead of that key\n"
     "  --ledger    a deployment or a ledger's folder: the file must be the "
     "one\n"
     "              that the end of its request names, and what was said must\n"
-    "              be what the commitments there are to\n"
+    "              be what the commitments there are to. With two keys it is\n"
+    "              required, and must say that the transcript was revealed\n"
     "  --partial   also of a file that was cut short, which is then said\n"
     "  --asked, --answered\n"
     "              only that, byte for byte\n"
@@ -42,11 +47,8 @@ static const char usage[] =
     "Exit status: 0, 1 if it cannot be opened or does not hold, 2 wrong "
     "usage.\n";
 
-/* A body and an answer as long as they may be, and some. */
-#define FILE_MAX (1u << 30)
-
 struct job {
-    const char *file, *ledger, *out;
+    const char *file, *ledger, *out, *share;
     const char *keys[TRANSCRIPT_TOGETHER];
     size_t nkeys;
     bool partial, asked, answered;
@@ -87,19 +89,25 @@ static void harden(void)
     (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
-static int opened(struct job *j, const uint8_t (*secrets)[SEALING_KEY_BYTES])
+static int opened(struct job *j, const struct transcript_keys *keys)
 {
     const char *why = NULL;
     uint64_t chunk = 0;
-    int r = transcript_open(&j->said, &j->head, j->data, j->length, secrets,
-                            j->nkeys, &chunk, &why);
+    int r = transcript_open(&j->said, &j->head, j->data, j->length, keys,
+                            &chunk, &why);
 
-    if (r == SP_EPERM && j->nkeys < TRANSCRIPT_TOGETHER)
+    if (r == SP_EPERM && keys->count + (keys->share != NULL) < 2)
         return problem(j->file, "not sealed to this key, or not to it alone");
     if (r == SP_EPERM || r == SP_ENOMEM)
         return problem(j->file, "%s", why);
     if (r != 0)
         return problem(j->file, "damaged at chunk %" PRIu64 ": %s", chunk, why);
+    for (size_t i = 0; i < j->head.count; i++)
+        if (j->head.to[i].count != j->said.keys)
+            fprintf(stderr, "sallyport unseal: %s: also sealed to %s\n",
+                    j->file,
+                    j->head.to[i].count > 1 ? "two others, who open it together"
+                                            : "another key");
     if (j->said.complete)
         return EXIT_HOLDS;
     fprintf(stderr,
@@ -111,127 +119,39 @@ static int opened(struct job *j, const uint8_t (*secrets)[SEALING_KEY_BYTES])
 
 static int file_open(struct job *j)
 {
-    uint8_t secrets[TRANSCRIPT_TOGETHER][SEALING_KEY_BYTES];
-    const char *why = NULL;
-    int r = file_read(AT_FDCWD, j->file, FILE_MAX, &j->data, &j->length);
-    int status = EXIT_HOLDS;
+    uint8_t share[TRANSCRIPT_SHARE];
+    struct transcript_keys keys = {.count = j->nkeys};
+    int status =
+        transcript_file_read("unseal", j->file, &j->data, &j->length, &j->head);
 
-    if (r != 0)
-        return problem(j->file, "%s", sp_strerror(r));
-    if (transcript_head_read(&j->head, j->data, j->length, &why) != 0)
-        return problem(j->file, "%s", why);
     for (size_t i = 0; status == EXIT_HOLDS && i < j->nkeys; i++)
-        status = sealing_secret_read("unseal", j->keys[i], secrets[i]);
+        status = sealing_secret_read("unseal", j->keys[i], keys.secrets[i]);
+    if (status == EXIT_HOLDS && j->share != NULL) {
+        status = transcript_share_read("unseal", j->share, share);
+        keys.share = share;
+    }
     if (status == EXIT_HOLDS)
-        status = opened(j, (const uint8_t(*)[SEALING_KEY_BYTES])secrets);
-    sodium_memzero(secrets, sizeof(secrets));
+        status = opened(j, &keys);
+    sodium_memzero(&keys, sizeof(keys));
+    sodium_memzero(share, sizeof(share));
     return status;
 }
 
 /* ---- the ledger ---- */
 
-static bool entry_at(struct ledger_view *v, struct entry_reader *reader,
-                     uint64_t n, struct entry *e)
-{
-    const uint8_t *line;
-    size_t length;
-
-    return ledger_view_entry(v, n, &line, &length) == 0 &&
-           entry_decode(reader, (const char *)line, length, e) == 0;
-}
-
-/* The end of the request that the file says it is of. */
-static int end_find(const struct job *j, struct ledger_view *v,
-                    struct entry_reader *reader, struct entry *e)
-{
-    const struct checkpoint *head = ledger_view_checkpoint(v);
-
-    if (strcmp(head->origin, j->head.origin) != 0)
-        return problem(j->file, "it is of another ledger than %s",
-                       head->origin);
-    if (j->head.n >= head->size || !entry_at(v, reader, j->head.n, e) ||
-        e->kind != ENTRY_REQUEST_ADMITTED)
-        return problem(j->ledger, "entry %" PRIu64 " admits no request",
-                       j->head.n);
-    for (uint64_t n = j->head.n + 1; n < head->size; n++) {
-        if (!entry_at(v, reader, n, e))
-            return problem(j->ledger, "entry %" PRIu64 " cannot be read", n);
-        if (e->kind == ENTRY_REQUEST_CLOSED &&
-            e->u.request_closed.of == j->head.n)
-            return EXIT_HOLDS;
-    }
-    return problem(j->ledger, "request %" PRIu64 " has no end yet", j->head.n);
-}
-
-static bool is_committed(const struct transcript *t, const uint8_t *data,
-                         size_t length, const uint8_t want[32])
-{
-    crypto_generichash_state state;
-    uint8_t have[32];
-
-    crypto_generichash_init(&state, NULL, 0, sizeof(have));
-    crypto_generichash_update(&state, t->salt, sizeof(t->salt));
-    crypto_generichash_update(&state, data, length);
-    crypto_generichash_final(&state, have, sizeof(have));
-    return memcmp(have, want, sizeof(have)) == 0;
-}
-
-static int end_compare(const struct job *j, const struct entry *e)
-{
-    const struct entry_request_closed *c = &e->u.request_closed;
-    const struct transcript *t = &j->said;
-    uint8_t sha256[32];
-
-    if (!c->has_transcript)
-        return problem(j->ledger,
-                       "entry %" PRIu64 " ends this request as %s, without a "
-                       "transcript",
-                       e->n, cause_code(c->cause));
-    crypto_hash_sha256(sha256, j->data, j->length);
-    if (memcmp(sha256, c->transcript, sizeof(sha256)) != 0)
-        return problem(j->file,
-                       "not the file whose SHA-256 is in entry %" PRIu64, e->n);
-    if (c->has_commitments &&
-        (!is_committed(t, t->asked, t->asked_length, c->asked) ||
-         !is_committed(t, t->answered, t->answered_length, c->answered)))
-        return problem(j->file,
-                       "what was said is not what entry %" PRIu64
-                       " has commitments to",
-                       e->n);
-    fprintf(stderr,
-            "sallyport unseal: entry %" PRIu64 " names this file, and what was "
-            "said\n",
-            e->n);
-    return EXIT_HOLDS;
-}
-
+/* Two officers read nothing that nobody ordered them to. */
 static int ledger_compare(const struct job *j)
 {
-    struct entry_reader *reader = malloc(sizeof(*reader));
-    struct ledger_view *v = NULL;
-    struct log_source s;
-    struct entry e;
-    int status = reader == NULL ? problem(j->ledger, "out of memory")
-                                : log_source_open(j->ledger, NULL, NULL, &s);
+    int status = EXIT_HOLDS;
 
-    if (status != EXIT_HOLDS) {
-        free(reader);
-        return status;
-    }
-    entry_reader_init(reader);
-    if (!s.has_key)
-        fputs("sallyport unseal: the checkpoint's signature is not checked: no "
-              "key here\n",
-              stderr);
-    status = log_view_open(&s, &v);
-    if (status == EXIT_HOLDS)
-        status = end_find(j, v, reader, &e);
-    if (status == EXIT_HOLDS)
-        status = end_compare(j, &e);
-    ledger_view_free(v);
-    log_source_close(&s);
-    entry_reader_release(reader);
-    free(reader);
+    if (j->ledger == NULL && j->said.keys > 1)
+        return problem(j->file, "with two keys, --ledger is required");
+    if (j->said.keys > 1)
+        status = transcript_ledger_revealed("unseal", j->ledger, &j->head);
+    if (status == EXIT_HOLDS && j->ledger != NULL)
+        status =
+            transcript_ledger_compare("unseal", j->ledger, j->file, j->data,
+                                      j->length, &j->head, &j->said);
     return status;
 }
 
@@ -279,7 +199,7 @@ static int run(struct job *j)
 
     harden();
     status = file_open(j);
-    if (status == EXIT_HOLDS && j->ledger != NULL)
+    if (status == EXIT_HOLDS)
         status = ledger_compare(j);
     if (status == EXIT_HOLDS && j->out != NULL)
         status = said_to_file(j);
@@ -300,6 +220,7 @@ int verb_unseal(int argc, char **argv)
         {"key", required_argument, NULL, 'k'},
         {"ledger", required_argument, NULL, 'l'},
         {"out", required_argument, NULL, 'o'},
+        {"share", required_argument, NULL, 's'},
         {"partial", no_argument, NULL, 'p'},
         {"asked", no_argument, NULL, 'q'},
         {"answered", no_argument, NULL, 'a'},
@@ -320,6 +241,8 @@ int verb_unseal(int argc, char **argv)
             j.ledger = optarg;
         else if (c == 'o')
             j.out = optarg;
+        else if (c == 's')
+            j.share = optarg;
         else if (c == 'p')
             j.partial = true;
         else if (c == 'q')

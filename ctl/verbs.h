@@ -18,6 +18,7 @@ struct verb {
 #define EXIT_FAILS   1
 #define EXIT_MISUSED 2
 
+int seal_reveal(int argc, char **argv); /* a subcommand, in order.c */
 int verb_accept(int argc, char **argv);
 int verb_approve(int argc, char **argv);
 int verb_explain(int argc, char **argv);

@@ -14,21 +14,24 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "ctl/address.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/sandbox.h"
 
 #define IDLE_S       10 /* a client that neither sends nor reads */
 #define HEAD_MAX     8192
 #define CONNECTIONS  256
-#define OTHER_FILES  16     /* our own, and those of storing */
+#define OTHER_FILES  16 /* our own */
+#define STORE_FILES  4  /* kept back for storing, which opens two at a time */
 #define ACCEPT_AGAIN 100000 /* µs */
 
 struct server {
@@ -37,6 +40,9 @@ struct server {
     struct evhttp *http;
     struct evconnlistener *listener;
     struct event *again, *term, *interrupt;
+    struct address address;
+    int folder; /* of the state */
+    int kept[STORE_FILES];
 };
 
 static struct server server; /* the listener's callbacks get evhttp's own */
@@ -83,16 +89,21 @@ static void answer_log(const struct witness_answer *a)
                  origin, size, a->status, log_quote(a->why));
 }
 
-/* Connections have all descriptors but a few; those are for storing, which
- * must not fail because strangers are many. */
-static void files_allow(rlim_t count)
+/* Connections may have all descriptors but these: storing must not fail because
+ * strangers are many. */
+static void files_give(struct server *s)
 {
-    struct rlimit limit;
+    for (size_t i = 0; i < STORE_FILES; i++) {
+        if (s->kept[i] >= 0)
+            close(s->kept[i]);
+        s->kept[i] = -1;
+    }
+}
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = count < limit.rlim_max ? count : limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+static void files_take(struct server *s)
+{
+    for (size_t i = 0; i < STORE_FILES; i++)
+        s->kept[i] = fcntl(s->folder, F_DUPFD_CLOEXEC, 0);
 }
 
 static void on_add_checkpoint(struct server *s, struct evhttp_request *req)
@@ -106,10 +117,10 @@ static void on_add_checkpoint(struct server *s, struct evhttp_request *req)
         reply_text(req, 500, "out of memory\n");
         return;
     }
-    files_allow(CONNECTIONS + 2 * OTHER_FILES);
+    files_give(s);
     witness_add_checkpoint(s->witness, body, length,
                            (uint64_t)(clock_wall_ms() / 1000), &a);
-    files_allow(CONNECTIONS + OTHER_FILES);
+    files_take(s);
     answer_log(&a);
     reply(req, a.status, a.type, a.body, a.length);
 }
@@ -128,9 +139,9 @@ static void on_checkpoint(struct server *s, struct evhttp_request *req,
     }
     memcpy(name, path + 1, 64);
     name[64] = '\0';
-    files_allow(CONNECTIONS + 2 * OTHER_FILES);
+    files_give(s);
     int r = witness_latest(s->witness, name, &note, &length);
-    files_allow(CONNECTIONS + OTHER_FILES);
+    files_take(s);
     if (r == 0)
         reply(req, 200, "text/plain; charset=utf-8", note, length);
     else if (r == SP_ENOENT)
@@ -210,17 +221,16 @@ static int server_start(struct server *s)
 
 static int server_listen(struct server *s, const char *listen)
 {
-    char text[ADDRESS_TEXT];
-    struct address a;
     int fd;
 
-    if (address_parse(listen, &a) != 0 || address_path(listen) != NULL) {
+    if (address_parse(listen, &s->address) != 0 ||
+        address_path(listen) != NULL) {
         fprintf(stderr,
                 "sallyport log witness: --listen %s: expected ADDRESS:PORT\n",
                 listen);
         return EXIT_MISUSED;
     }
-    if ((fd = address_listen(&a)) < 0) {
+    if ((fd = address_listen(&s->address)) < 0) {
         fprintf(stderr, "sallyport log witness: --listen %s: %s\n", listen,
                 strerror(errno));
         return EXIT_FAILS;
@@ -231,9 +241,7 @@ static int server_listen(struct server *s, const char *listen)
         return EXIT_FAILS;
     s->listener = evhttp_bound_socket_get_listener(bound);
     evconnlistener_set_error_cb(s->listener, on_accept_failed);
-    address_format(&a, text);
-    printf("listening %s\n", text);
-    return fflush(stdout) == 0 ? EXIT_HOLDS : EXIT_FAILS;
+    return EXIT_HOLDS;
 }
 
 static void server_free(struct server *s)
@@ -250,21 +258,58 @@ static void server_free(struct server *s)
         event_base_free(s->base);
 }
 
-int witness_serve(struct witness *w, const char *listen)
+/* The process that reads what strangers send holds the witness's key: it can
+ * reach nothing by name but the state, start nothing and connect nowhere. */
+static int server_enclose(const struct server *s)
+{
+    const struct sandbox_path paths[] = {{.fd = s->folder, .writable = true}};
+    const struct sandbox box = {
+        .role = "witness",
+        .groups =
+            SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT | SANDBOX_FILES,
+        .paths = paths,
+        .npaths = 1,
+        .max_files = CONNECTIONS + OTHER_FILES + STORE_FILES,
+    };
+    struct sandbox_report report;
+    int r = sandbox_enter(&box, &report);
+
+    if (r == 0)
+        return EXIT_HOLDS;
+    fprintf(stderr, "sallyport log witness: sandbox: %s\n", sp_strerror(r));
+    return EXIT_FAILS;
+}
+
+static int server_announce(const struct server *s)
+{
+    char text[ADDRESS_TEXT];
+
+    address_format(&s->address, text);
+    printf("listening %s\n", text);
+    return fflush(stdout) == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+int witness_serve(struct witness *w, int folder, const char *listen)
 {
     struct server *s = &server;
     int status = EXIT_FAILS;
 
     s->witness = w;
+    s->folder = folder;
     signal(SIGPIPE, SIG_IGN);
     log_open("witness", LOG_LEVEL_INFO);
-    files_allow(CONNECTIONS + OTHER_FILES);
+    files_take(s);
     if (server_start(s) != 0)
         fputs("sallyport log witness: out of memory\n", stderr);
     else
         status = server_listen(s, listen);
+    if (status == EXIT_HOLDS)
+        status = server_enclose(s);
+    if (status == EXIT_HOLDS)
+        status = server_announce(s);
     if (status == EXIT_HOLDS && event_base_dispatch(s->base) < 0)
         status = EXIT_FAILS;
+    files_give(s);
     server_free(s);
     return status;
 }

@@ -5,8 +5,9 @@
 
 #include "ledger/witness.h"
 
-/* Serves until SIGTERM or SIGINT; prints `listening address=… port=…` when it
+/* Serves until SIGTERM or SIGINT, from a sandbox in which only `folder`, the
+ * state's, can be reached by name; prints `listening address=… port=…` when it
  * is ready, what is wrong otherwise. The exit status. */
-int witness_serve(struct witness *w, const char *listen);
+int witness_serve(struct witness *w, int folder, const char *listen);
 
 #endif

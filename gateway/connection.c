@@ -295,6 +295,9 @@ static void connection_handshake(struct connection *c)
         if (c->identity == NULL)
             c->identity = &nobody;
         tls_forget_chain(c->ssl);
+        /* OpenSSL reads ahead: the request may have come out of the socket with
+         * the end of the handshake, and then nothing rings for it. */
+        c->readable = true;
         c->state = CONNECTION_IDLE;
         connection_timer(c, TIMER_KEEPALIVE);
         return;

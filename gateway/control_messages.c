@@ -90,6 +90,11 @@ void control_ledger_write(struct msg_out *m, const struct control_ledger *v)
     msg_put_u32(m, v->open);
     msg_put_u8(m, v->clock);
     msg_put_u32(m, v->landlock);
+    msg_put_u32(m, v->witnesses);
+    msg_put_u32(m, v->quorum);
+    msg_put_u64(m, v->cosigned);
+    msg_put_u8(m, v->alarm);
+    msg_put_u8(m, v->refusing);
 }
 
 void control_ledger_read(struct msg_in *m, struct control_ledger *v)
@@ -102,8 +107,15 @@ void control_ledger_read(struct msg_in *m, struct control_ledger *v)
     v->open = msg_get_u32(m);
     v->clock = msg_get_u8(m);
     v->landlock = msg_get_u32(m);
+    v->witnesses = msg_get_u32(m);
+    v->quorum = msg_get_u32(m);
+    v->cosigned = msg_get_u64(m);
+    v->alarm = msg_get_u8(m);
+    v->refusing = msg_get_bool(m);
     if (v->clock > CLOCK_SETTLING || v->durable > v->size ||
-        v->published > v->durable)
+        v->published > v->durable || v->quorum > v->witnesses ||
+        v->cosigned > v->size ||
+        v->alarm > (WITNESS_ALARM_MISSING | WITNESS_ALARM_FORK))
         m->failed = true;
 }
 
@@ -159,6 +171,7 @@ const char *order_verb_text(enum order_verb verb)
         [ORDER_SUSPEND] = "suspend", [ORDER_RESUME] = "resume",
         [ORDER_REVOKE] = "revoke",   [ORDER_CLOSE] = "close",
         [ORDER_RELEASE] = "release", [ORDER_STATEMENT] = "statement",
+        [ORDER_REVEAL] = "reveal",
     };
 
     return (unsigned)verb < ORDER_VERB_COUNT ? text[verb] : "unknown";

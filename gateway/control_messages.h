@@ -61,6 +61,16 @@ struct control_ledger {
     uint32_t open;      /* requests in progress */
     uint8_t clock;      /* enum clock_state */
     uint32_t landlock;  /* the kernel's ABI, 0: none (downgrade) */
+    uint32_t witnesses; /* that are asked to cosign; 0: none */
+    uint32_t quorum;    /* so many of them must */
+    uint64_t cosigned;  /* entries under a checkpoint that they did */
+    uint8_t alarm;      /* bits of enum witness_alarm */
+    bool refusing;      /* everything, because of it */
+};
+
+enum witness_alarm {
+    WITNESS_ALARM_MISSING = 1, /* too few cosignatures for too long */
+    WITNESS_ALARM_FORK = 2     /* one has seen another history */
 };
 
 struct control_status {
@@ -69,15 +79,17 @@ struct control_status {
     struct control_roles roles;
 };
 
-/* What an operator can order (docs/operators.md). All but RESUME and STATEMENT
- * end access; none gives more of it than there was. */
+/* What an operator can order (docs/operators.md). All but RESUME, STATEMENT and
+ * REVEAL end access; none gives more of it than there was. */
 enum order_verb {
-    ORDER_SUSPEND, /* PARTY or PARTY/PERSON */
-    ORDER_RESUME,  /* the same; the only one that needs an approval */
-    ORDER_REVOKE,  /* the same */
-    ORDER_CLOSE,   /* a window's id, or PARTY/MODEL: the one that is open */
-    ORDER_RELEASE, /* MODEL */
-    ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed */
+    ORDER_SUSPEND,   /* PARTY or PARTY/PERSON */
+    ORDER_RESUME,    /* the same; the only one that needs an approval */
+    ORDER_REVOKE,    /* the same */
+    ORDER_CLOSE,     /* a window's id, or PARTY/MODEL: the one that is open */
+    ORDER_RELEASE,   /* MODEL */
+    ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed
+                      */
+    ORDER_REVEAL,    /* an entry's number; records, and changes nothing */
     ORDER_VERB_COUNT
 };
 

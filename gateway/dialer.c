@@ -11,58 +11,19 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/dns.h>
-#include <event2/event.h>
-#include <event2/util.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "gateway/roles.h"
-#include "gateway/snapshot.h"
-#include "lib/channel.h"
+#include "gateway/dialer_parts.h"
 #include "lib/log.h"
 
 /* Dials of one worker at a time; more than that is a model that is not there.
  */
 #define DIALS_MAX 256
-
-struct dialer;
-
-struct client {
-    struct dialer *dialer;
-    struct channel *channel; /* NULL: none */
-    uint32_t worker;
-    LIST_HEAD(, dial) dials;
-    size_t ndials;
-};
-
-/* One socket on its way. */
-struct dial {
-    LIST_ENTRY(dial) link;
-    struct client *client;
-    uint64_t ticket;
-    const struct policy_endpoint *endpoint;
-    struct evdns_getaddrinfo_request *asking; /* NULL: not asking */
-    struct evutil_addrinfo *addresses, *next; /* to try */
-    struct event *limit;                      /* of all tries together */
-    struct event *writable;
-    int fd;           /* -1: none */
-    int error;        /* of the last try */
-    int system_error; /* its errno, for the log; 0: none */
-};
-
-struct dialer {
-    struct snapshot snapshot;
-    struct event_base *base;
-    struct evdns_base *dns; /* NULL: no endpoint has a name */
-    struct channel *channel;
-    struct client clients[LIMIT_WORKERS];
-};
 
 static struct dialer dialer;
 
@@ -83,7 +44,7 @@ static void dial_free(struct dial *d)
     free(d);
 }
 
-static void client_close(struct client *c)
+void client_close(struct client *c)
 {
     struct dial *d;
 
@@ -115,6 +76,8 @@ static void dial_end(struct dial *d, int error)
 {
     struct client *c = d->client;
     uint64_t ticket = d->ticket;
+    dial_done_fn *done = d->done;
+    void *arg = d->arg;
     int fd = d->fd;
 
     if (error != 0)
@@ -125,6 +88,13 @@ static void dial_end(struct dial *d, int error)
                                : sp_strerror(error)));
     d->fd = -1;
     dial_free(d);
+    done(c, ticket, arg, error, fd);
+}
+
+static void worker_done(struct client *c, uint64_t ticket, void *arg, int error,
+                        int fd)
+{
+    (void)arg;
     client_answer(c, ticket, error, fd);
     if (fd >= 0)
         close(fd);
@@ -313,9 +283,8 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 }
 
 static struct dial *dial_new(struct client *c, uint64_t ticket,
-                             const struct policy_endpoint *endpoint)
+                             const struct policy_endpoint *endpoint, int64_t ms)
 {
-    int64_t ms = c->dialer->snapshot.settings->connect_ms;
     const struct timeval limit = {.tv_sec = (time_t)(ms / 1000),
                                   .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
     struct dial *d = calloc(1, sizeof(*d));
@@ -338,6 +307,20 @@ static struct dial *dial_new(struct client *c, uint64_t ticket,
     return d;
 }
 
+bool dial_begin(struct client *c, uint64_t ticket,
+                const struct policy_endpoint *endpoint, int64_t limit_ms,
+                dial_done_fn *done, void *arg)
+{
+    struct dial *d = dial_new(c, ticket, endpoint, limit_ms);
+
+    if (d == NULL)
+        return false;
+    d->done = done;
+    d->arg = arg;
+    dial_start(d);
+    return true;
+}
+
 /* The endpoint that a worker may mean, or NULL. */
 static const struct policy_endpoint *endpoint_find(const struct policy *p,
                                                    const struct ask_dial *ask)
@@ -352,7 +335,7 @@ static void client_ask(struct client *c, const struct ask_dial *ask)
 {
     const struct policy_endpoint *endpoint =
         endpoint_find(c->dialer->snapshot.policy, ask);
-    struct dial *d;
+    int64_t limit = c->dialer->snapshot.settings->connect_ms;
 
     if (endpoint == NULL) {
         log_warn("dial_not_in_policy",
@@ -362,10 +345,9 @@ static void client_ask(struct client *c, const struct ask_dial *ask)
         client_answer(c, ask->ticket, SP_EPERM, -1);
     } else if (c->ndials >= DIALS_MAX) {
         client_answer(c, ask->ticket, SP_EAGAIN, -1);
-    } else if ((d = dial_new(c, ask->ticket, endpoint)) == NULL) {
+    } else if (!dial_begin(c, ask->ticket, endpoint, limit, worker_done,
+                           NULL)) {
         client_answer(c, ask->ticket, SP_ENOMEM, -1);
-    } else {
-        dial_start(d);
     }
 }
 
@@ -413,10 +395,17 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
     struct dialer *d = arg;
+    struct witness_channel witnesses;
     struct link_message v;
     struct stop stop;
 
     switch (message_type(data, length)) {
+    case MESSAGE_WITNESSES:
+        if (nfds == 1 && witness_channel_get(&witnesses, data, length) == 0) {
+            witnesses_channel(d, fds[0]);
+            return;
+        }
+        break;
     case MESSAGE_DIALER:
         if (nfds == 1 && link_message_get(&v, data, length) == 0) {
             on_dialer(d, &v, fds[0]);
@@ -440,17 +429,24 @@ static void on_closed(void *arg, int error)
     fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
 }
 
-static bool policy_needs_names(const struct policy *p)
+static bool endpoint_needs_name(const struct policy_endpoint *e)
 {
     struct sockaddr_storage address;
 
-    for (size_t i = 0; i < p->nmodels; i++)
-        for (size_t j = 0; j < p->models[i].nendpoints; j++) {
-            const struct policy_endpoint *e = &p->models[i].endpoints[j];
+    return e->scheme != ENDPOINT_UNIX && address_parse(e, &address) == 0;
+}
 
-            if (e->scheme != ENDPOINT_UNIX && address_parse(e, &address) == 0)
+static bool needs_names(const struct snapshot *s)
+{
+    const struct policy *p = s->policy;
+
+    for (size_t i = 0; i < s->settings->nwitnesses; i++)
+        if (endpoint_needs_name(&s->settings->witnesses[i].endpoint))
+            return true;
+    for (size_t i = 0; i < p->nmodels; i++)
+        for (size_t j = 0; j < p->models[i].nendpoints; j++)
+            if (endpoint_needs_name(&p->models[i].endpoints[j]))
                 return true;
-        }
     return false;
 }
 
@@ -459,7 +455,7 @@ static int resolver_start(struct dialer *d)
 {
     int r;
 
-    if (!policy_needs_names(d->snapshot.policy))
+    if (!needs_names(&d->snapshot))
         return 0;
     d->dns = evdns_base_new(d->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (d->dns == NULL)
@@ -477,6 +473,7 @@ int dialer_main(struct role_start *start)
 {
     struct dialer *d = &dialer;
     struct sandbox_report report = {0};
+    char problem[256];
     int r;
 
     if ((r = snapshot_from_fd(start->fds[0], &d->snapshot)) != 0 ||
@@ -485,6 +482,8 @@ int dialer_main(struct role_start *start)
                            sp_strerror(r));
     snapshot_forget_text(&d->snapshot);
     role_log(start, d->snapshot.settings->log_level);
+    if (witnesses_init(d, problem) != 0)
+        return role_failed(start, false, "dialer: %s", problem);
     if ((d->base = event_base_new()) == NULL || (r = resolver_start(d)) != 0 ||
         (r = role_sandbox(start, NULL, 0, 0, &report)) != 0)
         return role_failed(start, true, "dialer: %s", sp_strerror(r));

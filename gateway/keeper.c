@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "gateway/people.h"
+#include "gateway/witness_messages.h"
 
 /* Descriptors: links (3 each), the ledger's files, our own. */
 #define KEEPER_MAX_FILES (LIMIT_WORKERS * 3 + 128)
@@ -113,7 +114,7 @@ static void link_broken(struct keeper *k, uint32_t worker, const char *what)
 static void tell_ledger(struct keeper *k)
 {
     struct control_ledger v;
-    uint8_t data[128];
+    uint8_t data[160];
     size_t length;
 
     memset(&v, 0, sizeof(v)); /* padding too: it is compared below */
@@ -127,6 +128,7 @@ static void tell_ledger(struct keeper *k)
     v.open = (uint32_t)standing_open_requests(k->standing);
     v.clock = (uint8_t)k->clock.state;
     v.landlock = k->landlock;
+    keeper_witnesses_tell(k, &v);
     if (memcmp(&v, &k->told, sizeof(v)) == 0)
         return;
     k->told = v;
@@ -322,6 +324,7 @@ static void keeper_stop(struct keeper *k)
         if (k->links[i].link != NULL && !k->links[i].broken)
             link_drain(k, &k->links[i], LINK_RING_BYTES, true);
     keeper_close_lost(k, NULL);
+    keeper_witnesses_stop(k);
     keeper_snapshot_last(k);
     r = ledger_close(k->ledger);
     keeper_snapshot_stop(k);
@@ -342,10 +345,17 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct keeper *k = arg;
     struct link_message link;
     struct worker_died died;
+    struct witness_channel witnesses;
     struct order_message order;
     struct stop stop;
 
     switch (message_type(data, length)) {
+    case MESSAGE_WITNESSES:
+        if (nfds == 1 && witness_channel_get(&witnesses, data, length) == 0) {
+            keeper_witnesses_channel(k, fds[0]);
+            return;
+        }
+        break;
     case MESSAGE_LINK:
         if (nfds == 3 && link_message_get(&link, data, length) == 0) {
             on_link(k, &link, fds);
@@ -446,6 +456,7 @@ static void keeper_turn(struct keeper *k)
     k->urgent = false;
     keeper_clock_turn(k);
     keeper_due(k);
+    keeper_witnesses_turn(k);
     links_turn(k);
     keeper_snapshot_turn(k);
     if (ledger_size(k->ledger) != before)
@@ -569,6 +580,9 @@ int keeper_main(struct role_start *start)
         return role_failed(start, true, "keeper: %s", sp_strerror(r));
     if (keeper_open(k, start->fds[1], problem, &retry) != 0)
         return role_failed(start, retry, "%s", problem);
+    if ((r = keeper_witnesses_start(k, start->fds[1])) != 0)
+        return role_failed(start, true, "keeper: witnesses: %s",
+                           sp_strerror(r));
     k->channel = channel_new(k->base, start->channel, on_message, on_closed, k);
     if (k->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "keeper: no channel");

@@ -7,6 +7,7 @@
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
  * heartbeat), keeper_snapshot.c (the standing as a file). One thread runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H
@@ -109,6 +110,8 @@ struct keeper_order {
     struct order_answer answer;
 };
 
+struct keeper_witnesses; /* keeper_witness.c */
+
 struct keeper {
     struct role_start *start;
     struct snapshot snapshot;
@@ -134,7 +137,9 @@ struct keeper {
     int64_t alarm_at; /* what the timerfd is set to, wall ms */
     bool urgent;      /* an answer of this turn can leave at once */
     bool stopping;
-    struct control_ledger told;                /* last sent to the supervisor */
+    struct control_ledger told;         /* last sent to the supervisor */
+    struct keeper_witnesses *witnesses; /* NULL: there are none */
+    bool refusing; /* everything, because of what witnesses said or did not */
     struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
     size_t norders;
     struct keeper_snapshot snapshots;
@@ -227,6 +232,20 @@ void keeper_tell(struct keeper *k, const void *data, size_t length);
 void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,
                  size_t length);
 void keeper_send_all(struct keeper *k, const void *data, size_t length);
+
+/* keeper_witness.c */
+/* Starts the thread, if the settings name witnesses. SP_EINVAL, SP_ENOMEM,
+ * SP_EIO. */
+int keeper_witnesses_start(struct keeper *k, int ledger_folder) SP_MUST_USE;
+/* A new channel to the dialer; takes it. */
+void keeper_witnesses_channel(struct keeper *k, int fd);
+/* Each turn, with the clock read: records what there is to be alarmed about,
+ * and says whether requests are refused. */
+void keeper_witnesses_turn(struct keeper *k);
+/* Their part of what the supervisor is told. */
+void keeper_witnesses_tell(const struct keeper *k, struct control_ledger *v);
+/* Ends the thread, at once. */
+void keeper_witnesses_stop(struct keeper *k);
 
 /* keeper_time.c */
 void keeper_clock_init(struct keeper *k);

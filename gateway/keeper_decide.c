@@ -142,7 +142,10 @@ static void ask_transcript(struct keeper *k, const struct keeper_link *l,
     uint8_t data[64];
     size_t length;
 
-    if (ask_transcript_put(&v, data, sizeof(data), &length) == 0)
+    /* With a supervisor that stands still there is no file, and in time a
+     * refusal; words of broken workers and orders are not lost for it. */
+    if (channel_queued(k->channel) < CHANNEL_BUSY &&
+        ask_transcript_put(&v, data, sizeof(data), &length) == 0)
         keeper_tell(k, data, length);
 }
 
@@ -165,6 +168,8 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     if (l->open.count >= LIMIT_CONNECTIONS)
         return SP_EPROTO;
     facts_check(k, ask.policy, &ask.facts);
+    if (k->refusing && ask.facts.fault == REASON_NONE)
+        ask.facts.fault = REASON_AUDIT_UNAVAILABLE;
     verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,
                             k->clock.state);
     if (keeper_own_examine(k, l, &ask, &verdict, &own, what) != 0)

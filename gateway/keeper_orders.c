@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders: suspend, resume, revoke, close, release. Runs in the keeper, between
- * two turns of its loop. Each is an entry first, then the workers are told
- * whom to cut, and who ordered it is answered when the entry is on disk. The
- * cut does not wait for the disk: a keeper that fails before cuts everybody,
- * and an order that was never answered may be given again.
+ * Orders: suspend, resume, revoke, close, release, reveal. Runs in the keeper,
+ * between two turns of its loop. Each is an entry first, then the workers are
+ * told whom to cut, and who ordered it is answered when the entry is on disk.
+ * The cut does not wait for the disk: a keeper that fails before cuts
+ * everybody, and an order that was never answered may be given again.
  *
  * The order comes from an operator through control and supervisor; its texts
  * are checked by the decoder, its names here. What contradicts the standing is
@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gateway/keeper.h"
@@ -318,6 +319,33 @@ static int order_release(struct keeper *k, const struct order_message *m,
     return 0;
 }
 
+/* What two officers do with their keys is not in our hands; that it was ordered
+ * is in the ledger before. */
+static int order_reveal(struct keeper *k, const struct order_message *m,
+                        struct order_answer *a)
+{
+    char again[24];
+    uint64_t of = strtoull(m->order.target, NULL, 10);
+    struct entry e = {
+        .kind = ENTRY_TRANSCRIPT_REVEALED,
+        .u.transcript_revealed = {.of = of,
+                                  .by = operator_of(m),
+                                  .reason = m->order.reason},
+    };
+
+    snprintf(again, sizeof(again), "%" PRIu64, of);
+    if (strcmp(again, m->order.target) != 0)
+        return decline(a, SP_EINVAL,
+                       "expected the number of an entry, have \"%.128s\"",
+                       m->order.target);
+    if (of >= ledger_size(k->ledger))
+        return decline(a, SP_ENOENT, "the ledger has no entry %" PRIu64, of);
+    if (m->order.reason[0] == '\0')
+        return decline(a, SP_EINVAL, "a reason is required");
+    a->n = keeper_record(k, &e);
+    return 0;
+}
+
 /* --- The answers --- */
 
 static void answer_send(struct keeper *k, uint64_t ticket,
@@ -383,6 +411,7 @@ void keeper_order(struct keeper *k, const struct order_message *m)
         [ORDER_SUSPEND] = order_suspend, [ORDER_RESUME] = order_resume,
         [ORDER_REVOKE] = order_revoke,   [ORDER_CLOSE] = order_close,
         [ORDER_RELEASE] = order_release, [ORDER_STATEMENT] = order_statement,
+        [ORDER_REVEAL] = order_reveal,
     };
     uint64_t before = ledger_size(k->ledger);
     struct order_answer a = {0};

@@ -104,7 +104,8 @@ int log_read_target(struct exchange *x, const char *id)
     int level;
 
     *t = (struct log_target){0};
-    if (x->facts.route == ROUTE_LOG_CHECKPOINT)
+    if (x->facts.route == ROUTE_LOG_CHECKPOINT ||
+        x->facts.route == ROUTE_LOG_COSIGNED)
         return 0;
     if (x->facts.route == ROUTE_RECEIPT)
         return checkpoint_size_parse(id, strlen(id), &t->index);
@@ -155,7 +156,9 @@ static int file_ask(struct log_reads *all, struct log_read *r)
 
     if (r->count == FILES_MAX)
         return SP_ECORRUPT; /* no proof needs so many */
-    if (strcmp(r->wanted, "checkpoint") != 0) {
+    if (strcmp(r->wanted, "checkpoint.cosigned") == 0) {
+        v.level = LOG_FILE_COSIGNED;
+    } else if (strcmp(r->wanted, "checkpoint") != 0) {
         if ((e = tile_path_parse(r->wanted, &level, &v.index, &v.width)) != 0)
             return e;
         v.level = level;
@@ -287,6 +290,9 @@ static int step(struct exchange *x, struct log_read *r)
     if (x->facts.route == ROUTE_LOG_CHECKPOINT) {
         x->answer.type = ANSWER_TEXT;
         e = serve_file(x, r, "checkpoint");
+    } else if (x->facts.route == ROUTE_LOG_COSIGNED) {
+        x->answer.type = ANSWER_TEXT;
+        e = serve_file(x, r, "checkpoint.cosigned");
     } else if (x->facts.route == ROUTE_RECEIPT) {
         e = serve_receipt(x, r);
     } else {

@@ -672,6 +672,7 @@ int transcript_file_put(const struct transcript_file *v, void *memory,
     struct msg_out m;
 
     msg_put_begin(&m, memory, capacity, MESSAGE_TRANSCRIPT);
+    msg_put_u64(&m, v->generation);
     msg_put_u64(&m, v->n);
     msg_put_u32(&m, (uint32_t)v->error);
     return put_done(&m, length);
@@ -685,6 +686,7 @@ int transcript_file_get(struct transcript_file *v, const void *data,
     *v = (struct transcript_file){0};
     if (msg_get_begin(&m, data, length) != MESSAGE_TRANSCRIPT)
         return SP_EPROTO;
+    v->generation = msg_get_u64(&m);
     v->n = msg_get_u64(&m);
     v->error = (int32_t)msg_get_u32(&m);
     if (v->error > 0)
@@ -716,7 +718,7 @@ int ask_log_file_get(struct ask_log_file *v, const void *data, size_t length)
     v->level = (int32_t)msg_get_u32(&m);
     v->index = msg_get_u64(&m);
     v->width = msg_get_u32(&m);
-    if (v->level < LOG_FILE_CHECKPOINT || v->level > 63 || v->width == 0 ||
+    if (v->level < LOG_FILE_COSIGNED || v->level > 63 || v->width == 0 ||
         v->width > 256)
         return SP_EPROTO;
     return msg_get_end(&m);

@@ -62,7 +62,12 @@ enum message_type {
     /* worker → supervisor: a public file of the ledger */
     MESSAGE_ASK_LOG_FILE,
     /* supervisor → worker, + 1 fd if there is one */
-    MESSAGE_LOG_FILE
+    MESSAGE_LOG_FILE,
+    /* supervisor → keeper and dialer: + 1 fd, an end of a channel between them
+     * (witness_messages.h) */
+    MESSAGE_WITNESSES,
+    MESSAGE_ASK_WITNESS,   /* keeper → dialer */
+    MESSAGE_ANSWER_WITNESS /* dialer → keeper */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -172,13 +177,16 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer
- * channel keeper:  files, ledger folder dialer:  files control: files,
- * listening control socket The fileset's names: "sallyport.yaml",
- * "policy.yaml", each file the policy names, "@authority", and for the worker
- * "@server.crt", "@server.key",
+ *   worker:  files (sealed fileset: see below), listening socket, dialer channel
+ *   keeper:  files, ledger folder
+ *   dialer:  files
+ *   control: files, listening control socket
+ * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
+ * names, "@authority", and for the worker "@server.crt", "@server.key",
  * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
- * signatures (policy/approval.h). Each role gets only what is its own (P12). */
+ * signatures (policy/approval.h); for the dialer "@witness/<name>", what a
+ * witness's TLS is verified against. Each role gets only what is its own (P12).
+ */
 
 /* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
  * it grows with each one made in this run, so that word of an old one cannot
@@ -207,15 +215,17 @@ struct ask_transcript {
 };
 
 struct transcript_file {
+    uint64_t generation; /* of the link: another keeper may give n again */
     uint64_t n;
     int32_t error; /* 0: one descriptor comes with it */
 };
 
 /* One of the ledger's public files, by numbers (ledger/tile.h). */
 #define LOG_FILE_CHECKPOINT (-2)
+#define LOG_FILE_COSIGNED   (-3) /* with its witnesses' cosignatures */
 struct ask_log_file {
     uint64_t ticket;
-    int32_t level; /* LOG_FILE_CHECKPOINT, -1 a bundle, 0 … 63 a tile */
+    int32_t level; /* LOG_FILE_…, -1 a bundle, 0 … 63 a tile */
     uint64_t index;
     uint32_t width; /* 1 … 256 */
 };

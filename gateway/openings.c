@@ -374,7 +374,9 @@ int openings_log_file(const struct openings *o, int level, uint64_t index,
     char path[TILE_PATH_MAX] = "checkpoint";
     int fd, r = 0;
 
-    if (level != LOG_FILE_CHECKPOINT)
+    if (level == LOG_FILE_COSIGNED)
+        strcpy(path, "checkpoint.cosigned");
+    else if (level != LOG_FILE_CHECKPOINT)
         r = tile_path(level, index, width, path);
     if (r != 0)
         return r;

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/witness_messages.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/link.h"
@@ -107,7 +108,7 @@ static void tell_roles(struct supervisor *s)
 
 static void tell_ledger(struct supervisor *s)
 {
-    uint8_t data[128];
+    uint8_t data[160];
     size_t length;
 
     if (s->processes[CONTROL].state == ROLE_STATE_READY &&
@@ -188,6 +189,33 @@ static void join_dialer(struct supervisor *s, struct process *worker)
     worker->dialer_end = -1;
 }
 
+/* Keeper and dialer get the ends of a new channel when both are there; the
+ * one that was there before drops its old end. */
+static void join_witnesses(struct supervisor *s)
+{
+    struct process *keeper = &s->processes[KEEPER];
+    struct process *dialer = &s->processes[DIALER];
+    struct witness_channel v = {.number = ++s->links};
+    uint8_t data[32];
+    size_t length;
+    int ends[2];
+
+    if (s->snapshot.settings->nwitnesses == 0 ||
+        keeper->state != ROLE_STATE_READY || dialer->state != ROLE_STATE_READY)
+        return;
+    if (witness_channel_put(&v, data, sizeof(data), &length) != 0 ||
+        channel_pair(ends) != 0) {
+        log_error("witness_channel_not_made", "error=%s",
+                  log_quote("no descriptors"));
+        process_kill(dialer); /* its back-off is the retry */
+        return;
+    }
+    process_send(keeper, data, length, &ends[0], 1);
+    process_send(dialer, data, length, &ends[1], 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 /* --- What a role says --- */
 
 static void process_ready(struct process *p)
@@ -204,6 +232,8 @@ static void process_ready(struct process *p)
         if (p->role == ROLE_KEEPER || p == worker)
             join_keeper(s, worker);
     }
+    if (p->role == ROLE_KEEPER || p->role == ROLE_DIALER)
+        join_witnesses(s);
     if (p->role == ROLE_CONTROL)
         tell_ledger(s);
     if (p->generation > 1)
@@ -255,9 +285,11 @@ static int make_transcript(struct supervisor *s, const uint8_t *data,
         return r;
     worker = &s->processes[WORKERS + ask.worker];
     if (ask.worker >= s->nworkers || !worker->linked ||
-        worker->link != ask.generation || worker->channel == NULL)
+        worker->link != ask.generation || worker->channel == NULL ||
+        channel_queued(worker->channel) >= CHANNEL_BUSY)
         return 0;
     fd = openings_transcript(&s->openings, ask.n);
+    v.generation = ask.generation;
     v.n = ask.n;
     v.error = fd < 0 ? fd : 0;
     if ((r = transcript_file_put(&v, out, sizeof(out), &length)) == 0)

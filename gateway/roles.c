@@ -95,10 +95,10 @@ void role_log(const struct role_start *start, enum log_level level)
 
 /* A terminal's and an init system's signals go to every process of a group,
  * but only the supervisor ends the daemon, in order. If it is gone, the kernel
- * ends us (PR_SET_PDEATHSIG). */
+ * ends us (PR_SET_PDEATHSIG). A file past its limit is an error of write(2). */
 static void role_signals(void)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ};
 
     for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
         signal(ignored[i], SIG_IGN);

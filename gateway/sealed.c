@@ -30,7 +30,7 @@ struct sealed {
     struct sealed *next, *previous;
     bool listed;
     struct exchange *exchange; /* NULL: it has not asked yet */
-    uint64_t n;
+    uint64_t link, n;          /* whose request it is: which keeper's entry */
     int fd;
     int64_t since;
     bool begun;
@@ -77,21 +77,24 @@ static void list_remove(struct seals *all, struct sealed *s)
         event_del(all->look);
 }
 
-static struct sealed *list_find(const struct seals *all, uint64_t n)
+static struct sealed *list_find(const struct seals *all, uint64_t link,
+                                uint64_t n)
 {
     struct sealed *s = all->waiting;
 
-    while (s != NULL && s->n != n)
+    while (s != NULL && (s->n != n || s->link != link))
         s = s->next;
     return s;
 }
 
-static struct sealed *sealed_new(struct seals *all, uint64_t n, int fd)
+static struct sealed *sealed_new(struct seals *all, uint64_t link, uint64_t n,
+                                 int fd)
 {
     struct sealed *s = calloc(1, sizeof(*s));
 
     if (s == NULL)
         return NULL;
+    s->link = link;
     s->n = n;
     s->fd = fd;
     list_add(all, s);
@@ -173,16 +176,18 @@ static int write_first(struct exchange *x)
 {
     const struct worker *w = x->worker;
     const struct policy_party *party = &w->policy->parties[x->facts.party];
-    struct transcript_recipient to = {.count = 1};
+    struct transcript_recipient to[2] = {{.count = 1}, {.count = 2}};
     struct sealed *s = x->sealed;
     size_t length = 0;
 
     if (!party->has_sealing_key)
         return SP_ENOENT; /* no policy loads like that */
-    memcpy(to.keys[0], party->sealing_key, sizeof(party->sealing_key));
+    memcpy(to[0].keys[0], party->sealing_key, sizeof(party->sealing_key));
+    memcpy(to[1].keys, w->policy->escrow, sizeof(w->policy->escrow));
     w->seals->used = 0;
-    s->error = transcript_begin(&s->writer, w->settings->origin, x->n, &to, 1,
-                                w->seals->room, &length);
+    s->error = transcript_begin(&s->writer, w->settings->origin, x->n, to,
+                                w->policy->has_escrow ? 2 : 1, w->seals->room,
+                                &length);
     if (s->error != 0)
         return complain(w->seals, s, s->error);
     w->seals->used = length;
@@ -196,10 +201,10 @@ static int write_first(struct exchange *x)
 int sealed_begin(struct exchange *x)
 {
     struct seals *all = x->worker->seals;
-    struct sealed *s = list_find(all, x->n);
+    struct sealed *s = list_find(all, x->link, x->n);
     bool there = s != NULL;
 
-    if (s == NULL && (s = sealed_new(all, x->n, NO_FILE)) == NULL)
+    if (s == NULL && (s = sealed_new(all, x->link, x->n, NO_FILE)) == NULL)
         return SP_ENOMEM;
     s->exchange = x;
     x->sealed = s;
@@ -225,13 +230,13 @@ static void waited(struct seals *all, struct sealed *s)
 
 void seals_arrived(struct seals *all, const struct transcript_file *v, int fd)
 {
-    struct sealed *s = list_find(all, v->n);
+    struct sealed *s = list_find(all, v->generation, v->n);
 
     if (fd == NO_FILE)
         log_error("transcript_not_made", "n=%llu error=%s",
                   (unsigned long long)v->n, log_quote(sp_strerror(v->error)));
     if (s == NULL) {
-        if (sealed_new(all, v->n, fd) == NULL && fd != NO_FILE)
+        if (sealed_new(all, v->generation, v->n, fd) == NULL && fd != NO_FILE)
             close(fd); /* whoever is to have it gives up in time */
         return;
     }

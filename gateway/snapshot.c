@@ -434,6 +434,71 @@ static int read_credentials(struct reading *r)
     return worst;
 }
 
+/* A cosignature of one key must not count twice. */
+static int witness_key_check(struct reading *r, size_t i, const char *where,
+                             struct note_verifier *keys)
+{
+    const struct settings_witness *w = &r->s->settings->witnesses[i];
+
+    if (note_verifier_parse(w->vkey, strlen(w->vkey), &keys[i]) != 0 ||
+        keys[i].type != 0x04) {
+        complain(
+            r, where,
+            "%.60s: not a witness's key: expected a vkey as `sallyport log "
+            "witness keygen` prints it",
+            w->vkey);
+        return SP_EINVAL;
+    }
+    for (size_t j = 0; j < i; j++)
+        if (memcmp(keys[j].key, keys[i].key, sizeof(keys[i].key)) == 0) {
+            complain(r, where, "%.60s: the key of %s too: expected another one",
+                     w->vkey, r->s->settings->witnesses[j].name);
+            return SP_EINVAL;
+        }
+    return 0;
+}
+
+static int read_witness_anchors(struct reading *r,
+                                const struct settings_witness *w,
+                                const char *where)
+{
+    char name[LIMIT_NAME_BYTES + 16], problem[256] = "";
+    const uint8_t *pem;
+    size_t length;
+    SSL_CTX *ctx = NULL;
+    int e;
+
+    snprintf(name, sizeof(name), "@witness/%s", w->name);
+    e = add_setting(r, name, where, w->ca, LIMIT_TRUST_BYTES, false,
+                    "what the witness is verified against");
+    if (e == 0 && (e = fileset_get(r->s->files, name, &pem, &length)) == 0 &&
+        (e = tls_client_new(pem, length, problem, &ctx)) != 0)
+        complain(r, where, "%s: %s", w->ca, problem);
+    SSL_CTX_free(ctx);
+    return e;
+}
+
+static int read_witnesses(struct reading *r)
+{
+    struct note_verifier keys[SETTINGS_WITNESSES_MAX] = {0};
+    const struct settings *s = r->s->settings;
+    char where[LIMIT_NAME_BYTES + 32];
+    int e, worst = 0;
+
+    for (size_t i = 0; i < s->nwitnesses; i++) {
+        snprintf(where, sizeof(where), "witnesses/list/%s/vkey",
+                 s->witnesses[i].name);
+        if ((e = witness_key_check(r, i, where, keys)) != 0)
+            worst = e;
+        snprintf(where, sizeof(where), "witnesses/list/%s/ca",
+                 s->witnesses[i].name);
+        if (s->witnesses[i].ca != NULL &&
+            (e = read_witness_anchors(r, &s->witnesses[i], where)) != 0)
+            worst = e;
+    }
+    return worst;
+}
+
 static bool credential_exists(const struct settings *s, const char *name)
 {
     for (size_t i = 0; i < s->ncredentials; i++)
@@ -579,6 +644,8 @@ static int read_all(struct reading *r, const char *config)
     worst = read_ledger_key(r);
     if ((e = read_credentials(r)) != 0)
         worst = e;
+    if ((e = read_witnesses(r)) != 0)
+        worst = e;
     if ((e = read_policy(r)) != 0)
         return e;
     if ((e = read_approvals(r)) != 0)
@@ -692,6 +759,20 @@ static int pack_keeper(const struct snapshot *s, struct fileset *to)
     return e;
 }
 
+static int pack_dialer(const struct snapshot *s, struct fileset *to)
+{
+    char name[LIMIT_NAME_BYTES + 16];
+    int e = 0;
+
+    for (size_t i = 0; e == 0 && i < s->settings->nwitnesses; i++) {
+        snprintf(name, sizeof(name), "@witness/%s",
+                 s->settings->witnesses[i].name);
+        if (s->settings->witnesses[i].ca != NULL)
+            e = copy(s, to, name);
+    }
+    return e;
+}
+
 static int pack(const struct snapshot *s, enum role role, struct fileset *to)
 {
     int e = copy(s, to, "sallyport.yaml");
@@ -700,6 +781,8 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
         e = copy(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
+    if (e == 0 && role == ROLE_DIALER)
+        e = pack_dialer(s, to);
     if (e == 0 && role == ROLE_KEEPER && (e = pack_keeper(s, to)) == 0)
         e = pack_people(s, to);
     return e;

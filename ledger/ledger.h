@@ -112,6 +112,11 @@ int ledger_view_open_files(const struct ledger_files *files,
  * signature is not checked and *signed_ok says false). */
 int ledger_view_open(int folder, const struct note_verifier *known,
                      size_t nknown, struct ledger_view **v) SP_MUST_USE;
+/* By another of the folder's signed notes. */
+#define LEDGER_COSIGNED "checkpoint.cosigned" /* docs/witnesses.md */
+int ledger_view_open_note(int folder, const char *name,
+                          const struct note_verifier *known, size_t nknown,
+                          struct ledger_view **v) SP_MUST_USE;
 void ledger_view_free(struct ledger_view *v);
 const struct checkpoint *ledger_view_checkpoint(const struct ledger_view *v);
 bool ledger_view_signed(const struct ledger_view *v);

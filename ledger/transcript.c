@@ -257,21 +257,18 @@ int transcript_head_read(struct transcript_head *h, const uint8_t *data,
 
 /* ---- reading: the key ---- */
 
-/* Takes off one seal, with whichever of the secrets has this hash. */
+/* Takes off one seal, if this secret is of the key with this hash. */
 static bool seal_open(const uint8_t hash[32], uint8_t *box, size_t *length,
-                      const uint8_t (*secrets)[SEALING_KEY_BYTES], size_t count)
+                      const uint8_t secret[SEALING_KEY_BYTES])
 {
     uint8_t key[SEALING_KEY_BYTES], have[32], inner[SEAL_MAX];
-    bool opened = false;
+    bool opened;
 
-    for (size_t i = 0; i < count && !opened; i++) {
-        if (crypto_scalarmult_base(key, secrets[i]) != 0)
-            continue;
-        key_hash(key, have);
-        opened =
-            memcmp(have, hash, 32) == 0 &&
-            crypto_box_seal_open(inner, box, *length, key, secrets[i]) == 0;
-    }
+    if (crypto_scalarmult_base(key, secret) != 0)
+        return false;
+    key_hash(key, have);
+    opened = memcmp(have, hash, 32) == 0 &&
+             crypto_box_seal_open(inner, box, *length, key, secret) == 0;
     if (opened) {
         *length -= crypto_box_SEALBYTES;
         memcpy(box, inner, *length);
@@ -280,26 +277,68 @@ static bool seal_open(const uint8_t hash[32], uint8_t *box, size_t *length,
     return opened;
 }
 
-static bool key_open(const struct transcript_head *h,
-                     const uint8_t (*secrets)[SEALING_KEY_BYTES], size_t count,
-                     uint8_t key[KEY_BYTES])
+static bool seal_open_any(const uint8_t hash[32], uint8_t *box, size_t *length,
+                          const struct transcript_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (seal_open(hash, box, length, keys->secrets[i]))
+            return true;
+    return false;
+}
+
+/* From the last of a recipient's keys to the first; a share has all but that
+ * behind it. */
+static bool recipient_open(const struct transcript_head *h, size_t i,
+                           const struct transcript_keys *keys, bool shared,
+                           uint8_t box[SEAL_MAX])
+{
+    size_t length = shared ? TRANSCRIPT_SHARE : h->to[i].length;
+    size_t k = shared ? 1 : h->to[i].count;
+
+    if (shared && (keys->share == NULL || h->to[i].count < 2))
+        return false;
+    memcpy(box, shared ? keys->share : h->to[i].sealed, length);
+    while (k > 0 && seal_open_any(h->to[i].keys[k - 1], box, &length, keys))
+        k--;
+    return k == 0;
+}
+
+/* How many keys it took; 0: these do not open it. */
+static size_t key_open(const struct transcript_head *h,
+                       const struct transcript_keys *keys,
+                       uint8_t key[KEY_BYTES])
 {
     uint8_t box[SEAL_MAX];
-    bool opened = false;
+    size_t took = 0;
 
-    for (size_t i = 0; i < h->count && !opened; i++) {
-        size_t length = h->to[i].length, k = h->to[i].count;
-
-        memcpy(box, h->to[i].sealed, length);
-        while (k > 0 &&
-               seal_open(h->to[i].keys[k - 1], box, &length, secrets, count))
-            k--;
-        opened = k == 0;
-    }
-    if (opened)
+    for (size_t i = 0; i < h->count && took == 0; i++)
+        if (recipient_open(h, i, keys, false, box) ||
+            recipient_open(h, i, keys, true, box))
+            took = h->to[i].count;
+    if (took > 0)
         memcpy(key, box, KEY_BYTES);
     sodium_memzero(box, sizeof(box));
-    return opened;
+    return took;
+}
+
+int transcript_share(const struct transcript_head *h,
+                     const uint8_t secret[SEALING_KEY_BYTES],
+                     uint8_t share[TRANSCRIPT_SHARE])
+{
+    uint8_t box[SEAL_MAX];
+
+    for (size_t i = 0; i < h->count; i++) {
+        size_t length = h->to[i].length;
+
+        if (h->to[i].count != 2)
+            continue;
+        memcpy(box, h->to[i].sealed, length);
+        if (!seal_open(h->to[i].keys[1], box, &length, secret))
+            continue;
+        memcpy(share, box, TRANSCRIPT_SHARE);
+        return 0;
+    }
+    return SP_EPERM;
 }
 
 /* ---- reading: the chunks ---- */
@@ -423,8 +462,8 @@ static int chunks_read(struct reader *r, uint8_t *plain, const char **problem)
 
 int transcript_open(struct transcript *t, const struct transcript_head *h,
                     const uint8_t *data, size_t length,
-                    const uint8_t (*secrets)[SEALING_KEY_BYTES], size_t count,
-                    uint64_t *chunk, const char **problem)
+                    const struct transcript_keys *keys, uint64_t *chunk,
+                    const char **problem)
 {
     static uint8_t plain[1 + TRANSCRIPT_DATA_MAX];
     struct reader r = {.t = t,
@@ -435,7 +474,7 @@ int transcript_open(struct transcript *t, const struct transcript_head *h,
 
     memset(t, 0, sizeof(*t));
     *problem = "sealed to other keys";
-    if (!key_open(h, secrets, count, key))
+    if ((t->keys = key_open(h, keys, key)) == 0)
         return SP_EPERM;
     SHA256(data, h->length, r.head);
     t->asked = malloc(length);

@@ -23,6 +23,9 @@
 #define TRANSCRIPT_TOGETHER   2  /* … with as many keys as it has */
 #define TRANSCRIPT_NAME       21 /* of its file, with a NUL */
 #define TRANSCRIPT_SALT       16
+/* A stream's key under the seal of one key, when that of the other is off. */
+#define TRANSCRIPT_SHARE                                                       \
+    (crypto_secretstream_xchacha20poly1305_KEYBYTES + crypto_box_SEALBYTES)
 
 /* Of a chunk: data, its type, the tag; and its length in front. */
 #define TRANSCRIPT_DATA_MAX 16384
@@ -100,6 +103,7 @@ struct transcript {
     uint8_t *asked, *answered;
     size_t asked_length, answered_length;
     size_t size;   /* of the memory of each */
+    size_t keys;   /* that it took to open it */
     bool complete; /* it has its end */
 };
 
@@ -108,15 +112,28 @@ struct transcript {
  * opened. */
 int transcript_head_read(struct transcript_head *h, const uint8_t *data,
                          size_t length, const char **problem) SP_MUST_USE;
-/* Opens a whole file with `count` secret keys. SP_EPERM: it is sealed to other
- * keys; SP_ECORRUPT: it was changed, in chunk *chunk (from 0). A file that is
- * cut short where a chunk begins, or within one, is no error: what is there is
- * there, and `complete` is false. SP_ENOMEM. transcript_release() in any case
- * but needs no success. */
+/* What opens a transcript: secret keys of whoever is here, and what the others
+ * have opened already (transcript_share()), or NULL. */
+struct transcript_keys {
+    uint8_t secrets[TRANSCRIPT_TOGETHER][SEALING_KEY_BYTES];
+    size_t count;
+    const uint8_t *share;
+};
+
+/* Of a transcript that takes two keys: with the second of them, what the first
+ * opens alone then. It is good for this transcript, and is nothing to whoever
+ * has not the first. SP_EPERM: none of its recipients begins with this key. */
+int transcript_share(const struct transcript_head *h,
+                     const uint8_t secret[SEALING_KEY_BYTES],
+                     uint8_t share[TRANSCRIPT_SHARE]) SP_MUST_USE;
+/* Opens a whole file. SP_EPERM: it is sealed to other keys; SP_ECORRUPT: it was
+ * changed, in chunk *chunk (from 0). A file that is cut short where a chunk
+ * begins, or within one, is no error: what is there is there, and `complete` is
+ * false. SP_ENOMEM. transcript_release() in any case. */
 int transcript_open(struct transcript *t, const struct transcript_head *h,
                     const uint8_t *data, size_t length,
-                    const uint8_t (*secrets)[SEALING_KEY_BYTES], size_t count,
-                    uint64_t *chunk, const char **problem) SP_MUST_USE;
+                    const struct transcript_keys *keys, uint64_t *chunk,
+                    const char **problem) SP_MUST_USE;
 /* Wipes what was said. */
 void transcript_release(struct transcript *t);
 

@@ -114,11 +114,18 @@ int ledger_view_open_files(const struct ledger_files *files,
 int ledger_view_open(int folder, const struct note_verifier *known,
                      size_t nknown, struct ledger_view **v)
 {
+    return ledger_view_open_note(folder, "checkpoint", known, nknown, v);
+}
+
+int ledger_view_open_note(int folder, const char *name,
+                          const struct note_verifier *known, size_t nknown,
+                          struct ledger_view **v)
+{
     char note[NOTE_MAX + 1];
     struct checkpoint head;
 
     *v = NULL;
-    int r = view_read_note(folder, "checkpoint", known, nknown, &head, note);
+    int r = view_read_note(folder, name, known, nknown, &head, note);
     if (r == 0)
         r = view_new(folder, &head, v);
     if (r == 0) {

@@ -140,7 +140,8 @@ int witness_open(int folder, const struct note_signer *key,
     w->logs = calloc(nlogs > 0 ? nlogs : 1, sizeof *w->logs);
     if (w->logs == NULL)
         goto out;
-    memcpy(w->logs, logs, nlogs * sizeof *logs);
+    if (nlogs > 0)
+        memcpy(w->logs, logs, nlogs * sizeof *logs);
     w->folder = fcntl(folder, F_DUPFD_CLOEXEC, 0);
     r = w->folder < 0 ? SP_EIO : lock_take(w->folder, &w->lock);
     if (r != 0)

@@ -453,3 +453,8 @@ int channel_send(struct channel *c, const void *data, size_t length,
     }
     return channel_queue(c, data, length, fds, nfds);
 }
+
+size_t channel_queued(const struct channel *c)
+{
+    return c->queued;
+}

@@ -56,5 +56,9 @@ void channel_free(struct channel *c);
  * the loop. Also SP_EINVAL, SP_ETOOBIG, SP_ENOMEM, SP_EIO. */
 int channel_send(struct channel *c, const void *data, size_t length,
                  const int *fds, size_t nfds) SP_MUST_USE;
+/* How many messages wait in the queue. Who sends as often as strangers ask
+ * keeps off from CHANNEL_BUSY on: there must be room for what matters more. */
+#define CHANNEL_BUSY 512
+size_t channel_queued(const struct channel *c);
 
 #endif

@@ -279,11 +279,14 @@ static void uses_print(const struct policy *p, const struct policy_terms *t,
 void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
                            const char *indent, FILE *out)
 {
+    const char *escrow = t->transcripts == TRANSCRIPTS_SEALED && p->has_escrow
+                             ? ", and to two officers who open it together"
+                             : "";
     static const char *const kept[] = {
         [TRANSCRIPTS_NONE] = "nothing but sizes",
         [TRANSCRIPTS_COMMITMENT] = "salted commitments to what is said",
-        [TRANSCRIPTS_SEALED] = "salted commitments to what is said, and all of "
-                               "it sealed to the party's key"};
+        [TRANSCRIPTS_SEALED] = ("salted commitments to what is said, and all "
+                                "of it sealed to the party's key")};
     struct line l = {.out = out, .indent = indent};
 
     uses_print(p, t, l);
@@ -294,7 +297,7 @@ void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
     answers_print(t, l);
     tripwires_print(t, l);
     l.title = "transcripts";
-    part(&l, "%s", kept[t->transcripts]);
+    part(&l, "%s%s", kept[t->transcripts], escrow);
     line_end(&l);
 }
 

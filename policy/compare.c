@@ -497,6 +497,18 @@ static void compare_findings(struct comparison *c)
         change_tell(c, CHANGE_OTHER, "findings are sealed to another key");
 }
 
+static void compare_escrow(struct comparison *c)
+{
+    const struct policy *a = c->before, *b = c->now;
+
+    compare_flag(c, "transcripts are sealed to two officers, too",
+                 MORE_IS_OTHER, a->has_escrow, b->has_escrow);
+    if (a->has_escrow && b->has_escrow &&
+        memcmp(a->escrow, b->escrow, sizeof(a->escrow)) != 0)
+        change_tell(c, CHANGE_OTHER,
+                    "transcripts are sealed to other officers");
+}
+
 static void compare_head(struct comparison *c)
 {
     const struct policy *a = c->before, *b = c->now;
@@ -513,6 +525,7 @@ static void compare_head(struct comparison *c)
                         ? "concurrent (was government-first)"
                         : "government-first (was concurrent)");
     compare_findings(c);
+    compare_escrow(c);
 }
 
 int policy_compare(const struct policy *before, const struct policy *now,

@@ -259,6 +259,21 @@ static const struct field tripwire_alerted[] = {
     FIELD("above", U64, ALWAYS, tripwire_alerted.above),
     {0},
 };
+static const struct field witness_alarm[] = {
+    FIELD("what", TEXT, ALWAYS, witness_alarm.what),
+    FIELD("witness", TEXT, IF_SET, witness_alarm.witness),
+    FIELD("size", U64, ALWAYS, witness_alarm.size),
+    FIELD("problem", TEXT, ALWAYS, witness_alarm.problem),
+    {0},
+};
+
+static const struct field transcript_revealed[] = {
+    FIELD("of", U64, ALWAYS, transcript_revealed.of),
+    FIELD("operator", OPERATOR, IF_SET, transcript_revealed.by),
+    FIELD("reason", TEXT, ALWAYS, transcript_revealed.reason),
+    {0},
+};
+
 static const struct field snapshot[] = {
     FIELD("size", U64, ALWAYS, snapshot.size),
     FIELD("format", TEXT, ALWAYS, snapshot.format),
@@ -292,6 +307,8 @@ static const struct {
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
+    [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
+    [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
     [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
 };
 
@@ -669,9 +686,13 @@ static int hash_decode(struct scan *s, uint8_t hash[32])
     return good != 0 ? 0 : SP_EINVAL;
 }
 
+/* The text may have zeros in it, behind which the word must not be read. */
 static bool word_is(const char *word, const char *text, size_t length)
 {
-    return strncmp(word, text, length) == 0 && word[length] == '\0';
+    for (size_t i = 0; i < length; i++)
+        if (word[i] == '\0' || word[i] != text[i])
+            return false;
+    return word[length] == '\0';
 }
 
 /* The index of a string in a list of words, or -1. */

@@ -43,7 +43,9 @@ enum entry_kind {
     ENTRY_PERSON_RESUMED,   /* person.resumed */
     ENTRY_PARTY_REVOKED,    /* party.revoked: also one of its people */
     ENTRY_MODEL_RELEASED,   /* model.released */
-    ENTRY_SNAPSHOT,         /* snapshot */
+    ENTRY_WITNESS_ALARM,    /* witness.alarm */
+    ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
+    ENTRY_SNAPSHOT,            /* snapshot */
     ENTRY_KIND_COUNT
 };
 
@@ -117,6 +119,13 @@ struct entry_party_revoked {
 struct entry_model_released {
     const char *model;
     const char *cause; /* "order", "time" */
+    struct entry_operator by;
+    const char *reason;
+};
+
+/* Two officers are about to open it (docs/transcripts.md). */
+struct entry_transcript_revealed {
+    uint64_t of; /* the request whose it is */
     struct entry_operator by;
     const char *reason;
 };
@@ -224,6 +233,14 @@ struct entry_tripwire_alerted {
     uint64_t value, above;
 };
 
+/* What witnesses of this ledger said, or did not say in time. */
+struct entry_witness_alarm {
+    const char *what;    /* "fork", "missing", "met" (again) */
+    const char *witness; /* of a fork: its name in the settings; else NULL */
+    uint64_t size;       /* of the head that it is about */
+    const char *problem;
+};
+
 /* The standing that follows from the entries before this one, in a file. */
 struct entry_snapshot {
     uint64_t size;      /* how many: this entry's own index */
@@ -253,7 +270,9 @@ struct entry {
         struct entry_person_resumed person_resumed;
         struct entry_party_revoked party_revoked;
         struct entry_model_released model_released;
+        struct entry_transcript_revealed transcript_revealed;
         struct entry_tripwire_alerted tripwire_alerted;
+        struct entry_witness_alarm witness_alarm;
         struct entry_snapshot snapshot;
     } u;
 };

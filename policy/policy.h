@@ -207,6 +207,8 @@ struct policy {
     bool has_findings;        /* findings are taken, sealed to: */
     uint8_t findings_key[32]; /* X25519 */
     int64_t findings_max;     /* bytes of one, before it is sealed */
+    bool has_escrow;          /* transcripts are sealed to these two, too, */
+    uint8_t escrow[2][32];    /* who open them together */
     struct policy_document *documents;
     size_t ndocuments;
     struct policy_model *models;

@@ -543,6 +543,21 @@ static void findings_build(struct policy_build *b)
     (void)sealing_key_read(b, key, b->p->findings_key);
 }
 
+static void escrow_build(struct policy_build *b)
+{
+    const struct node *n = node_member(b->d->root, "escrow");
+    const struct node *second = node_member(n, "second");
+
+    if (!node_is_good(n) ||
+        !sealing_key_read(b, node_member(n, "first"), b->p->escrow[0]) ||
+        !sealing_key_read(b, second, b->p->escrow[1]))
+        return;
+    b->p->has_escrow = true;
+    if (memcmp(b->p->escrow[0], b->p->escrow[1], 32) == 0)
+        document_error(b->d, b->report, second,
+                       "both keys are the same: expected those of two people");
+}
+
 static void policy_build(struct policy_build *b, const char *yaml,
                          size_t length)
 {
@@ -568,6 +583,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
     parties_build(b);
     documents_build(b);
     findings_build(b);
+    escrow_build(b);
     terms_build(b);
     windows_build(b);
     if (!b->no_memory && policy_sort(p) != 0)

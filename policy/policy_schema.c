@@ -786,6 +786,22 @@ static const struct schema_field findings[] = {
     END,
 };
 
+static const struct schema_field escrow[] = {
+    {.name = "first",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "`x25519:BASE64`, the key of the officer who opens them at last."},
+    {.name = "second",
+     .type = SCHEMA_TEXT,
+     .flags = REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "The key of another officer, who opens the outer seal before."},
+    END,
+};
+
 const struct schema_field policy_schema[] = {
     {.name = "policy",
      .type = SCHEMA_CHOICE,
@@ -859,6 +875,12 @@ const struct schema_field policy_schema[] = {
      .fields = findings,
      .help = "Takes vulnerability reports, sealed to one key. Without it there "
              "is no such route."},
+    {.name = "escrow",
+     .type = SCHEMA_RECORD,
+     .fields = escrow,
+     .help = "Sealed transcripts are sealed to two officers of the developer "
+             "as well, who can only open them together. Without it: to the "
+             "party alone."},
     END,
 };
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/endpoint.h"
 #include "policy/schemas.h"
 
 struct build {
@@ -143,6 +144,85 @@ static void approvals_build(struct build *b, const struct node *n)
                        map->count == 1 ? "" : "s");
 }
 
+static void witness_url_build(struct build *b, const struct node *n,
+                              struct settings_witness *w)
+{
+    const struct node *url = node_member(n, "url");
+    const char *expected;
+    int r;
+
+    if (url == NULL || url->bad || url->kind != NODE_SCALAR)
+        return; /* told already */
+    r = endpoint_parse(url->text, &w->endpoint, &expected);
+    if (r == SP_ENOMEM)
+        b->no_memory = true;
+    else if (r != 0)
+        document_error(b->d, b->report, url, "bad url \"%s\": expected %s",
+                       url->text, expected);
+    else if (w->endpoint.scheme == ENDPOINT_HTTPS && w->ca == NULL)
+        document_error(b->d, b->report, url,
+                       "no `ca` for \"%s\": expected a PEM file of what it is "
+                       "verified against, such as "
+                       "/etc/ssl/certs/ca-certificates.crt",
+                       url->text);
+}
+
+static void witnesses_list_build(struct build *b, const struct node *list)
+{
+    struct settings *s = b->s;
+
+    if (list == NULL || list->bad || list->kind != NODE_MAP)
+        return;
+    s->witnesses = calloc(list->count + 1, sizeof *s->witnesses);
+    if (s->witnesses == NULL) {
+        b->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct settings_witness *w = &s->witnesses[s->nwitnesses++];
+
+        w->name = strdup(list->items[i]->key);
+        if (w->name == NULL)
+            b->no_memory = true;
+        w->vkey = take_text(b, list->items[i], "vkey");
+        w->ca = take_text(b, list->items[i], "ca");
+        witness_url_build(b, list->items[i], w);
+    }
+}
+
+static void witnesses_build(struct build *b, const struct node *n)
+{
+    static const char *const said[] = {"quorum", "on_missing", "overdue",
+                                       "every", "timeout"};
+    struct settings *s = b->s;
+
+    if (n == NULL || n->bad || n->kind != NODE_MAP)
+        return;
+    witnesses_list_build(b, node_member(n, "list"));
+    s->witness_quorum = (unsigned)take_number(n, "quorum");
+    s->witness_refuse = take_number(n, "on_missing") == 1;
+    s->witness_overdue_ms = take_number(n, "overdue");
+    s->witness_every_ms = take_number(n, "every");
+    s->witness_timeout_ms = take_number(n, "timeout");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        const struct node *m = node_member(n, said[i]);
+
+        if (s->nwitnesses > 0 || m == NULL || m->bad || m->implied)
+            continue;
+        document_error_key(b->d, b->report, m,
+                           "%s without witnesses: expected a `list` of them",
+                           said[i]);
+        return;
+    }
+    if (s->nwitnesses > 0 && s->witness_quorum > s->nwitnesses)
+        document_error(
+            b->d, b->report, node_member(n, "quorum"),
+            "a quorum of %u, but there %s %zu witness%s: expected at "
+            "most that many",
+            s->witness_quorum, s->nwitnesses == 1 ? "is" : "are", s->nwitnesses,
+            s->nwitnesses == 1 ? "" : "es");
+}
+
 static void operators_build(struct build *b, const struct node *list)
 {
     struct settings *s = b->s;
@@ -251,6 +331,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     operators_build(&b, node_member(b.d->root, "operators"));
     credentials_build(&b, node_member(b.d->root, "credentials"));
     approvals_build(&b, node_member(b.d->root, "approvals"));
+    witnesses_build(&b, node_member(b.d->root, "witnesses"));
     if (b.no_memory)
         goto out;
     settings_check(&b, b.d->root);
@@ -275,6 +356,13 @@ void settings_free(struct settings *s)
         free(s->credentials[i].header);
     }
     free(s->credentials);
+    for (size_t i = 0; i < s->nwitnesses; i++) {
+        free(s->witnesses[i].name);
+        free(s->witnesses[i].vkey);
+        free(s->witnesses[i].ca);
+        endpoint_release(&s->witnesses[i].endpoint);
+    }
+    free(s->witnesses);
     free(s->operators);
     free(s->folder);
     free(s->deployment);

@@ -17,6 +17,17 @@ struct settings_credential {
     char *header; /* "authorization" (value "Bearer <secret>") or "x-api-key" */
 };
 
+/* Who cosigns the ledger's checkpoints (docs/witnesses.md). The key is a C2SP
+ * vkey, which only the ledger's room reads. */
+struct settings_witness {
+    char *name;
+    char *vkey;
+    char *ca; /* PEM file; NULL: none, not for https:// */
+    struct policy_endpoint endpoint;
+};
+
+#define SETTINGS_WITNESSES_MAX 16
+
 /* Uids in `operators`. */
 #define SETTINGS_OPERATORS_MAX 16
 
@@ -48,6 +59,11 @@ struct settings {
     struct approvers approvers; /* at least `required` of them */
     struct settings_credential *credentials;
     size_t ncredentials;
+    struct settings_witness *witnesses;
+    size_t nwitnesses;       /* 0: none are asked */
+    unsigned witness_quorum; /* so many must cosign; at most nwitnesses */
+    bool witness_refuse;     /* `on_missing: refuse` */
+    int64_t witness_overdue_ms, witness_every_ms, witness_timeout_ms;
 };
 
 /* As policy_parse(). `folder` is where relative paths start. */

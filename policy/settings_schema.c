@@ -156,6 +156,77 @@ static const struct schema_field operator_uid[] = {
     END,
 };
 
+static const char *const missing[] = {"alarm", "refuse", NULL};
+
+static const struct schema_field witness_fields[] = {
+    {.name = "vkey",
+     .type = SCHEMA_TEXT,
+     .flags = SCHEMA_REQUIRED,
+     .min = 1,
+     .max = 400,
+     .help = "Its public key, as `sallyport log witness keygen` and others "
+             "print it: `NAME+1a2b3c4d+BASE64`."},
+    {.name = "url",
+     .type = SCHEMA_TEXT,
+     .flags = SCHEMA_REQUIRED,
+     .min = 1,
+     .max = 1024,
+     .help = "Its submission prefix: `https://…`, `http://` to loopback or a "
+             "private address, or `unix:/PATH`."},
+    {.name = "ca",
+     .type = SCHEMA_PATH,
+     .help = "PEM file of the anchors that an `https://` one is verified "
+             "against, such as /etc/ssl/certs/ca-certificates.crt."},
+    END,
+};
+
+static const struct schema_field witness[] = {
+    {.name = "witness", .type = SCHEMA_RECORD, .fields = witness_fields},
+    END,
+};
+
+static const struct schema_field witnesses[] = {
+    {.name = "quorum",
+     .type = SCHEMA_COUNT,
+     .min = 1,
+     .max = SETTINGS_WITNESSES_MAX,
+     .fallback = "1",
+     .help = "How many of them must have cosigned a checkpoint."},
+    {.name = "on_missing",
+     .type = SCHEMA_CHOICE,
+     .words = missing,
+     .fallback = "alarm",
+     .help = "When one says that the ledger was forked, or too few have "
+             "cosigned for `overdue`: tell, or also refuse every request "
+             "(`audit_unavailable`)."},
+    {.name = "overdue",
+     .type = SCHEMA_DURATION,
+     .min = 1000,
+     .max = 86400000,
+     .fallback = "60s",
+     .help = "How long a checkpoint may be without its quorum."},
+    {.name = "every",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 3600000,
+     .fallback = "1s",
+     .help = "The shortest time between two checkpoints that they are asked "
+             "to cosign."},
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 60000,
+     .fallback = "5s",
+     .help = "For one answer, connecting included."},
+    {.name = "list",
+     .type = SCHEMA_MAP,
+     .max = SETTINGS_WITNESSES_MAX,
+     .key = SCHEMA_NAME,
+     .fields = witness,
+     .help = "The witnesses, by names of your choice."},
+    END,
+};
+
 const struct schema_field settings_schema[] = {
     {.name = "deployment",
      .type = SCHEMA_NAME,
@@ -243,6 +314,11 @@ const struct schema_field settings_schema[] = {
      .fields = credential,
      .help = "Secrets for the models' endpoints, by the names that the policy "
              "uses."},
+    {.name = "witnesses",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = witnesses,
+     .help = "Who cosigns the ledger's checkpoints (docs/witnesses.md)."},
     END,
 };
 

@@ -593,6 +593,14 @@ static int apply_nothing(struct standing *s, const struct entry *e)
     return 0;
 }
 
+static int apply_revealed(struct standing *s, const struct entry *e)
+{
+    if (e->u.transcript_revealed.of >= e->n)
+        return standing_refuse(
+            s, "entry %" PRIu64 " reveals what is not yet said", e->n);
+    return 0;
+}
+
 int standing_apply(struct standing *s, const struct entry *e)
 {
     static int (*const applies[ENTRY_KIND_COUNT])(struct standing *,
@@ -617,6 +625,8 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
         [ENTRY_MODEL_RELEASED] = standing_apply_released,
         [ENTRY_TRIPWIRE_ALERTED] = standing_apply_alerted,
+        [ENTRY_WITNESS_ALARM] = apply_nothing,
+        [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
         [ENTRY_SNAPSHOT] = apply_snapshot,
     };
     int r;

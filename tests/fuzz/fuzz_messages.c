@@ -12,6 +12,7 @@
 
 #include "gateway/messages.h"
 #include "gateway/own_messages.h"
+#include "gateway/witness_messages.h"
 #include "policy/entry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
@@ -110,6 +111,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(failed, failed);
     SAME(ledger_message, control_ledger);
     SAME(roles_message, control_roles);
+    SAME(witness_channel, witness_channel);
+    SAME(ask_witness, ask_witness);
+    SAME(answer_witness, answer_witness);
     SAME(own_part, own_part);
     SAME(own_acceptance, own_acceptance);
     SAME(own_window, own_window);

@@ -1065,7 +1065,7 @@ static struct world *sealing_world(void)
 /* Memory that stands for the file; the worker gets a copy of the descriptor. */
 static int file_arrives(struct world *o, uint64_t n)
 {
-    const struct transcript_file v = {.n = n};
+    const struct transcript_file v = {.generation = 1, .n = n};
     int fd = memfd_create("transcript", MFD_CLOEXEC);
 
     assert_true(fd >= 0);
@@ -1088,6 +1088,7 @@ static void nobody_is_dialled(struct world *o)
 static void file_holds(int fd, const struct settle *s, bool complete)
 {
     static uint8_t data[1 << 20];
+    struct transcript_keys keys = {.count = 1};
     struct transcript_head h;
     struct transcript t;
     const char *problem;
@@ -1095,14 +1096,14 @@ static void file_holds(int fd, const struct settle *s, bool complete)
     uint64_t chunk;
     ssize_t length = pread(fd, data, sizeof(data), 0);
 
+    memcpy(keys.secrets[0], party_secret, sizeof(party_secret));
     assert_true(length > 0);
     assert_int_equal(transcript_head_read(&h, data, (size_t)length, &problem),
                      0);
     assert_string_equal(h.origin, "g/ledger");
-    assert_int_equal(transcript_open(&t, &h, data, (size_t)length,
-                                     (const uint8_t(*)[32])party_secret, 1,
-                                     &chunk, &problem),
-                     0);
+    assert_int_equal(
+        transcript_open(&t, &h, data, (size_t)length, &keys, &chunk, &problem),
+        0);
     assert_int_equal(t.complete, complete);
     assert_int_equal(t.asked_length, strlen(COMPLETION));
     assert_memory_equal(t.asked, COMPLETION, t.asked_length);
@@ -1141,6 +1142,53 @@ static void P7_nothing_is_asked_before_it_is_kept(void **state)
     world_free(o);
 }
 
+/* The party's key opens it, and those of two officers together. */
+static void P7_escrow_takes_two(void **state)
+{
+    struct world *o = sealing_world();
+    struct policy *p = o->w.snapshot.policy;
+    struct transcript_keys keys = {.count = 1};
+    static uint8_t data[1 << 16];
+    uint8_t officers[2][32];
+    struct transcript_head h;
+    struct transcript t;
+    const char *problem;
+    uint64_t chunk;
+    ssize_t length;
+    int fd;
+
+    (void)state;
+    p->has_escrow = true;
+    crypto_box_keypair(p->escrow[0], officers[0]);
+    crypto_box_keypair(p->escrow[1], officers[1]);
+    keeper_says(o, 5, REASON_NONE, 60000);
+    fd = file_arrives(o, 5);
+    file_holds(dup(fd), NULL, false);
+    length = pread(fd, data, sizeof(data), 0);
+    assert_true(length > 0);
+    assert_int_equal(transcript_head_read(&h, data, (size_t)length, &problem),
+                     0);
+    assert_int_equal(h.count, 2);
+    for (int i = 0; i < 2; i++) {
+        memcpy(keys.secrets[0], officers[i], 32);
+        assert_int_equal(transcript_open(&t, &h, data, (size_t)length, &keys,
+                                         &chunk, &problem),
+                         SP_EPERM);
+        transcript_release(&t);
+    }
+    memcpy(keys.secrets, officers, sizeof(officers));
+    keys.count = 2;
+    assert_int_equal(
+        transcript_open(&t, &h, data, (size_t)length, &keys, &chunk, &problem),
+        0);
+    assert_int_equal(t.asked_length, strlen(COMPLETION));
+    transcript_release(&t);
+    exchange_left(o->x);
+    turn(o);
+    close(fd);
+    world_free(o);
+}
+
 static void P7_the_file_may_come_first(void **state)
 {
     struct world *o = sealing_world();
@@ -1156,6 +1204,35 @@ static void P7_the_file_may_come_first(void **state)
     s = keeper_settles(o);
     file_holds(fd, &s, true);
     close(other); /* nobody came for it */
+    world_free(o);
+}
+
+/* The index is given again, by the next keeper to another request. */
+static void P7_a_file_of_another_life_is_not_taken(void **state)
+{
+    struct transcript_file v = {.generation = 1, .n = 5};
+    struct world *o = world_new();
+    int old = memfd_create("transcript", MFD_CLOEXEC), fd;
+
+    (void)state;
+    seals_arrived(o->w.seals, &v, dup(old)); /* nobody has asked yet */
+    world_keeper(o, 2);
+    o->terms = 1;
+    ask(o, ROUTE_COMPLETIONS, COMPLETION);
+    turn(o);
+    keeper_says(o, 5, REASON_NONE, 60000);
+    nobody_is_dialled(o);
+    fd = memfd_create("transcript", MFD_CLOEXEC);
+    v.generation = 2;
+    seals_arrived(o->w.seals, &v, dup(fd));
+    turn(o);
+    dialer_dials(o, 0);
+    assert_int_equal(lseek(old, 0, SEEK_END), 0);
+    assert_true(lseek(fd, 0, SEEK_END) > 0);
+    exchange_left(o->x);
+    turn(o);
+    close(old);
+    close(fd);
     world_free(o);
 }
 
@@ -1176,7 +1253,7 @@ static void is_refused_unsealed(struct world *o)
 
 static void P9_without_a_file_nothing_is_asked(void **state)
 {
-    struct transcript_file v = {.n = 5, .error = SP_ENOSPC};
+    struct transcript_file v = {.generation = 1, .n = 5, .error = SP_ENOSPC};
     struct world *o = sealing_world();
 
     (void)state;
@@ -1213,7 +1290,7 @@ static void P9_without_a_file_nothing_is_asked(void **state)
 /* A pipe without a reader: what was written before is kept, no more is. */
 static struct world *losing_its_file(const char *first)
 {
-    const struct transcript_file v = {.n = 5};
+    const struct transcript_file v = {.generation = 1, .n = 5};
     struct world *o = sealing_world();
     static char data[1 << 16];
     int ends[2];
@@ -1376,7 +1453,9 @@ int main(void)
         cmocka_unit_test(a_slow_client_slows_its_model),
         cmocka_unit_test(commitments_are_over_what_was_said),
         cmocka_unit_test(P7_nothing_is_asked_before_it_is_kept),
+        cmocka_unit_test(P7_escrow_takes_two),
         cmocka_unit_test(P7_the_file_may_come_first),
+        cmocka_unit_test(P7_a_file_of_another_life_is_not_taken),
         cmocka_unit_test(P9_without_a_file_nothing_is_asked),
         cmocka_unit_test(P9_what_cannot_be_kept_is_not_said),
         cmocka_unit_test(P2_cut_while_it_waits_for_its_file),

@@ -862,12 +862,15 @@ static void status_tells_the_party_its_own(void **state)
 
 /* --- Orders --- */
 
+static const char *order_reason = "";
+
 static void order(struct fixture *f, enum order_verb verb, const char *target)
 {
     static struct order_message m;
 
     m = (struct order_message){.ticket = 77, .uid = 1000, .order.verb = verb};
     snprintf(m.order.target, sizeof(m.order.target), "%s", target);
+    snprintf(m.order.reason, sizeof(m.order.reason), "%s", order_reason);
     keeper_order(&f->k, &m);
 }
 
@@ -1002,6 +1005,26 @@ static void orders_are_not_given_twice(void **state)
     declined(f, ORDER_RELEASE, "orion", SP_EEXIST);
 }
 
+static void a_transcript_is_revealed_for_a_reason(void **state)
+{
+    static const char *const malformed[] = {
+        "x", "01", "-1", "+1", "1x", "0x1", "18446744073709551616"};
+    struct fixture *f = *state;
+    struct order_answer a;
+
+    declined(f, ORDER_REVEAL, "1", SP_EINVAL); /* without one */
+    order_reason = "a dispute";
+    for (size_t i = 0; i < sizeof(malformed) / sizeof(*malformed); i++)
+        declined(f, ORDER_REVEAL, malformed[i], SP_EINVAL);
+    declined(f, ORDER_REVEAL, "4711", SP_ENOENT);
+    declined(f, ORDER_REVEAL, "18446744073709551615", SP_ENOENT);
+    a = done(f, ORDER_REVEAL, "1");
+    assert_int_equal(a.cut, 0);
+    assert_int_equal(a.n, ledger_size(f->k.ledger) - 1);
+    done(f, ORDER_REVEAL, "1"); /* as often as it is done */
+    order_reason = "";
+}
+
 static void P8_resuming_alone_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -1095,6 +1118,7 @@ int main(void)
         TEST(P2_P5_an_order_is_an_entry_then_a_cut),
         TEST(wrong_orders_are_answered_and_leave_no_entry),
         TEST(orders_are_not_given_twice),
+        TEST(a_transcript_is_revealed_for_a_reason),
         TEST(P8_resuming_alone_is_refused),
         TEST(P2_P3_a_release_ends_every_window),
         TEST(a_tripwire_suspends_and_says_which),

@@ -16,6 +16,8 @@
 
 #include "gateway/messages.h"
 #include "gateway/own_messages.h"
+#include "gateway/witness_messages.h"
+#include "lib/channel.h"
 #include "lib/ring.h"
 
 #define ROOM 32768
@@ -108,6 +110,9 @@ DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
 DECODER(roles_message, control_roles)
+DECODER(witness_channel, witness_channel)
+DECODER(ask_witness, ask_witness)
+DECODER(answer_witness, answer_witness)
 DECODER(own_part, own_part)
 DECODER(own_acceptance, own_acceptance)
 DECODER(own_window, own_window)
@@ -846,7 +851,8 @@ static void deaths_come_back(void **state)
 static void transcripts_come_back(void **state)
 {
     struct ask_transcript ask = {.worker = 3, .generation = 4, .n = 1u << 20};
-    struct transcript_file file = {.n = 7, .error = SP_ENOSPC}, file_out;
+    struct transcript_file file = {.generation = 5, .n = 7, .error = SP_ENOSPC};
+    struct transcript_file file_out;
     struct ask_transcript ask_out;
     uint8_t memory[256];
     size_t length;
@@ -857,6 +863,7 @@ static void transcripts_come_back(void **state)
     assert_int_equal(ask_out.generation, 4);
     assert_int_equal(ask_out.n, 1u << 20);
     ROUND_TRIP(transcript_file, &file, &file_out, MESSAGE_TRANSCRIPT);
+    assert_int_equal(file_out.generation, 5);
     assert_int_equal(file_out.n, 7);
     assert_int_equal(file_out.error, SP_ENOSPC);
     ask.worker = LIMIT_WORKERS;
@@ -872,7 +879,7 @@ static void transcripts_come_back(void **state)
 static void log_files_are_numbers_of_files(void **state)
 {
     static const struct ask_log_file wrong[] = {
-        {1, -3, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
+        {1, -4, 0, 1}, {1, 64, 0, 1}, {1, 0, 0, 0}, {1, 0, 0, 257}};
     struct ask_log_file ask = {1, 7, 1u << 20, 256}, ask_out;
     struct log_file file = {.ticket = 9, .error = SP_ENOENT}, file_out;
     uint8_t memory[256];
@@ -895,6 +902,59 @@ static void log_files_are_numbers_of_files(void **state)
     file.error = 1;
     assert_int_equal(log_file_put(&file, memory, sizeof(memory), &length), 0);
     assert_int_equal(log_file_get(&file_out, memory, length), SP_EPROTO);
+}
+
+static void witnesses_come_back(void **state)
+{
+    static uint8_t memory[CHANNEL_MESSAGE_MAX], text[WITNESS_ASK_MAX + 1];
+    struct witness_channel channel = {.number = 7}, channel_out;
+    struct ask_witness ask = {.ticket = 5, .witness = 2, .body = text},
+                       ask_out;
+    struct answer_witness answer = {.ticket = 5, .status = 409, .body = text},
+                          answer_out;
+    size_t length;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    ask.length = 300;
+    answer.length = 100;
+    ROUND_TRIP(witness_channel, &channel, &channel_out, MESSAGE_WITNESSES);
+    assert_int_equal(channel_out.number, 7);
+    ROUND_TRIP(ask_witness, &ask, &ask_out, MESSAGE_ASK_WITNESS);
+    assert_int_equal(ask_out.length, 300);
+    ROUND_TRIP(answer_witness, &answer, &answer_out, MESSAGE_ANSWER_WITNESS);
+    assert_int_equal(answer_out.status, 409);
+    answer.error = SP_ETIMEDOUT;
+    answer.status = 0;
+    answer.length = 0;
+    ROUND_TRIP(answer_witness, &answer, &answer_out, MESSAGE_ANSWER_WITNESS);
+    assert_int_equal(answer_out.error, SP_ETIMEDOUT);
+    /* bounds: bodies, the number of witnesses, statuses, errors with an answer
+     */
+    ask.length = WITNESS_ASK_MAX + 1;
+    assert_int_equal(ask_witness_put(&ask, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_witness_get(&ask_out, memory, length), SP_EPROTO);
+    ask.length = 0;
+    assert_int_equal(ask_witness_put(&ask, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_witness_get(&ask_out, memory, length), SP_EPROTO);
+    ask.length = 1;
+    ask.witness = SETTINGS_WITNESSES_MAX;
+    assert_int_equal(ask_witness_put(&ask, memory, sizeof(memory), &length), 0);
+    assert_int_equal(ask_witness_get(&ask_out, memory, length), SP_EPROTO);
+    static const struct answer_witness bad[] = {
+        {.ticket = 1, .status = 99},
+        {.ticket = 1, .status = 600},
+        {.ticket = 1, .error = SP_EIO, .status = 200},
+        {.ticket = 1, .error = SP_EIO, .body = text, .length = 1},
+        {.ticket = 1, .status = 200, .body = text,
+         .length = WITNESS_ANSWER_MAX + 1},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(
+            answer_witness_put(&bad[i], memory, sizeof(memory), &length), 0);
+        assert_int_equal(answer_witness_get(&answer_out, memory, length),
+                         SP_EPROTO);
+    }
 }
 
 static void links_come_back(void **state)
@@ -955,7 +1015,12 @@ static struct control_status a_status(uint32_t roles)
                    .policy = 4,
                    .open = 5,
                    .clock = CLOCK_SETTLING,
-                   .landlock = 6},
+                   .landlock = 6,
+                   .witnesses = 3,
+                   .quorum = 2,
+                   .cosigned = 9,
+                   .alarm = WITNESS_ALARM_FORK,
+                   .refusing = true},
         .roles = {.started = 1700000000000, .count = roles},
     };
 
@@ -988,6 +1053,10 @@ static void status_comes_back(void **state)
     ROUND_TRIP(answer_status, &in, &out, CONTROL_ANSWER_STATUS);
     assert_string_equal(out.version, "0.1.0");
     assert_int_equal(out.ledger.clock, CLOCK_SETTLING);
+    assert_int_equal(out.ledger.quorum, 2);
+    assert_int_equal(out.ledger.cosigned, 9);
+    assert_int_equal(out.ledger.alarm, WITNESS_ALARM_FORK);
+    assert_true(out.ledger.refusing);
     assert_int_equal(out.roles.roles[1].generation, 2);
     assert_string_equal(out.roles.roles[1].name, "worker");
     assert_int_equal(ask_status_put(memory, sizeof(memory), &length), 0);
@@ -1026,6 +1095,15 @@ static void status_has_bounds(void **state)
     assert_int_equal(status_decodes(&v), SP_EPROTO);
     v = a_status(1);
     v.ledger.clock = CLOCK_SETTLING + 1;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.quorum = 4;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.cosigned = 31;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.ledger.alarm = 4;
     assert_int_equal(status_decodes(&v), SP_EPROTO);
     v = a_status(1);
     v.roles.roles[0].state = ROLE_STATE_COUNT;
@@ -1171,6 +1249,7 @@ int main(void)
         cmocka_unit_test(deaths_come_back),
         cmocka_unit_test(transcripts_come_back),
         cmocka_unit_test(log_files_are_numbers_of_files),
+        cmocka_unit_test(witnesses_come_back),
         cmocka_unit_test(links_come_back),
         cmocka_unit_test(ready_and_failed_come_back),
         cmocka_unit_test(status_comes_back),

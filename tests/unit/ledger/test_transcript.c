@@ -97,20 +97,18 @@ static struct transcript_recipient one(size_t key)
 static int open_with(const struct file *f, unsigned keys, struct transcript *t,
                      uint64_t *at)
 {
-    uint8_t have[3][32];
+    struct transcript_keys have = {0};
     struct transcript_head h;
     const char *problem = NULL;
-    size_t count = 0;
     int r;
 
     memset(t, 0, sizeof(*t));
     *at = UINT64_MAX;
     for (size_t i = 0; i < 3; i++)
         if (keys >> i & 1)
-            memcpy(have[count++], secrets[i], 32);
+            memcpy(have.secrets[have.count++], secrets[i], 32);
     if ((r = transcript_head_read(&h, f->data, f->length, &problem)) == 0)
-        r = transcript_open(t, &h, f->data, f->length,
-                            (const uint8_t(*)[32])have, count, at, &problem);
+        r = transcript_open(t, &h, f->data, f->length, &have, at, &problem);
     assert_int_equal(r == 0, problem == NULL);
     return r;
 }
@@ -195,7 +193,6 @@ static void only_its_keys_open_it(void **state)
         {0, false, false, false}, {1, true, true, false},
         {2, false, false, false}, {4, false, false, false},
         {6, false, true, true},   {3, true, true, false},
-        {7, true, true, true},
     };
     struct transcript_recipient to[2] = {one(0), one(1)};
     static struct file f;
@@ -221,6 +218,63 @@ static void only_its_keys_open_it(void **state)
             is_usual(&t);
         transcript_release(&t);
     }
+}
+
+/* Two who do not show each other their keys. */
+static void a_share_is_half_of_it(void **state)
+{
+    struct transcript_recipient to[2] = {one(0), one(1)};
+    struct transcript_keys first = {.count = 1}, second = {.count = 1};
+    uint8_t share[TRANSCRIPT_SHARE], other[TRANSCRIPT_SHARE];
+    static struct file f, g;
+    struct transcript_head h;
+    struct transcript t;
+    const char *problem;
+    uint64_t at;
+
+    (void)state;
+    to[1].count = 2;
+    memcpy(to[1].keys[1], publics[2], 32);
+    memcpy(first.secrets[0], secrets[1], 32);
+    memcpy(second.secrets[0], secrets[2], 32);
+    usual(&f, 7, to, 2);
+    usual(&g, 8, to, 2);
+    assert_int_equal(transcript_head_read(&h, g.data, g.length, &problem), 0);
+    assert_int_equal(transcript_share(&h, secrets[2], other), 0);
+    assert_int_equal(transcript_head_read(&h, f.data, f.length, &problem), 0);
+    assert_int_equal(transcript_share(&h, secrets[0], share), SP_EPERM);
+    assert_int_equal(transcript_share(&h, secrets[1], share), SP_EPERM);
+    assert_int_equal(transcript_share(&h, secrets[2], share), 0);
+
+    first.share = share;
+    assert_int_equal(
+        transcript_open(&t, &h, f.data, f.length, &first, &at, &problem), 0);
+    assert_int_equal(t.keys, 2);
+    is_usual(&t);
+    transcript_release(&t);
+    second.share = share; /* nothing to who made it */
+    assert_int_equal(
+        transcript_open(&t, &h, f.data, f.length, &second, &at, &problem),
+        SP_EPERM);
+    transcript_release(&t);
+    first.share = other; /* of another file: another stream's key */
+    assert_int_equal(
+        transcript_open(&t, &h, f.data, f.length, &first, &at, &problem),
+        SP_ECORRUPT);
+    assert_int_equal(at, 0);
+    transcript_release(&t);
+    for (size_t i = 0; i < sizeof(share); i++) {
+        share[i] ^= 1;
+        first.share = share;
+        assert_int_equal(
+            transcript_open(&t, &h, f.data, f.length, &first, &at, &problem),
+            SP_EPERM);
+        transcript_release(&t);
+        share[i] ^= 1;
+    }
+    usual(&f, 7, to, 1); /* to one alone: there is nothing to share */
+    assert_int_equal(transcript_head_read(&h, f.data, f.length, &problem), 0);
+    assert_int_equal(transcript_share(&h, secrets[0], share), SP_EPERM);
 }
 
 static void what_cannot_be_sealed_is_refused(void **state)
@@ -500,6 +554,7 @@ int main(void)
         cmocka_unit_test(the_head_is_as_documented),
         cmocka_unit_test(names_sort_like_entries),
         cmocka_unit_test(only_its_keys_open_it),
+        cmocka_unit_test(a_share_is_half_of_it),
         cmocka_unit_test(what_cannot_be_sealed_is_refused),
         cmocka_unit_test(a_flipped_bit_is_noticed),
         cmocka_unit_test(a_file_cut_short_is_incomplete),

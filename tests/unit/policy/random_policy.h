@@ -582,6 +582,11 @@ static void put_findings_key(struct random_policy *g)
     random_put(g, "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=");
 }
 
+static void put_escrow_key(struct random_policy *g)
+{
+    random_put(g, "x25519:CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+}
+
 /* Rules for fields only open what is closed, and no two terms that extend
  * each other have a rule for one: so that taking one away opens nothing. */
 static const char *random_field(const struct random_policy *g, unsigned i)
@@ -669,6 +674,9 @@ static const struct random_rule random_rules[] = {
     {.path = "documents", .has = has_nda, .count = count_one, .key = "d"},
     {.path = "terms.*.nda", .has = has_nda, .put = put_document},
     {.path = "findings.sealing_key", .put = put_findings_key},
+    {.path = "escrow", .has = has_seldom},
+    {.path = "escrow.first", .put = put_findings_key},
+    {.path = "escrow.second", .put = put_escrow_key},
     {.path = "parties.*.sealing_key",
      .has = has_always,
      .put = put_findings_key},

@@ -267,6 +267,11 @@ static const struct {
      "~ window caisi/orion/2027-01-01T00:00:00Z: agreement: A (was none)\n"},
     {"    sealing_key: " KEY_1 "\n", "",
      "~ party caisi: sealing_key: none (was " KEY_1 ")\n"},
+    {"sequence: concurrent\n",
+     "sequence: concurrent\nescrow: {first: \"" KEY_1 "\", second: \"" KEY_2
+     "\"}\n",
+     "~ the policy: transcripts are sealed to two officers, too: yes (was "
+     "no)\n"},
     {KEY_1, KEY_2, "~ party caisi: sealing_key: " KEY_2 " (was " KEY_1 ")\n"},
     {"    marking:", "    transcripts: sealed\n    marking:",
      "~ terms eval: transcripts: sealed (was commitment)\n"},

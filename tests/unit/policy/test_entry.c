@@ -227,6 +227,26 @@ static const struct entry examples[] = {
                             .what = "addresses",
                             .value = 3,
                             .above = 2}},
+    {.n = 19,
+     .t = T + 2592000800,
+     .kind = ENTRY_WITNESS_ALARM,
+     .u.witness_alarm = {.what = "fork",
+                         .witness = "city",
+                         .size = 257,
+                         .problem = "it says that our head does not extend "
+                                    "what it cosigned"}},
+    {.n = 20,
+     .t = T + 2592000900,
+     .kind = ENTRY_WITNESS_ALARM,
+     .u.witness_alarm = {.what = "missing",
+                         .size = 260,
+                         .problem = "not cosigned by 2 witnesses in time"}},
+    {.n = 21,
+     .t = T + 2592001000,
+     .kind = ENTRY_TRANSCRIPT_REVEALED,
+     .u.transcript_revealed = {.of = 3,
+                               .by = {.known = true, .uid = 1000},
+                               .reason = "dispute 7, agreed with CAISI"}},
     {.n = 65536,
      .t = T + 2592000800,
      .kind = ENTRY_SNAPSHOT,
@@ -404,6 +424,54 @@ static void strictness_has_no_gaps(void **state)
     reader_end(r);
 }
 
+/* Bytes that C's functions stop at, put in one to forty times anywhere, in
+ * memory that ends where the line does. */
+static void zeros_are_refused(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES];
+    struct entry_reader *r = reader_new();
+    struct entry e;
+
+    (void)state;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        size_t length = encode(&examples[i], line);
+
+        for (size_t at = 0; at <= length; at++) {
+            size_t zeros = 1 + (at + i) % 40;
+            char *bad = malloc(length + zeros);
+            assert_non_null(bad);
+            memcpy(bad, line, at);
+            memset(bad + at, 0, zeros);
+            memcpy(bad + at + zeros, line + at, length - at);
+            assert_int_not_equal(entry_decode(r, bad, length + zeros, &e), 0);
+            free(bad);
+        }
+    }
+    reader_end(r);
+}
+
+/* Cut anywhere, in memory that ends there. */
+static void cut_lines_are_refused(void **state)
+{
+    char line[LIMIT_ENTRY_BYTES];
+    struct entry_reader *r = reader_new();
+    struct entry e;
+
+    (void)state;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        size_t length = encode(&examples[i], line);
+
+        for (size_t at = 1; at < length; at++) {
+            char *bad = malloc(at);
+            assert_non_null(bad);
+            memcpy(bad, line, at);
+            assert_int_not_equal(entry_decode(r, bad, at, &e), 0);
+            free(bad);
+        }
+    }
+    reader_end(r);
+}
+
 static void lines_that_do_not_fit_are_refused(void **state)
 {
     char line[LIMIT_ENTRY_BYTES];
@@ -428,6 +496,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(entries_are_read_back),
         cmocka_unit_test(other_spellings_are_refused),
         cmocka_unit_test(strictness_has_no_gaps),
+        cmocka_unit_test(zeros_are_refused),
+        cmocka_unit_test(cut_lines_are_refused),
         cmocka_unit_test(lines_that_do_not_fit_are_refused),
     };
 

@@ -415,6 +415,40 @@ static void right_settings_are_read(void **state)
     settings_free(s);
 }
 
+static void witnesses_are_read(void **state)
+{
+    static const char more[] =
+        "witnesses:\n"
+        "  quorum: 2\n"
+        "  on_missing: refuse\n"
+        "  every: 5s\n"
+        "  list:\n"
+        "    city: {vkey: \"w+1\", url: \"https://w.example/x\", ca: w.pem}\n"
+        "    town: {vkey: \"v+1\", url: \"http://127.0.0.1:7000\"}\n";
+    char text[sizeof good_settings + sizeof more], *said;
+    struct settings *s;
+
+    (void)state;
+    snprintf(text, sizeof text, "%s%s", good_settings, more);
+    if (settings_say(text, strlen(text), &said, &s) != 0)
+        fail_msg("%s", said);
+    free(said);
+    assert_int_equal(s->nwitnesses, 2);
+    assert_int_equal(s->witness_quorum, 2);
+    assert_true(s->witness_refuse);
+    assert_int_equal(s->witness_every_ms, 5000);
+    assert_int_equal(s->witness_overdue_ms, 60000);
+    assert_int_equal(s->witness_timeout_ms, 5000);
+    assert_string_equal(s->witnesses[0].name, "city");
+    assert_string_equal(s->witnesses[0].vkey, "w+1");
+    assert_string_equal(s->witnesses[0].endpoint.host, "w.example");
+    assert_string_equal(s->witnesses[0].endpoint.path, "/x");
+    assert_string_equal(s->witnesses[0].ca, "w.pem");
+    assert_int_equal(s->witnesses[1].endpoint.port, 7000);
+    assert_null(s->witnesses[1].ca);
+    settings_free(s);
+}
+
 static void settings_have_defaults(void **state)
 {
     static const char least[] = "deployment: a\n"
@@ -502,6 +536,7 @@ int main(void)
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(same_bytes_make_the_same_policy),
         cmocka_unit_test(right_settings_are_read),
+        cmocka_unit_test(witnesses_are_read),
         cmocka_unit_test(settings_have_defaults),
         cmocka_unit_test(references_are_current),
     };

@@ -43,6 +43,8 @@ static const struct {
     FINE(POST, "/sallyport/v1/findings", ROUTE_FINDINGS, OPENAI, ""),
     FINE(GET, "/sallyport/v1/receipts/4711", ROUTE_RECEIPT, OPENAI, "4711"),
     FINE(GET, "/sallyport/v1/log/checkpoint", ROUTE_LOG_CHECKPOINT, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/log/checkpoint.cosigned", ROUTE_LOG_COSIGNED,
+         OPENAI, ""),
     FINE(GET, "/sallyport/v1/log/tile/0/x001/234.p/5", ROUTE_LOG_TILE, OPENAI,
          "0/x001/234.p/5"),
     FINE(HEAD, "/sallyport/v1/log/tile/entries/000", ROUTE_LOG_BUNDLE, OPENAI,

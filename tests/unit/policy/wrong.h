@@ -12,6 +12,8 @@
 #define ESCAPE                                                                 \
     "05704e8a84c06017af3105c9536c4f0a8396a079988a10374146d7f747e3b705"
 
+#define ESCROW_KEY "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+
 struct wrong {
     const char *find, *replace, *said;
 };
@@ -54,7 +56,7 @@ static const struct wrong wrong_policies[] = {
     {"serial: 7", "serial: 7\ncolour: red",
      "policy.yaml:3:1: unknown key \"colour\": expected one of policy, serial, "
      "replaces, basis, developer, author, sequence, models, parties, terms, "
-     "windows, documents, findings\n"},
+     "windows, documents, findings, escrow\n"},
     {"serial: 7", "serial: &a 7",
      "policy.yaml:2:9: an anchor (&): expected a plain value\n"},
     {"serial: 7", "serial: !!int 7",
@@ -65,7 +67,7 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:3:1: a merge key (<<): expected the fields themselves\n"
      "policy.yaml:3:1: unknown key \"<<\": expected one of policy, serial, "
      "replaces, basis, developer, author, sequence, models, parties, terms, "
-     "windows, documents, findings\n"},
+     "windows, documents, findings, escrow\n"},
     {"serial: 7", "serial: 7\n? [a, b]\n: c",
      "policy.yaml:3:3: a key that is not a plain word: expected key: value\n"},
     {"serial: 7", "%YAML 1.1\n---\nserial: 7",
@@ -135,6 +137,17 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:4:23: file \"escape\": not plain text: expected UTF-8 "
      "without control characters\npolicy.yaml:4:13: no terms have document "
      "\"a\" as their nda: expected terms with it, or none\n"},
+    {"developer: Acme AI, Inc.", "escrow: {first: " ESCROW_KEY "}",
+     "policy.yaml:4:9: \"second\" is missing: expected a text with a length "
+     "from 1 to 64\n"},
+    {"developer: Acme AI, Inc.",
+     "escrow: {first: " ESCROW_KEY ", second: " ESCROW_KEY "}",
+     "policy.yaml:4:78: both keys are the same: expected those of two "
+     "people\n"},
+    {"developer: Acme AI, Inc.",
+     "escrow: {first: " ESCROW_KEY ", second: x25519:AAAA}",
+     "policy.yaml:4:78: bad sealing key \"x25519:AAAA\": expected x25519: and "
+     "32 bytes in base64\n"},
     {"developer: Acme AI, Inc.", "findings: {}",
      "policy.yaml:4:11: \"sealing_key\" is missing: expected a text with a "
      "length from 1 to 64\n"},
@@ -627,6 +640,28 @@ static const struct wrong wrong_settings[] = {
     {"x-api-key", "cookie",
      "sallyport.yaml:11:37: bad header \"cookie\": expected authorization or "
      "x-api-key\n"},
+    {"clock: {settle: 0s}", "witnesses: {quorum: 1}",
+     "sallyport.yaml:6:13: quorum without witnesses: expected a `list` of "
+     "them\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {quorum: 2, list: {a: {vkey: x, url: \"unix:/x\"}}}",
+     "sallyport.yaml:6:21: a quorum of 2, but there is 1 witness: expected at "
+     "most that many\n"},
+    {"clock: {settle: 0s}", "witnesses: {on_missing: wait}",
+     "sallyport.yaml:6:25: bad on_missing \"wait\": expected alarm or "
+     "refuse\n"},
+    {"clock: {settle: 0s}", "witnesses: {list: {a: {url: \"unix:/x\"}}}",
+     "sallyport.yaml:6:23: \"vkey\" is missing: expected a text with a length "
+     "from 1 to 400\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {list: {a: {vkey: x, url: \"http://w.example/\"}}}",
+     "sallyport.yaml:6:38: bad url \"http://w.example/\": expected https:// "
+     "for a host that is not loopback or in a private network\n"},
+    {"clock: {settle: 0s}",
+     "witnesses: {list: {a: {vkey: x, url: \"https://w.example/\"}}}",
+     "sallyport.yaml:6:38: no `ca` for \"https://w.example/\": expected a PEM "
+     "file of what it is verified against, such as "
+     "/etc/ssl/certs/ca-certificates.crt\n"},
 };
 
 #endif
