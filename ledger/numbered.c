@@ -51,23 +51,32 @@ static int list_read(DIR *d, uint64_t **list, size_t *count)
     return errno != 0 ? SP_EIO : 0;
 }
 
+static int folder_open(int folder, const char *name, DIR **d)
+{
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return sp_error_from_errno();
+    *d = fdopendir(fd);
+    if (*d != NULL)
+        return 0;
+    close(fd);
+    return SP_ENOMEM;
+}
+
 int numbered_list(int folder, const char *name, uint64_t **numbers,
                   size_t *count)
 {
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     uint64_t *list = NULL;
     size_t n = 0;
+    DIR *d;
+    int r = folder_open(folder, name, &d);
 
     *numbers = NULL;
     *count = 0;
-    if (fd < 0)
-        return sp_error_from_errno();
-    DIR *d = fdopendir(fd);
-    if (d == NULL) {
-        close(fd);
-        return SP_ENOMEM;
-    }
-    int r = list_read(d, &list, &n);
+    if (r != 0)
+        return r;
+    r = list_read(d, &list, &n);
     closedir(d);
     if (r != 0) {
         free(list);
@@ -78,4 +87,27 @@ int numbered_list(int folder, const char *name, uint64_t **numbers,
     *numbers = list;
     *count = n;
     return 0;
+}
+
+void numbered_clean(int folder, const char *name)
+{
+    static const char suffix[] = ".new";
+    const struct dirent *e;
+    DIR *d;
+
+    if (folder_open(folder, name, &d) != 0)
+        return;
+    while ((e = readdir(d)) != NULL) {
+        char number[NUMBERED_DIGITS + 1];
+        uint64_t parsed;
+
+        if (strlen(e->d_name) != NUMBERED_DIGITS + sizeof suffix - 1 ||
+            strcmp(e->d_name + NUMBERED_DIGITS, suffix) != 0)
+            continue;
+        memcpy(number, e->d_name, NUMBERED_DIGITS);
+        number[NUMBERED_DIGITS] = '\0';
+        if (name_parse(number, &parsed))
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    }
+    closedir(d);
 }

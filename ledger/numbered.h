@@ -18,4 +18,8 @@
 int numbered_list(int folder, const char *name, uint64_t **numbers,
                   size_t *count) SP_MUST_USE;
 
+/* Removes what a crash left beside: "<number>.new". Not while one is written.
+ */
+void numbered_clean(int folder, const char *name);
+
 #endif

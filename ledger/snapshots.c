@@ -52,6 +52,7 @@ int snapshots_put(int folder, uint64_t size, const void *data, size_t length)
     int r;
 
     snapshots_path(size, path);
+    numbered_clean(folder, SNAPSHOTS_FOLDER);
     if ((r = file_make_folders(folder, SNAPSHOTS_FOLDER, 0700)) != 0 ||
         (r = file_replace(folder, path, 0600, data, length)) != 0)
         return r;

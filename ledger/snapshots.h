@@ -17,8 +17,9 @@
 /* "snapshot/<size in 20 digits>" */
 void snapshots_path(uint64_t size, char path[SNAPSHOTS_PATH_MAX]);
 
-/* Writes one, durably, and removes all others but the newest before it: what
- * is of more entries than there are now was never in the ledger. SP_ENOSPC,
+/* Writes one, durably, and removes all others but the newest before it, and
+ * what a crash left of one: what is of more entries than there are now was
+ * never in the ledger. SP_ENOSPC,
  * SP_EIO; nothing depends on it. */
 int snapshots_put(int folder, uint64_t size, const void *data,
                   size_t length) SP_MUST_USE;

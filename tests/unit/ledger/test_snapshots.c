@@ -222,8 +222,13 @@ static void the_newest_two_are_kept(void **state)
     /* One whose entry was lost: the ledger is not that long. */
     snapshot_put(999);
     assert_int_equal(snapshots_there(), 4 + 16);
+    /* One that a crash cut short. */
+    folder_put(&folder, "snapshot/00000000000000000350.new", "bef", 3);
+    folder_put(&folder, "snapshot/notes.new", "", 0);
     snapshot_put(400);
     assert_int_equal(snapshots_there(), 4 + 8);
+    assert_false(folder_has(&folder, "snapshot/00000000000000000350.new"));
+    assert_true(folder_has(&folder, "snapshot/notes.new"));
 }
 
 static void what_is_before_is_only_verified(void **state)
