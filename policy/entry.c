@@ -280,6 +280,15 @@ static const struct field snapshot[] = {
     FIELD("sha256", HASH, ALWAYS, snapshot.sha256),
     {0},
 };
+static const struct field window_statement[] = {
+    FIELD("window", TEXT, ALWAYS, window_statement.window),
+    FIELD("admitted", U64, ALWAYS, window_statement.admitted),
+    FIELD("refused", U64, ALWAYS, window_statement.refused),
+    FIELD("input_tokens", U64, ALWAYS, window_statement.input_tokens),
+    FIELD("output_tokens", U64, ALWAYS, window_statement.output_tokens),
+    FIELD("content_bytes", U64, ALWAYS, window_statement.content_bytes),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -310,6 +319,7 @@ static const struct {
     [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
     [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
     [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
+    [ENTRY_WINDOW_STATEMENT] = {"window.statement", window_statement},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};
