@@ -391,7 +391,13 @@ int recover(struct publisher *p, struct wal_writer *w, ledger_entry_fn *entry,
     struct recovering c = {
         .p = p, .entry = entry, .entry_arg = entry_arg, .out = out};
 
-    int r = head_read(&c, "last-signed", &p->last);
+    /* A head that the process before us renamed and did not live to sync may be
+     * in memory only: what follows from it must not reach the disk before it.
+     */
+    int r = fsync(p->folder) == 0 ? 0 : sp_error_from_errno();
+    if (r != 0)
+        return refuse(&c, r, 0, "the ledger's folder: %s", sp_strerror(r));
+    r = head_read(&c, "last-signed", &p->last);
     if (r == SP_ENOENT && !recover_is_empty(p->folder))
         return refuse(&c, SP_EROLLBACK, 0,
                       "last-signed is missing beside a ledger: restore it; "
