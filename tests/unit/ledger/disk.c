@@ -675,11 +675,11 @@ static void real_empty(const struct node *n)
     }
 }
 
-void disk_lose_power(void)
+void disk_lose_power(bool all)
 {
     if (!enter())
         abort();
-    enum loss loss = (enum loss)chance(LOSSES);
+    enum loss loss = all ? LOSS_ALL : (enum loss)chance(LOSSES);
     /* mostly of the last things done */
     uint64_t back = chance(2) == 0 ? 6 : 40;
     uint64_t moment = order - chance((back < order ? back : order) + 1);

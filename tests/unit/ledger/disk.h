@@ -67,8 +67,9 @@ void disk_detach(void);
 bool disk_is_dead(void);
 /* The next process: it sees all that was written, synced or not. */
 void disk_revive(void);
-/* The next machine: it sees what the disk has. Nobody has it open. */
-void disk_lose_power(void);
+/* The next machine: it sees what the disk has. Nobody has it open. All that
+ * was not synced is gone, or chance says how much of it. */
+void disk_lose_power(bool all);
 /* Whether the real folder is what was kept of it; else where it is not. */
 const char *disk_compare(void);
 

@@ -496,9 +496,9 @@ static void no_complaint(void)
     }
 }
 
-static void power_goes(void)
+static void power_goes(bool all)
 {
-    disk_lose_power();
+    disk_lose_power(all);
     heads_in_order();
     (void)look();
 }
@@ -584,7 +584,7 @@ static void run(unsigned step, enum disk_fault fault, bool power)
         life(wants_large(s));
         no_complaint();
         if (power)
-            power_goes();
+            power_goes(false);
         if (w.fired)
             break;
         missed++;
@@ -592,8 +592,8 @@ static void run(unsigned step, enum disk_fault fault, bool power)
     if (chance(4) == 0)
         return; /* the next run's start has faults of its own */
     restart();
-    if (chance(2) == 0) { /* what was closed in good order stays */
-        power_goes();
+    if (!power || chance(2) == 0) { /* what was closed in good order stays */
+        power_goes(chance(4) != 0);
         HOLDS(look() >= w.shown, "a published head is lost");
     }
 }
