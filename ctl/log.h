@@ -48,6 +48,7 @@ int log_check_proof(int argc, char **argv);
 int log_open_commitment(int argc, char **argv);
 int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
+int log_rotate_key(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
 int log_witness(int argc, char **argv);

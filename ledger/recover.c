@@ -379,7 +379,8 @@ static int checkpoint_show(struct recovering *c)
 
     if (c->shown)
         return 0;
-    int r = publisher_sign(c->p->signer, &c->p->last, note, &n);
+    int r =
+        publisher_sign(c->p->signer, c->p->successor, &c->p->last, note, &n);
     if (r == 0)
         r = file_replace(c->p->folder, "checkpoint", 0600, note, n);
     return r == 0 ? 0 : refuse(c, r, 0, "checkpoint: %s", sp_strerror(r));

@@ -67,6 +67,11 @@ static const struct field log_opened[] = {
     FIELD("vkey", TEXT, ALWAYS, log_opened.vkey),
     {0},
 };
+static const struct field log_rekeyed[] = {
+    FIELD("vkey", TEXT, ALWAYS, log_rekeyed.vkey),
+    FIELD("replaces", TEXT, ALWAYS, log_rekeyed.replaces),
+    {0},
+};
 static const struct field policy_loaded[] = {
     FIELD("serial", U32, ALWAYS, policy_loaded.serial),
     FIELD("sha256", HASH, ALWAYS, policy_loaded.sha256),
@@ -278,6 +283,7 @@ static const struct {
     [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
     [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
     [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
+    [ENTRY_LOG_REKEYED] = {"log.rekeyed", log_rekeyed},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

@@ -616,6 +616,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_PARTY_REVOKED] = standing_apply_revoked,
         [ENTRY_MODEL_RELEASED] = standing_apply_released,
         [ENTRY_TRIPWIRE_ALERTED] = standing_apply_alerted,
+        [ENTRY_LOG_REKEYED] = apply_nothing, /* who signs decides nothing */
     };
     int r;
 
