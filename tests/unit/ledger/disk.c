@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME       40
-#define PATH       128
+#define NAME       80
+#define PATH       256
 #define FDS        1024
 #define LOST       16
 #define PAGE       4096
@@ -278,7 +278,7 @@ static const char *join(const struct node *f, const char *name, char path[PATH])
 {
     int n = snprintf(path, PATH, "%s%s%s", f->path,
                      f->path[0] == '\0' ? "" : "/", name);
-    if (n >= PATH)
+    if (n >= PATH || strlen(name) >= NAME)
         abort();
     return path;
 }
