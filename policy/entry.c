@@ -74,6 +74,11 @@ static const struct field log_opened[] = {
     FIELD("vkey", TEXT, ALWAYS, log_opened.vkey),
     {0},
 };
+static const struct field log_rekeyed[] = {
+    FIELD("vkey", TEXT, ALWAYS, log_rekeyed.vkey),
+    FIELD("replaces", TEXT, ALWAYS, log_rekeyed.replaces),
+    {0},
+};
 static const struct field policy_loaded[] = {
     FIELD("serial", U32, ALWAYS, policy_loaded.serial),
     FIELD("sha256", HASH, ALWAYS, policy_loaded.sha256),
@@ -320,6 +325,7 @@ static const struct {
     [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
     [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
     [ENTRY_WINDOW_STATEMENT] = {"window.statement", window_statement},
+    [ENTRY_LOG_REKEYED] = {"log.rekeyed", log_rekeyed},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

@@ -47,12 +47,18 @@ enum entry_kind {
     ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
     ENTRY_SNAPSHOT,            /* snapshot */
     ENTRY_WINDOW_STATEMENT,    /* window.statement */
+    ENTRY_LOG_REKEYED,         /* log.rekeyed */
     ENTRY_KIND_COUNT
 };
 
 struct entry_log_opened {
     const char *origin, *version;
     const char *vkey;
+};
+
+/* Another key signs the heads that cover this entry. */
+struct entry_log_rekeyed {
+    const char *vkey, *replaces;
 };
 
 struct entry_policy_loaded {
@@ -262,6 +268,7 @@ struct entry {
     enum entry_kind kind;
     union {
         struct entry_log_opened log_opened;
+        struct entry_log_rekeyed log_rekeyed;
         struct entry_policy_loaded policy_loaded;
         struct entry_approvers_set approvers_set;
         struct entry_window_opened window_opened;

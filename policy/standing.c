@@ -656,6 +656,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
         [ENTRY_SNAPSHOT] = apply_snapshot,
         [ENTRY_WINDOW_STATEMENT] = standing_apply_statement,
+        [ENTRY_LOG_REKEYED] = apply_nothing, /* who signs decides nothing */
     };
     int r;
 

@@ -274,6 +274,13 @@ static const struct entry examples[] = {
               "yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa,bob:"
               "RWQ05d6Pqve49Vk5U3To9dcxoAPBJ0lqY/qjD4Hcr5bWOeYuPTTN8+xY",
           .by = "alice:FFDAC3511F51A4AA,carol:0123456789ABCDEF"}},
+    {.n = 20,
+     .t = T + 2592000800,
+     .kind = ENTRY_LOG_REKEYED,
+     .u.log_rekeyed = {.vkey = "sp-east-1.sallyport/"
+                               "ledger+00a41c77+AWRSVTNWYVdXbGtNZ0pPY2xnPT0=",
+                       .replaces = "sp-east-1.sallyport/ledger+5c2a1f0e+"
+                                   "AUnZ0T0w2mCSrnVf2jK5f6Lw=="}},
 };
 #define EXAMPLES (sizeof examples / sizeof examples[0])
 
