@@ -3,26 +3,29 @@
  * bench-history: a ledger as long as one likes, made in minutes. It begins with
  * what the daemon wrote at its first start (dated back), and goes on with
  * requests that come, are decided, end or are refused: by the code that the
- * keeper decides, encodes, applies and appends with. Nothing is faked but who
- * asks, when, and what the model said. A tool of bench/ledger's; its input is
- * that script's.
+ * keeper decides, encodes, applies and appends with, and with snapshots as it
+ * takes them. Nothing is faked but who asks, when, and what the model said. A
+ * tool of bench/ledger's; its input is that script's.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "ledger/ledger.h"
+#include "ledger/snapshots.h"
 #include "lib/file.h"
 #include "policy/decide.h"
+#include "policy/standing_snapshot.h"
 
 #define OPEN_MAX 64        /* requests that are under way at the same time */
 #define BEHIND   (1 << 20) /* entries durable, not published: bounds the disk */
 #define WAITING  (1 << 15) /* entries appended, not durable: bounds memory */
 #define PACED    512       /* entries between two looks at these */
+#define SNAPSHOT 32768     /* entries between two, as in gateway/keeper.h */
 
 struct open_request {
     uint64_t n;
@@ -37,6 +40,8 @@ struct history {
     struct ledger *ledger;
     struct open_request open[OPEN_MAX];
     unsigned nopen;
+    int folder; /* the ledger's */
+    uint64_t snapshot;
     uint64_t seed, count, admitted, refused, bytes;
     int64_t began, ends; /* ms UTC of the first and last entry */
 };
@@ -158,7 +163,7 @@ static void ledger_begin(struct history *h, int folder)
     check(ledger_create(o.folder, &h->signer), "ledger");
     if (ledger_open(&o, NULL, NULL, &recovery, &h->ledger) != 0)
         fail("ledger", recovery.problem);
-    close(o.folder);
+    h->folder = o.folder;
 }
 
 /* What the daemon wrote at its first start, under earlier times. */
@@ -275,6 +280,22 @@ static void stranger_refuse(struct history *h)
     record(h, &e);
 }
 
+static void snapshot_take(struct history *h)
+{
+    char format[STANDING_FORMAT_SIZE];
+    struct entry e = {.kind = ENTRY_SNAPSHOT, .u.snapshot = {.format = format}};
+    uint8_t *data;
+    size_t length;
+
+    standing_format(format);
+    check(standing_encode(h->standing, &data, &length), "snapshot");
+    crypto_hash_sha256(e.u.snapshot.sha256, data, length);
+    h->snapshot = e.u.snapshot.size = ledger_size(h->ledger);
+    check(snapshots_put(h->folder, h->snapshot, data, length), "snapshot");
+    free(data);
+    record(h, &e);
+}
+
 /* So that all of them end within the count. */
 static bool may_begin(const struct history *h)
 {
@@ -285,8 +306,11 @@ static bool may_begin(const struct history *h)
 static void history_go(struct history *h)
 {
     while (ledger_size(h->ledger) < h->count) {
-        if (random_below(h, 500) == 0 &&
-            ledger_size(h->ledger) + h->nopen < h->count)
+        if (ledger_size(h->ledger) - h->snapshot >= SNAPSHOT &&
+            ledger_size(h->ledger) + h->nopen + 1 < h->count)
+            snapshot_take(h);
+        else if (random_below(h, 500) == 0 &&
+                 ledger_size(h->ledger) + h->nopen < h->count)
             stranger_refuse(h);
         else if (may_begin(h) && (h->nopen == 0 || random_below(h, 2) == 0))
             request_begin(h);
@@ -325,6 +349,7 @@ int main(int argc, char **argv)
            h.count, h.admitted, h.refused, h.bytes);
     standing_free(h.standing);
     policy_free(h.policy);
+    close(h.folder);
     close(folder);
     return 0;
 }

@@ -74,29 +74,33 @@ void pack_fixed(struct pack *p, void *data, size_t length)
 
 static void number_write(struct pack *p, uint64_t value)
 {
-    uint8_t bytes[10];
-    size_t n = 0;
+    size_t length = 1;
 
+    for (uint64_t rest = value >> 7; rest > 0; rest >>= 7)
+        length++;
+    if (p->error != 0 || !room_make(p, length))
+        return;
     for (; value > 0x7f; value >>= 7)
-        bytes[n++] = (uint8_t)(value | 0x80);
-    bytes[n++] = (uint8_t)value;
-    pack_fixed(p, bytes, n);
+        p->data[p->at++] = (uint8_t)(value | 0x80);
+    p->data[p->at++] = (uint8_t)value;
 }
 
 /* Only the shortest spelling, and no bit past the 64th. */
 static uint64_t number_read(struct pack *p)
 {
     uint64_t value = 0;
-    uint8_t byte = 0x80;
 
-    for (unsigned shift = 0; p->error == 0 && (byte & 0x80) != 0; shift += 7) {
-        pack_fixed(p, &byte, 1);
+    for (unsigned shift = 0; p->error == 0 && p->at < p->length; shift += 7) {
+        uint8_t byte = p->from[p->at++];
+
         if (shift > 63 || (shift == 63 && byte > 1) || (shift > 0 && byte == 0))
-            pack_fail(p, SP_EINVAL);
-        else
-            value |= (uint64_t)(byte & 0x7f) << shift;
+            break;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0)
+            return value;
     }
-    return p->error == 0 ? value : 0;
+    pack_fail(p, SP_EINVAL);
+    return 0;
 }
 
 void pack_number(struct pack *p, uint64_t *value, uint64_t most)

@@ -377,8 +377,8 @@ static void hold_walk(struct walk *w, size_t i)
 
 static void window_walk(struct walk *w, size_t i)
 {
-    struct window_state *state = &w->s->windows[i], new = {0};
-    struct window_state *v = w->p.reading ? &new : state;
+    struct window_state new = {0}, *state;
+    struct window_state *v = w->p.reading ? &new : &w->s->windows[i];
     char id[KEY_MAX];
 
     if (!w->p.reading)
@@ -402,7 +402,7 @@ static void window_walk(struct walk *w, size_t i)
         keep(w, standing_window_add(w->s, id, new.pair, new.model));
     if (!is_well(w))
         return;
-    state = &w->s->windows[i]; /* they may have moved */
+    state = &w->s->windows[i];
     state->closed = new.closed;
     state->by_policy = new.by_policy;
     state->requests = new.requests;

@@ -171,6 +171,49 @@ static void policy_load(struct run *r)
     assert_int_equal(standing_bind(r->kept, p), 0);
 }
 
+static void same_place(struct run *r, enum spent_scope scope,
+                       const struct standing_place *at)
+{
+    const struct spent *a = standing_spent(r->made, scope, at);
+    const struct spent *b = standing_spent(r->kept, scope, at);
+
+    assert_true((a == NULL) == (b == NULL));
+    assert_int_equal(spent_minute_requests(a, r->now),
+                     spent_minute_requests(b, r->now));
+    assert_int_equal(spent_minute_tokens(a, r->now),
+                     spent_minute_tokens(b, r->now));
+}
+
+/* What no verdict need depend on in this run. */
+static void same_view(struct run *r)
+{
+    const struct policy *p = policy_now(r);
+
+    for (uint32_t i = 0; i < p->nwindows; i++) {
+        struct standing_window a, b;
+
+        memset(&a, 0, sizeof a);
+        memset(&b, 0, sizeof b);
+        standing_window(r->made, i, &a);
+        standing_window(r->kept, i, &b);
+        assert_int_equal(a.closed, b.closed);
+        assert_int_equal(a.by_policy, b.by_policy);
+        assert_int_equal(a.first_opened, b.first_opened);
+        assert_int_equal(a.requests, b.requests);
+        assert_int_equal(a.open_requests, b.open_requests);
+    }
+    for (uint32_t i = 0; i < p->npeople; i++) {
+        assert_int_equal(standing_own_minute(r->made, i, r->now),
+                         standing_own_minute(r->kept, i, r->now));
+        assert_int_equal(standing_own_open(r->made, i),
+                         standing_own_open(r->kept, i));
+        for (uint32_t w = 0; w < p->nwindows; w++)
+            for (int scope = 0; scope < SCOPE_COUNT; scope++)
+                same_place(r, (enum spent_scope)scope,
+                           &(struct standing_place){.window = w, .person = i});
+    }
+}
+
 /* The three have one spelling; one of them goes on from it. */
 static void read_back(struct run *r)
 {
@@ -188,6 +231,7 @@ static void read_back(struct run *r)
     assert_int_equal(standing_decode(kept, k, &r->kept), 0);
     assert_null(standing_policy(r->kept));
     assert_int_equal(standing_bind(r->kept, policy_now(r)), 0);
+    same_view(r);
     r->read_back++;
     free(made);
     free(told);
@@ -350,6 +394,7 @@ static void file(struct run *r, const struct entry *admitted)
         nobody_takes(r, e);
         e.u.finding_filed.part = i;
         record(r, &e);
+        read_back(r); /* between two parts */
         nobody_takes(r, e);
     }
 }

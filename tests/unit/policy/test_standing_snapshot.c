@@ -38,8 +38,8 @@ static const char yaml[] =
     "  caisi: {kind: government, anchors: ca, people: {eva: {san_uri: "
     "\"s://d/caisi/eva\"}, bob: {san_uri: \"s://d/caisi/bob\"}}}\n"
     "terms:\n"
-    "  t: {uses: [chat.completions], tripwires: [{name: first, when: "
-    "first_use, action: alert}]}\n"
+    "  t: {uses: [chat.completions], tripwires: [{name: roam, when: "
+    "\"addresses > 16\"}]}\n"
     "sequence: concurrent\n"
     "windows:\n"
     "  - {party: caisi, model: orion, opens: 2026-11-01T00:00:00Z, lasts: 9d, "
@@ -341,8 +341,37 @@ static void the_layout_is_what_its_number_says(void **state)
     assert_memory_equal(format, "2-", 2);
     crypto_hash_sha256(hash, bytes + head, length - head);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    assert_string_equal(hex, "05b5cbeb204c0151007d8755f0e3b4ec"
-                             "1a9dd96acce9a4b2c7167510b45865fc");
+    assert_string_equal(hex, "5916ab6cb2b355eb1aadb9d4f1b3165b"
+                             "247725947ec672f14cbae20e3f2ebdd9");
+}
+
+/* More addresses than are told apart: a moment, and no list. */
+static void whoever_roamed_is_remembered(void **state)
+{
+    struct standing *s, *t = standing_new();
+    struct standing_trip a, b;
+    uint8_t *data;
+    size_t n;
+
+    (void)state;
+    begin(t);
+    for (unsigned i = 0; i < 17; i++) {
+        char address[24];
+
+        snprintf(address, sizeof address, "192.0.2.%u", 1 + i);
+        admit(t, ROUTE_CHAT_COMPLETIONS, "caisi", "bob", address);
+    }
+    assert_int_equal(standing_encode(t, &data, &n), 0);
+    assert_int_equal(standing_decode(data, n, &s), 0);
+    assert_int_equal(standing_bind(s, policy), 0);
+    assert_int_equal(standing_bind(t, policy), 0);
+    assert_true(standing_tripped(t, standing_newest(t), &a));
+    assert_true(standing_tripped(s, standing_newest(s), &b));
+    assert_int_equal(a.value, UINT64_MAX);
+    assert_int_equal(b.value, UINT64_MAX);
+    standing_free(s);
+    standing_free(t);
+    free(data);
 }
 
 static void an_empty_one_too(void **state)
@@ -446,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(P5_it_has_one_spelling),
         TEST(the_layout_is_what_its_number_says),
+        TEST(whoever_roamed_is_remembered),
         TEST(an_empty_one_too),
         TEST(whatever_is_cut_or_added_is_refused),
         TEST(flipped_bits_are_refused_or_mean_what_they_say),
