@@ -639,23 +639,52 @@ static void chain(unsigned number)
     }
 }
 
-/* Nothing that can happen was left out. */
+/* A fortified build reads by another name than pread. */
+static bool is_seen(const struct step *s)
+{
+    return __USE_FORTIFY_LEVEL == 0 || s->call != DISK_READ;
+}
+
+/* A fault that never happened at a step; NULL: nothing was left out. */
+static const char *left_out(void)
+{
+    static char text[100];
+
+    for (unsigned i = 0; i < STEPS; i++)
+        for (unsigned f = 0; f < DISK_FAULTS; f++)
+            if (fault_fits(&steps[i], (enum disk_fault)f) &&
+                is_seen(&steps[i]) && fired[i][f] == 0) {
+                snprintf(text, sizeof text, "%s: %s", steps[i].name, faults[f]);
+                return text;
+            }
+    return NULL;
+}
+
 static void tell(unsigned runs)
 {
-    unsigned by_fault[DISK_FAULTS] = {0};
-
-    for (unsigned i = 0; i < STEPS; i++) {
-        for (unsigned f = 0; f < DISK_FAULTS; f++) {
-            by_fault[f] += fired[i][f];
-            if (fault_fits(&steps[i], (enum disk_fault)f) && runs >= COMPLETE &&
-                fired[i][f] == 0)
-                fail_msg("never: %s: %s", steps[i].name, faults[f]);
-        }
-    }
     print_message("%u runs at %zu steps:", runs, STEPS);
-    for (unsigned f = DISK_DIE_BEFORE; f < DISK_FAULTS; f++)
-        print_message(" %s %u;", faults[f], by_fault[f]);
+    for (unsigned f = DISK_DIE_BEFORE; f < DISK_FAULTS; f++) {
+        unsigned count = 0;
+        for (unsigned i = 0; i < STEPS; i++)
+            count += fired[i][f];
+        print_message(" %s %u;", faults[f], count);
+    }
     print_message(" missed %u\n", missed);
+}
+
+/* Chance may leave out a step that is seldom come to: a few more chains then.
+ */
+static void all_chains(unsigned runs)
+{
+    unsigned number = 0;
+
+    while (number * CHAIN_RUNS < runs ||
+           (runs >= COMPLETE && left_out() != NULL &&
+            number * CHAIN_RUNS < 4 * runs))
+        chain(number++);
+    tell(number * CHAIN_RUNS);
+    if (runs >= COMPLETE && left_out() != NULL)
+        fail_msg("never: %s", left_out());
 }
 
 static void P5_no_head_is_ever_contradicted(void **state)
@@ -666,13 +695,10 @@ static void P5_no_head_is_ever_contradicted(void **state)
     (void)state;
     owner = true;
     w.seed = number_from("SP_CRASH_SEED", 1);
-    if (only != NULL) {
+    if (only != NULL)
         chain((unsigned)number_from("SP_CRASH_CHAIN", 0));
-    } else {
-        for (unsigned i = 0; i * CHAIN_RUNS < runs; i++)
-            chain(i);
-        tell(runs);
-    }
+    else
+        all_chains(runs);
     ledger_remove();
 }
 
