@@ -107,6 +107,8 @@ int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
         return 0;
     if (e->kind == ENTRY_WINDOW_CLOSED)
         *take = is_window_of(e->u.window_closed.window, f->party);
+    else if (e->kind == ENTRY_WINDOW_STATEMENT)
+        *take = is_window_of(e->u.window_statement.window, f->party);
     else if (party != NULL && strcmp(party, f->party) == 0)
         *take = true;
     return *take && e->kind == ENTRY_REQUEST_ADMITTED ? request_add(f, e->n)

@@ -6,10 +6,15 @@
  */
 #include "ctl/log.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "ctl/log_keys.h"
 #include "ctl/verbs.h"
 #include "policy/entry.h"
 
@@ -33,6 +38,7 @@ static const char usage[] =
     "       sallyport log check-export FOLDER --key VKEY\n"
     "       sallyport log report recipients DIR --model MODEL [--json]\n"
     "       sallyport log witness ...\n"
+    "       sallyport log rotate-key DIR\n"
     "\n"
     "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
     "  verify  checks everything that the signed checkpoint commits to\n"
@@ -47,6 +53,7 @@ static const char usage[] =
     "  check-export  verifies such an export, without the ledger\n"
     "  report recipients  who was given answers of a model\n"
     "  witness      cosigns other people's ledgers\n"
+    "  rotate-key   has another key sign from now on\n"
     "`sallyport log SUBCOMMAND --help` explains one of them.\n";
 
 static const char key_usage[] =
@@ -56,7 +63,7 @@ static const char key_usage[] =
     "verify\n"
     "checkpoints. From a deployment it is keys/ledger.vkey; from a bare "
     "ledger\n"
-    "it is what the ledger's first entry says about itself, which proves "
+    "it is what the ledger's entries say about themselves, which proves "
     "nothing\n"
     "until the developer confirms it in another way.\n";
 
@@ -87,9 +94,33 @@ void log_print_bytes(const uint8_t *data, size_t length)
             putchar(data[i]);
 }
 
-/* The key that the ledger's own first entry names. */
+/* The entry that names the newest key: what handed over to it has its number.
+ * None: the first entry. */
+static uint64_t newest_handover(const struct log_source *s)
+{
+    int fd = openat(s->folder, LOG_HANDOVERS,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *e;
+    uint64_t newest = 0;
+
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        char *end;
+        uint64_t n = strtoull(e->d_name, &end, 10);
+        if (*end == '\0' && n > newest)
+            newest = n;
+    }
+    if (d != NULL)
+        closedir(d);
+    else if (fd >= 0)
+        close(fd);
+    return newest;
+}
+
+/* The key that the ledger's own entries name. */
 static int key_from_entry(struct log_source *s, char text[NOTE_KEY_TEXT_MAX])
 {
+    uint64_t n = newest_handover(s);
     struct ledger_view *v = NULL;
     struct entry_reader reader;
     const uint8_t *line;
@@ -100,16 +131,17 @@ static int key_from_entry(struct log_source *s, char text[NOTE_KEY_TEXT_MAX])
     if (status != EXIT_HOLDS)
         return status;
     entry_reader_init(&reader);
-    int r = ledger_view_entry(v, 0, &line, &length);
+    int r = ledger_view_entry(v, n, &line, &length);
     if (r == 0)
         r = entry_decode(&reader, (const char *)line, length, &e);
-    if (r == 0 && e.kind != ENTRY_LOG_OPENED)
+    if (r == 0 && e.kind != (n == 0 ? ENTRY_LOG_OPENED : ENTRY_LOG_REKEYED))
         r = SP_ENOENT;
     if (r == 0)
-        snprintf(text, NOTE_KEY_TEXT_MAX, "%s", e.u.log_opened.vkey);
+        snprintf(text, NOTE_KEY_TEXT_MAX, "%s",
+                 n == 0 ? e.u.log_opened.vkey : e.u.log_rekeyed.vkey);
     else
-        fprintf(stderr, "sallyport log: %s: entry 0 names no key: %s\n",
-                s->folder_name, sp_strerror(r));
+        fprintf(stderr, "sallyport log: %s: entry %llu names no key: %s\n",
+                s->folder_name, (unsigned long long)n, sp_strerror(r));
     entry_reader_release(&reader);
     ledger_view_free(v);
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
@@ -173,13 +205,19 @@ int verb_log(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } subcommands[] = {
-        {"verify", log_verify}, {"show", log_show},
-        {"key", log_key},       {"acceptances", log_acceptances},
-        {"prove", log_prove},   {"check-proof", log_check_proof},
-        {"replay", log_replay}, {"open-commitment", log_open_commitment},
-        {"export", log_export}, {"check-export", log_check_export},
-        {"report", log_report}, {"witness", log_witness}};
+    } subcommands[] = {{"verify", log_verify},
+                       {"show", log_show},
+                       {"key", log_key},
+                       {"acceptances", log_acceptances},
+                       {"prove", log_prove},
+                       {"check-proof", log_check_proof},
+                       {"replay", log_replay},
+                       {"open-commitment", log_open_commitment},
+                       {"export", log_export},
+                       {"check-export", log_check_export},
+                       {"report", log_report},
+                       {"witness", log_witness},
+                       {"rotate-key", log_rotate_key}};
 
     if (argc < 2) {
         fputs(usage, stderr);

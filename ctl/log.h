@@ -59,6 +59,9 @@ int log_source_need_key(struct log_source *s, bool no_key, const char *verb);
 /* Opens the checkpoint, with the key if there is one; prints what is wrong. */
 int log_view_open(struct log_source *s, struct ledger_view **v);
 
+/* The same, telling nothing: 0 or SP_E…. */
+int log_view_try(struct log_source *s, struct ledger_view **v) SP_MUST_USE;
+
 /* Flushes; EXIT_FAILS with a message if standard output could not be written.
  */
 int log_finish(int status);
@@ -77,6 +80,7 @@ int log_check_export(int argc, char **argv);
 int log_report(int argc, char **argv);
 int log_replay(int argc, char **argv);
 int log_verify(int argc, char **argv);
+int log_rotate_key(int argc, char **argv);
 int log_show(int argc, char **argv);
 int log_acceptances(int argc, char **argv);
 int log_witness(int argc, char **argv);

@@ -220,14 +220,20 @@ static int source_file(void *arg, const char *path, size_t max, uint8_t **data,
                : r;
 }
 
-int log_view_open(struct log_source *s, struct ledger_view **v)
+int log_view_try(struct log_source *s, struct ledger_view **v)
 {
     const struct ledger_files files = {source_file, s};
     size_t nknown = s->has_key ? 1 : 0;
-    int r = s->is_remote || s->store >= 0
-                ? ledger_view_open_files(&files, &s->key, nknown, v)
-                : ledger_view_open_note(s->folder, note_name(s), &s->key,
-                                        nknown, v);
+
+    return s->is_remote || s->store >= 0
+               ? ledger_view_open_files(&files, &s->key, nknown, v)
+               : ledger_view_open_note(s->folder, note_name(s), &s->key, nknown,
+                                       v);
+}
+
+int log_view_open(struct log_source *s, struct ledger_view **v)
+{
+    int r = log_view_try(s, v);
 
     if (r == SP_ESIGNATURE)
         fprintf(stderr, "sallyport log: %s/%s: not signed by %s+%08x (%s)\n",

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ctl/log.h"
+#include "ctl/log_keys.h"
 #include "ctl/verbs.h"
 #include "ledger/witness_policy.h"
 #include "lib/clock.h"
@@ -34,8 +35,8 @@ static const char usage[] =
     "that\n"
     "each admitted request has exactly one end.\n"
     "\n"
-    "  --key VKEY        the ledger's public key (default for a deployment:\n"
-    "                    keys/ledger.vkey)\n"
+    "  --key VKEY        the ledger's public key, or one that it had before\n"
+    "                    (default for a deployment: keys/ledger.vkey)\n"
     "  --key-file FILE   the same from a file\n"
     "  --no-key          check all but the signature\n"
     "  --cert FILE, --cert-key FILE, --cacert FILE  for URL, "
@@ -68,6 +69,7 @@ struct content {
     const struct checkpoint *head;
     const struct log_source *source;
     struct open_requests open;
+    struct log_keys keys;
     int64_t newest;
     uint64_t admitted, refused, closed;
     char problem[300];
@@ -119,24 +121,20 @@ static bool open_remove(struct open_requests *o, uint64_t n)
     return true;
 }
 
-/* The first entry names the origin and the key, and no other does. */
+/* The first entry names the origin and the key, and no other does; another key
+ * is named by log.rekeyed, and the keys are compared at the end. */
 static int opened_check(struct content *c, uint64_t n, const struct entry *e)
 {
-    char vkey[NOTE_KEY_TEXT_MAX];
+    const char *problem = NULL;
 
     if ((n == 0) != (e->kind == ENTRY_LOG_OPENED))
         return content_bad(c, n,
                            n == 0 ? "kind: wanted log.opened first"
                                   : "kind: log.opened again");
-    if (n != 0)
-        return 0;
-    if (strcmp(e->u.log_opened.origin, c->head->origin) != 0)
+    if (n == 0 && strcmp(e->u.log_opened.origin, c->head->origin) != 0)
         return content_bad(c, n, "origin: not the checkpoint's");
-    if (c->source->has_key &&
-        (note_verifier_format(&c->source->key, vkey) != 0 ||
-         strcmp(e->u.log_opened.vkey, vkey) != 0))
-        return content_bad(c, n, "vkey: not the key that signed");
-    return 0;
+    int r = log_keys_take(&c->keys, e, &problem);
+    return r == SP_ECORRUPT ? content_bad(c, n, problem) : r;
 }
 
 static int request_check(struct content *c, uint64_t n, const struct entry *e)
@@ -182,6 +180,26 @@ static int content_check(void *arg, uint64_t n, const uint8_t *line,
     return request_check(c, n, &e);
 }
 
+/* By the key of that time, which the tree's entries name. */
+static int since_open(const struct log_source *s, const struct log_keys *k,
+                      const char *note, size_t length, struct checkpoint *old)
+{
+    struct note_verifier key;
+    unsigned verified;
+    size_t text;
+    int r = note_text(note, length, &text);
+
+    if (r == 0)
+        r = checkpoint_parse(note, text, old);
+    if (r != 0 || !s->has_key)
+        return r;
+    const struct log_key *then = log_keys_at(k, old->size);
+    key = s->key; /* an empty ledger names none */
+    if (then != NULL)
+        r = note_verifier_parse(then->vkey, strlen(then->vkey), &key);
+    return r == 0 ? note_open(note, length, &key, 1, &text, &verified) : r;
+}
+
 /* The tree has been verified: its root at the earlier size must be the one
  * that was signed then. */
 static int since_check(const struct options *o, const struct log_source *s,
@@ -190,16 +208,11 @@ static int since_check(const struct options *o, const struct log_source *s,
     struct checkpoint old;
     struct hash root;
     uint8_t *data = NULL;
-    size_t length, text;
-    unsigned verified;
+    size_t length;
     int r = file_read(AT_FDCWD, o->since, NOTE_MAX, &data, &length);
-    const char *note = (const char *)data;
 
     if (r == 0)
-        r = s->has_key ? note_open(note, length, &s->key, 1, &text, &verified)
-                       : note_text(note, length, &text);
-    if (r == 0)
-        r = checkpoint_parse(note, text, &old);
+        r = since_open(s, &c->keys, (const char *)data, length, &old);
     free(data);
     if (r != 0) {
         snprintf(c->problem, sizeof c->problem, "%.150s: %s", o->since,
@@ -390,6 +403,7 @@ struct outcome {
     const struct content *c;
     const struct ledger_verdict *verdict;
     const struct witnesses *witnesses;
+    bool signature_good;
     const char *problem; /* NULL: it holds */
 };
 
@@ -397,6 +411,11 @@ static void root_text(const struct checkpoint *head, char text[48])
 {
     sodium_bin2base64(text, 48, head->root.b, sizeof head->root.b,
                       sodium_base64_VARIANT_ORIGINAL);
+}
+
+static const char *signature_word(const struct outcome *x)
+{
+    return !x->s->has_key ? "not checked" : x->signature_good ? "good" : "bad";
 }
 
 static void outcome_json(const struct outcome *x)
@@ -412,7 +431,8 @@ static void outcome_json(const struct outcome *x)
     fputs(",\"origin\":", stdout);
     log_print_json_text(c->head->origin);
     printf(",\"size\":%" PRIu64 ",\"root\":\"%s\",\"signature\":\"%s\"",
-           c->head->size, root, x->s->has_key ? "good" : "not checked");
+           c->head->size, root, signature_word(x));
+    printf(",\"keys\":%zu", c->keys.count);
     printf(",\"good\":%s,\"entries\":%" PRIu64,
            x->problem == NULL ? "true" : "false", x->verdict->entries);
     if (x->problem != NULL) {
@@ -449,11 +469,15 @@ static void outcome_text(const struct outcome *x)
     if (x->s->note != NULL)
         printf("             from %s; entries written since are not checked\n",
                x->s->note);
-    if (x->s->has_key)
+    if (x->s->has_key && x->signature_good)
         printf("signature    good: %s+%08x, from %s\n", x->s->key.name,
                (unsigned)x->s->key.id, x->s->key_from);
     else
-        puts("signature    NOT CHECKED");
+        puts(x->s->has_key ? "signature    NOT GOOD"
+                           : "signature    NOT CHECKED");
+    for (size_t i = 1; x->problem == NULL && i < c->keys.count; i++)
+        printf("%-12s %s, since entry %" PRIu64 "\n", i == 1 ? "keys" : "",
+               c->keys.list[i].vkey, c->keys.list[i].n);
     witnesses_text(x->witnesses);
     if (x->problem != NULL) {
         printf("FAILED       %s\n", x->problem);
@@ -474,15 +498,36 @@ static void outcome_text(const struct outcome *x)
         printf("%-12s %s\n", i == 0 ? "not checked" : "", list[i]);
 }
 
+/* Whose head is it, by the keys that its entries name? An empty ledger names
+ * none: who opened it by the key has checked all there is. */
+static int keys_check(const struct log_source *s, struct ledger_view *v,
+                      struct content *c)
+{
+    if (!s->has_key || c->keys.count == 0)
+        return 0;
+    return log_keys_verify(&c->keys, v, s->folder, &s->key, c->problem);
+}
+
 static int verify_view(const struct options *o, const struct log_source *s,
-                       const struct witnesses *w, struct ledger_view *v)
+                       const struct witnesses *w, struct ledger_view *v,
+                       bool by_key)
 {
     struct content c = {.head = ledger_view_checkpoint(v), .source = s};
     struct ledger_verdict verdict;
-    struct outcome x = {o, s, &c, &verdict, w, NULL};
+    struct outcome x = {o, s, &c, &verdict, w, by_key, NULL};
 
     entry_reader_init(&c.reader);
     int r = ledger_verify(v, content_check, &c, &verdict);
+    if (!by_key && s->has_key && c.keys.count < 2) {
+        r = SP_ESIGNATURE; /* there is no other key that it could be */
+        snprintf(c.problem, sizeof c.problem,
+                 "checkpoint: not signed by %s+%08x (%s)", s->key.name,
+                 (unsigned)s->key.id, s->key_from);
+    }
+    if (r == 0) {
+        r = keys_check(s, v, &c);
+        x.signature_good = r == 0;
+    }
     if (r == 0 && o->since != NULL)
         r = since_check(o, s, v, &c);
     if (r == 0)
@@ -497,13 +542,31 @@ static int verify_view(const struct options *o, const struct log_source *s,
         outcome_text(&x);
     entry_reader_release(&c.reader);
     free(c.open.n);
+    log_keys_release(&c.keys);
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
+}
+
+/* A head that the given key did not sign may be one of a key that followed it:
+ * the entries will tell. */
+static int head_open(struct log_source *s, struct ledger_view **v, bool *by_key)
+{
+    bool has_key = s->has_key;
+
+    *by_key = has_key;
+    if (has_key && log_view_try(s, v) == 0)
+        return EXIT_HOLDS;
+    s->has_key = false;
+    *by_key = false;
+    int status = log_view_open(s, v);
+    s->has_key = has_key;
+    return status;
 }
 
 static int verify(const struct options *o)
 {
     struct witnesses w = {.policy = NULL};
     struct ledger_view *v = NULL;
+    bool by_key;
     struct log_source s;
     int status = log_is_remote(o->dir)
                      ? log_source_open_remote(o->dir, &o->window, o->key,
@@ -520,9 +583,9 @@ static int verify(const struct options *o)
     if (status == EXIT_HOLDS)
         status = log_source_need_key(&s, o->no_key, "verify");
     if (status == EXIT_HOLDS)
-        status = log_view_open(&s, &v);
+        status = head_open(&s, &v, &by_key);
     if (status == EXIT_HOLDS)
-        status = verify_view(o, &s, &w, v);
+        status = verify_view(o, &s, &w, v, by_key);
     ledger_view_free(v);
     witness_policy_free(w.policy);
     log_source_close(&s);

@@ -88,6 +88,10 @@ static void window_print(const struct json *j, uint32_t window)
     printf(" to %s", member(j, window, "closes"));
     printf(open ? ": open, %s s left\n" : ": %s\n",
            member(j, window, open ? "seconds_left" : "reason"));
+    if (json_member(j, window, "statement") != 0)
+        printf("    summed up in entry %s: GET /sallyport/v1/receipts/ that "
+               "number proves it\n",
+               member(j, window, "statement"));
     for (uint32_t t = elements(j, window, "terms"); t != 0;
          t = j->nodes[t].next)
         terms_print(j, t);

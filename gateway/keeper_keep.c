@@ -5,10 +5,12 @@
  * policies/<SHA-256 of the text>/, durable before the entry that puts the
  * policy into force. Runs in the keeper, with what the supervisor read.
  */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/keeper.h"
 #include "lib/file.h"
@@ -57,6 +59,24 @@ static int keep_signatures(const struct fileset *files, int ledger,
     return r;
 }
 
+/* What the process before us put there and did not live to sync is found, but
+ * its name may be in memory only. */
+static int sync_names(int ledger, const char *folder)
+{
+    const char *const folders[] = {folder, "policies", "."};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(folders) / sizeof(*folders); i++) {
+        int fd = openat(ledger, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+            return sp_error_from_errno();
+        if (fsync(fd) != 0)
+            r = sp_error_from_errno();
+        close(fd);
+    }
+    return r;
+}
+
 int keeper_keep_policy(const struct keeper *k, int ledger, char problem[512])
 {
     char hash[65], folder[FOLDER_MAX], path[KEPT_PATH_MAX];
@@ -73,6 +93,8 @@ int keeper_keep_policy(const struct keeper *k, int ledger, char problem[512])
         r = keep_signatures(k->snapshot.files, ledger, folder);
     if (r == 0)
         r = keep(ledger, path, yaml, length);
+    if (r == 0)
+        r = sync_names(ledger, folder);
     if (r != 0)
         snprintf(problem, 512,
                  "policy serial %u: cannot be kept in the ledger's folder as "

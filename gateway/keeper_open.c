@@ -21,8 +21,38 @@
 struct replay {
     struct keeper *k;
     struct entry_reader reader;
-    char problem[256]; /* "" while everything fits */
+    char vkey[NOTE_KEY_TEXT_MAX]; /* that signs from where we are */
+    char problem[256];            /* "" while everything fits */
 };
+
+/* Each key replaces the one before, and ours was not replaced: one that was,
+ * lost or stolen, signs nothing more (docs/ledger.md, "Another key"). Before
+ * anything could be signed. */
+static int replay_key(struct replay *r, const struct entry *e)
+{
+    const struct entry_log_rekeyed *k = &e->u.log_rekeyed;
+
+    if (e->kind == ENTRY_LOG_OPENED)
+        snprintf(r->vkey, sizeof(r->vkey), "%s", e->u.log_opened.vkey);
+    if (e->kind != ENTRY_LOG_REKEYED)
+        return 0;
+    if (strcmp(k->replaces, r->vkey) != 0) {
+        snprintf(r->problem, sizeof(r->problem),
+                 "entry %llu: replaces a key that did not sign here",
+                 (unsigned long long)e->n);
+        return SP_ECORRUPT;
+    }
+    if (strcmp(k->replaces, r->k->vkey) == 0) {
+        snprintf(r->problem, sizeof(r->problem),
+                 "entry %llu: our key was replaced there: put the newer one in "
+                 "its place; if rotating was interrupted, `sallyport log "
+                 "rotate-key` again ends it",
+                 (unsigned long long)e->n);
+        return SP_ESIGNATURE;
+    }
+    snprintf(r->vkey, sizeof(r->vkey), "%s", k->vkey);
+    return 0;
+}
 
 static int replay_entry(void *arg, uint64_t n, const uint8_t *line,
                         size_t length)
@@ -37,6 +67,8 @@ static int replay_entry(void *arg, uint64_t n, const uint8_t *line,
                  (unsigned long long)n, sp_strerror(error));
         return SP_ECORRUPT;
     }
+    if ((error = replay_key(r, &e)) != 0)
+        return error;
     error = standing_apply(r->k->standing, &e);
     if (error != 0)
         snprintf(r->problem, sizeof(r->problem),

@@ -321,6 +321,7 @@ static void send_window(struct keeper *k, struct keeper_link *l,
 
     standing_window(k->standing, window, &s);
     row.closes = s.closes;
+    row.statement = s.statement;
     row.reason = decide_window_reason(k->policy, k->standing, window, k->now);
     for (; row.nterms < w->nterms && row.nterms < OWN_TERMS; row.nterms++) {
         const struct standing_place at = {

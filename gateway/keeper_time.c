@@ -126,6 +126,13 @@ void keeper_due(struct keeper *k)
         keeper_record(k, &e);
         e = (struct entry){0};
     }
+    while (standing_statement_due(k->standing, &e)) {
+        log_info("window_statement", "window=%s admitted=%llu refused=%llu",
+                 log_quote(e.u.window_statement.window),
+                 (unsigned long long)e.u.window_statement.admitted,
+                 (unsigned long long)e.u.window_statement.refused);
+        keeper_record(k, &e);
+    }
 }
 
 /* The timer runs on the kernel's wall clock, which a test's clock may be off

@@ -206,6 +206,15 @@ static bool is_theirs(const struct exchange *x, const char *party,
            strcmp(person, p->people[x->facts.person].name) == 0;
 }
 
+/* "party/model/opens": the sum of a window is for all of its party. */
+static bool is_their_window(const struct exchange *x, const char *window)
+{
+    const char *party = x->worker->policy->parties[x->facts.party].name;
+    size_t n = strlen(party);
+
+    return strncmp(window, party, n) == 0 && window[n] == '/';
+}
+
 static int entry_get(struct ledger_view *v, struct entry_reader *reader,
                      uint64_t n, struct entry *e)
 {
@@ -235,6 +244,8 @@ static int owner_check(const struct exchange *x, struct ledger_view *v,
     else if (e.kind == ENTRY_FINDING_FILED)
         theirs =
             is_theirs(x, e.u.finding_filed.party, e.u.finding_filed.person);
+    else if (e.kind == ENTRY_WINDOW_STATEMENT)
+        theirs = is_their_window(x, e.u.window_statement.window);
     return theirs ? 0 : SP_ENOENT;
 }
 

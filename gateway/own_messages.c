@@ -115,6 +115,7 @@ int own_window_put(const struct own_window *v, void *memory, size_t capacity,
     msg_put_u32(&m, v->window);
     msg_put_u8(&m, (uint8_t)v->reason);
     msg_put_i64(&m, v->closes);
+    msg_put_u64(&m, v->statement);
     msg_put_u32(&m, v->nterms);
     for (uint32_t i = 0; i < v->nterms && i < OWN_TERMS; i++) {
         units_write(&m, v->all[i]);
@@ -135,6 +136,7 @@ int own_window_get(struct own_window *v, const void *data, size_t length)
     v->window = msg_get_u32(&m);
     reason = msg_get_u8(&m);
     v->closes = msg_get_i64(&m);
+    v->statement = msg_get_u64(&m);
     v->nterms = msg_get_u32(&m);
     if (reason >= REASON_COUNT || v->nterms > OWN_TERMS || v->closes < 0)
         return SP_EPROTO;

@@ -53,6 +53,7 @@ struct own_window {
     uint32_t window;    /* index in the policy */
     enum reason reason; /* REASON_NONE: open */
     int64_t closes;     /* what holds, ms UTC */
+    uint64_t statement; /* the entry that sums it up; 0: none yet */
     uint32_t nterms;
     uint64_t all[OWN_TERMS][UNIT_COUNT]; /* what all people spent in it */
     uint64_t own[OWN_TERMS][UNIT_COUNT]; /* …and this person */

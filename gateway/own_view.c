@@ -234,6 +234,8 @@ static void put_window(struct writer *w, const struct policy *p,
     put(w, open ? ",\"open\":true" : ",\"open\":false");
     put_member(w, ",\"reason\":", open ? NULL : reason_info(row->reason)->code);
     put_number(w, ",\"seconds_left\":", open && left > 0 ? left / 1000 : 0);
+    if (row->statement != 0)
+        put_number(w, ",\"statement\":", (int64_t)row->statement);
     put_terms(w, p, row);
     put(w, "}");
 }

@@ -50,7 +50,7 @@ enum sync_state {
 
 struct ledger {
     int folder, lock;
-    struct note_signer signer;
+    struct note_signer signer, successor;
     struct ledger_options options;
     atomic_uint_fast64_t size, durable, published;
     atomic_int failed; /* the first error, 0 while all is well */
@@ -366,7 +366,7 @@ static int folder_fill(int folder, const struct note_signer *signer)
         (r = wal_writer_open(&w, folder, 0)) != 0)
         return r;
     wal_writer_close(&w);
-    if ((r = publisher_sign(signer, &head, note, &n)) != 0 ||
+    if ((r = publisher_sign(signer, NULL, &head, note, &n)) != 0 ||
         (r = file_replace(folder, "last-signed", 0600, note, n)) != 0)
         return r;
     return file_replace(folder, "checkpoint", 0600, note, n);
@@ -405,6 +405,7 @@ static void ledger_free(struct ledger *l)
     free(l->pending.frames);
     free(l->writing.frames);
     note_signer_wipe(&l->signer);
+    note_signer_wipe(&l->successor);
     pthread_mutex_destroy(&l->mutex);
     pthread_mutex_destroy(&l->publish_mutex);
     pthread_cond_destroy(&l->wake);
@@ -426,11 +427,16 @@ static int ledger_new(const struct ledger_options *o, struct ledger **out)
     l->options = *o;
     l->signer = *o->signer;
     l->options.signer = &l->signer;
+    if (o->successor != NULL) {
+        l->successor = *o->successor;
+        l->options.successor = &l->successor;
+    }
     locks_init(l);
     l->folder = fcntl(o->folder, F_DUPFD_CLOEXEC, 0);
     if (l->folder < 0 || batch_reserve(&l->pending, PENDING_START) != 0 ||
         batch_reserve(&l->writing, PENDING_START) != 0 ||
-        publisher_init(&l->publisher, l->folder, &l->signer) != 0) {
+        publisher_init(&l->publisher, l->folder, &l->signer,
+                       l->options.successor) != 0) {
         ledger_free(l);
         return SP_ENOMEM;
     }

@@ -34,6 +34,8 @@ typedef int ledger_restore_fn(void *arg, uint64_t size, const uint8_t *entry,
 struct ledger_options {
     int folder;                       /* open directory; duplicated */
     const struct note_signer *signer; /* its name is the origin; copied */
+    /* NULL, or the key that is to replace it: signs every head too; copied */
+    const struct note_signer *successor;
     int64_t checkpoint_ms; /* shortest time between two checkpoints, 100–1000 */
     /* Called on the sync thread after each fdatasync: entries with an index
      * < durable are on disk. Must not block. */

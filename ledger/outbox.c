@@ -11,9 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include "lib/file.h"
 
 #define BESIDE_MAX (OUTBOX_PATH + 8)
 
@@ -39,20 +38,68 @@ static void folder_of(const char *path, char folder[OUTBOX_PATH])
              n == 0 ? "." : path);
 }
 
-static int open_beside(int folder, const char *path)
+static bool folder_is_known(const struct outbox *o, const char *folder)
 {
-    char beside[BESIDE_MAX], above[OUTBOX_PATH];
-    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+    for (unsigned i = 0; i < OUTBOX_KNOWN && i < o->nknown; i++)
+        if (strcmp(o->known[i], folder) == 0)
+            return true;
+    return false;
+}
 
-    snprintf(beside, sizeof beside, "%s.new", path);
-    int fd = openat(folder, beside, flags, 0600);
-    if (fd >= 0 || errno != ENOENT)
-        return fd >= 0 ? fd : sp_error_from_errno();
-    folder_of(path, above);
-    int r = file_make_folders(folder, above, 0700);
+static int sync_folder(int folder, const char *path)
+{
+    int fd = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return sp_error_from_errno();
+    int r = fsync(fd) == 0 ? 0 : sp_error_from_errno();
+    close(fd);
+    return r;
+}
+
+static int folder_make(struct outbox *o, const char *folder)
+{
+    char above[OUTBOX_PATH];
+
+    if (folder_is_known(o, folder))
+        return 0;
+    if (mkdirat(o->folder, folder, 0700) != 0 && errno != EEXIST)
+        return sp_error_from_errno();
+    folder_of(folder, above);
+    int r = sync_folder(o->folder, above);
+    if (r == 0)
+        snprintf(o->known[o->nknown++ % OUTBOX_KNOWN], OUTBOX_PATH, "%s",
+                 folder);
+    return r;
+}
+
+/* Makes the folders that `path` is in, from the top. One that is there has its
+ * name synced too when this process uses it first: the one before us may have
+ * made it and died, and without its name all that is synced in it is lost. */
+static int folders_make(struct outbox *o, const char *path)
+{
+    char folder[OUTBOX_PATH];
+    int r = 0;
+
+    for (const char *slash = path;
+         r == 0 && (slash = strchr(slash, '/')) != NULL; slash++) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+        r = folder_make(o, folder);
+    }
+    return r;
+}
+
+static int open_beside(struct outbox *o, const char *path)
+{
+    char beside[BESIDE_MAX];
+    int r = folders_make(o, path);
+
     if (r != 0)
         return r;
-    fd = openat(folder, beside, flags, 0600);
+    snprintf(beside, sizeof beside, "%s.new", path);
+    int fd =
+        openat(o->folder, beside,
+               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     return fd >= 0 ? fd : sp_error_from_errno();
 }
 
@@ -77,7 +124,7 @@ int outbox_put(struct outbox *o, const char *path, const void *data,
 
     if (o->count == OUTBOX_FILES && (r = outbox_flush(o)) != 0)
         return r;
-    int fd = open_beside(o->folder, path);
+    int fd = open_beside(o, path);
     if (fd < 0)
         return fd;
     if ((r = write_all(fd, data, length)) != 0) {
@@ -91,17 +138,6 @@ int outbox_put(struct outbox *o, const char *path, const void *data,
     f->fd = fd;
     snprintf(f->path, sizeof f->path, "%s", path);
     return 0;
-}
-
-static int sync_folder(int folder, const char *path)
-{
-    int fd = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0)
-        return sp_error_from_errno();
-    int r = fsync(fd) == 0 ? 0 : sp_error_from_errno();
-    close(fd);
-    return r;
 }
 
 /* Each folder of the files once; a round has two to five. */

@@ -13,6 +13,7 @@
 
 #define OUTBOX_FILES 32
 #define OUTBOX_PATH  (TILE_PATH_MAX + 8)
+#define OUTBOX_KNOWN 32 /* a round has up to ten folders */
 
 struct outbox {
     int folder; /* borrowed */
@@ -21,6 +22,9 @@ struct outbox {
         int fd;
         char path[OUTBOX_PATH];
     } files[OUTBOX_FILES];
+    /* Folders whose names are durable, the newest in place of the oldest. */
+    char known[OUTBOX_KNOWN][OUTBOX_PATH];
+    unsigned nknown;
 };
 
 void outbox_init(struct outbox *o, int folder);

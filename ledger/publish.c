@@ -20,11 +20,13 @@
 #include "lib/file.h"
 
 int publisher_init(struct publisher *p, int folder,
-                   const struct note_signer *signer)
+                   const struct note_signer *signer,
+                   const struct note_signer *successor)
 {
     memset(p, 0, sizeof *p);
     p->folder = folder;
     p->signer = signer;
+    p->successor = successor;
     p->reader.fd = -1;
     outbox_init(&p->outbox, folder);
     p->rows = malloc(sizeof *p->rows);
@@ -174,26 +176,50 @@ static int extends_last(struct publisher *p, struct ledger_view *v)
     return r == 0 ? 0 : problem(p, r, "the new head extends the last one");
 }
 
-int publisher_sign(const struct note_signer *signer, const struct checkpoint *c,
-                   char note[NOTE_MAX], size_t *length)
+/* Adds the successor's line to the note. */
+static int sign_too(const struct note_signer *successor, const char *body,
+                    char note[NOTE_MAX], size_t *length)
 {
+    char other[NOTE_MAX];
+    size_t text = strlen(body) + 1, n; /* an empty line is between */
+    int r = note_sign(successor, body, other, sizeof other, &n);
+
+    if (r != 0)
+        return r;
+    if (*length + (n - text) >= NOTE_MAX)
+        return SP_ETOOBIG;
+    memcpy(note + *length, other + text, n - text + 1);
+    *length += n - text;
+    return 0;
+}
+
+int publisher_sign(const struct note_signer *signer,
+                   const struct note_signer *successor,
+                   const struct checkpoint *c, char note[NOTE_MAX],
+                   size_t *length)
+{
+    struct note_verifier keys[2] = {signer->verifier};
+    unsigned verified, want = successor == NULL ? 1 : 2;
     char body[CHECKPOINT_BODY_MAX];
-    unsigned verified;
     size_t text;
     int r = checkpoint_format(c, body, sizeof body, &text);
 
     if (r == 0)
         r = note_sign(signer, body, note, NOTE_MAX, length);
+    if (r == 0 && successor != NULL) {
+        keys[1] = successor->verifier;
+        r = sign_too(successor, body, note, length);
+    }
     if (r == 0)
-        r = note_open(note, *length, &signer->verifier, 1, &text, &verified);
-    return r;
+        r = note_open(note, *length, keys, want, &text, &verified);
+    return r == 0 && verified != want ? SP_ESIGNATURE : r;
 }
 
 static int head_publish(struct publisher *p, const struct checkpoint *head)
 {
     char note[NOTE_MAX];
     size_t n;
-    int r = publisher_sign(p->signer, head, note, &n);
+    int r = publisher_sign(p->signer, p->successor, head, note, &n);
 
     if (r != 0)
         return problem(p, r, "signing");

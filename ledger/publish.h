@@ -14,9 +14,10 @@
 #define PUBLISH_BUNDLE_BYTES (TILE_WIDTH * (2u + LIMIT_ENTRY_BYTES))
 
 struct publisher {
-    int folder;                       /* borrowed */
-    const struct note_signer *signer; /* borrowed */
-    struct checkpoint last;           /* the newest that was signed */
+    int folder;                          /* borrowed */
+    const struct note_signer *signer;    /* borrowed, as is the next */
+    const struct note_signer *successor; /* signs too, or NULL */
+    struct checkpoint last;              /* the newest that was signed */
     struct rows *rows;    /* of all entries taken from the write-ahead file */
     struct rows *checked; /* read back from disk, to the last full tile */
     uint8_t *bundle;      /* the rightmost, PUBLISH_BUNDLE_BYTES of room */
@@ -30,7 +31,8 @@ struct publisher {
 
 /* Allocates; everything else is filled by recovery. SP_ENOMEM. */
 int publisher_init(struct publisher *p, int folder,
-                   const struct note_signer *signer) SP_MUST_USE;
+                   const struct note_signer *signer,
+                   const struct note_signer *successor) SP_MUST_USE;
 void publisher_release(struct publisher *p);
 
 /* Publishes the tree of the first `size` entries, which are durable in the
@@ -38,9 +40,12 @@ void publisher_release(struct publisher *p);
  * when what is on disk is not what was appended. */
 int publisher_publish(struct publisher *p, uint64_t size) SP_MUST_USE;
 
-/* Signs `c` and checks the signature; length without the NUL. */
-int publisher_sign(const struct note_signer *signer, const struct checkpoint *c,
-                   char note[NOTE_MAX], size_t *length) SP_MUST_USE;
+/* Signs `c`, with the successor (may be NULL) too, and checks the signatures;
+ * length without the NUL. */
+int publisher_sign(const struct note_signer *signer,
+                   const struct note_signer *successor,
+                   const struct checkpoint *c, char note[NOTE_MAX],
+                   size_t *length) SP_MUST_USE;
 
 /* Removes the partial tiles beside tiles that are full in a tree of `size`;
  * only such as a tree of `before` entries or more had. */

@@ -391,7 +391,8 @@ static int checkpoint_show(struct recovering *c)
 
     if (c->shown)
         return 0;
-    int r = publisher_sign(c->p->signer, &c->p->last, note, &n);
+    int r =
+        publisher_sign(c->p->signer, c->p->successor, &c->p->last, note, &n);
     if (r == 0)
         r = file_replace(c->p->folder, "checkpoint", 0600, note, n);
     return r == 0 ? 0 : refuse(c, r, 0, "checkpoint: %s", sp_strerror(r));
@@ -404,7 +405,13 @@ int recover(struct publisher *p, struct wal_writer *w,
     struct recovering c = {
         .p = p, .entry = entry, .entry_arg = entry_arg, .out = out};
 
-    int r = head_read(&c, "last-signed", &p->last);
+    /* A head that the process before us renamed and did not live to sync may be
+     * in memory only: what follows from it must not reach the disk before it.
+     */
+    int r = fsync(p->folder) == 0 ? 0 : sp_error_from_errno();
+    if (r != 0)
+        return refuse(&c, r, 0, "the ledger's folder: %s", sp_strerror(r));
+    r = head_read(&c, "last-signed", &p->last);
     if (r == SP_ENOENT && !recover_is_empty(p->folder))
         return refuse(&c, SP_EROLLBACK, 0,
                       "last-signed is missing beside a ledger: restore it; "

@@ -74,6 +74,11 @@ static const struct field log_opened[] = {
     FIELD("vkey", TEXT, ALWAYS, log_opened.vkey),
     {0},
 };
+static const struct field log_rekeyed[] = {
+    FIELD("vkey", TEXT, ALWAYS, log_rekeyed.vkey),
+    FIELD("replaces", TEXT, ALWAYS, log_rekeyed.replaces),
+    {0},
+};
 static const struct field policy_loaded[] = {
     FIELD("serial", U32, ALWAYS, policy_loaded.serial),
     FIELD("sha256", HASH, ALWAYS, policy_loaded.sha256),
@@ -280,6 +285,15 @@ static const struct field snapshot[] = {
     FIELD("sha256", HASH, ALWAYS, snapshot.sha256),
     {0},
 };
+static const struct field window_statement[] = {
+    FIELD("window", TEXT, ALWAYS, window_statement.window),
+    FIELD("admitted", U64, ALWAYS, window_statement.admitted),
+    FIELD("refused", U64, ALWAYS, window_statement.refused),
+    FIELD("input_tokens", U64, ALWAYS, window_statement.input_tokens),
+    FIELD("output_tokens", U64, ALWAYS, window_statement.output_tokens),
+    FIELD("content_bytes", U64, ALWAYS, window_statement.content_bytes),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 static const struct {
@@ -310,6 +324,8 @@ static const struct {
     [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
     [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
     [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
+    [ENTRY_WINDOW_STATEMENT] = {"window.statement", window_statement},
+    [ENTRY_LOG_REKEYED] = {"log.rekeyed", log_rekeyed},
 };
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};

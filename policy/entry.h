@@ -46,12 +46,19 @@ enum entry_kind {
     ENTRY_WITNESS_ALARM,    /* witness.alarm */
     ENTRY_TRANSCRIPT_REVEALED, /* transcript.revealed */
     ENTRY_SNAPSHOT,            /* snapshot */
+    ENTRY_WINDOW_STATEMENT,    /* window.statement */
+    ENTRY_LOG_REKEYED,         /* log.rekeyed */
     ENTRY_KIND_COUNT
 };
 
 struct entry_log_opened {
     const char *origin, *version;
     const char *vkey;
+};
+
+/* Another key signs the heads that cover this entry. */
+struct entry_log_rekeyed {
+    const char *vkey, *replaces;
 };
 
 struct entry_policy_loaded {
@@ -78,6 +85,13 @@ struct entry_window_opened {
     uint8_t agreement_sha256[32];
     const char *designation, *designated_by, *designation_reference;
     int64_t opens, closes; /* closes: what holds, with P3 applied */
+};
+
+/* What was done in a window that has ended, said once all of it has an end. */
+struct entry_window_statement {
+    const char *window;
+    uint64_t admitted, refused; /* requests, under any terms */
+    uint64_t input_tokens, output_tokens, content_bytes; /* as in their ends */
 };
 
 /* Who gave an order: the uid at the control socket, by the kernel's word. */
@@ -254,6 +268,7 @@ struct entry {
     enum entry_kind kind;
     union {
         struct entry_log_opened log_opened;
+        struct entry_log_rekeyed log_rekeyed;
         struct entry_policy_loaded policy_loaded;
         struct entry_approvers_set approvers_set;
         struct entry_window_opened window_opened;
@@ -274,6 +289,7 @@ struct entry {
         struct entry_tripwire_alerted tripwire_alerted;
         struct entry_witness_alarm witness_alarm;
         struct entry_snapshot snapshot;
+        struct entry_window_statement window_statement;
     } u;
 };
 

@@ -401,6 +401,7 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
         return standing_refuse(s, "window %.128s closes for no such cause",
                                w->window);
     s->windows[slot].closed = true;
+    s->unsaid++;
     s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
     standing_schedule(s);
     return 0;
@@ -508,6 +509,15 @@ static int apply_request_admitted(struct standing *s, const struct entry *e)
     return 0;
 }
 
+/* Also after its end: only until it is summed up. */
+static void window_count_refusal(struct standing *s, const char *window)
+{
+    uint32_t slot = standing_slot(s, 'w', window, "");
+
+    if (slot != SLOT_NONE && s->windows[slot].statement == 0)
+        s->windows[slot].refused++;
+}
+
 static int apply_request_refused(struct standing *s, const struct entry *e)
 {
     const struct entry_request *q = &e->u.request;
@@ -517,6 +527,8 @@ static int apply_request_refused(struct standing *s, const struct entry *e)
     if (e->u.request.reason == REASON_NONE)
         return standing_refuse(s, "request %" PRIu64 " refused for nothing",
                                e->n);
+    if (e->u.request.window != NULL)
+        window_count_refusal(s, e->u.request.window);
     if (q->party == NULL || q->person == NULL)
         return 0;
     if ((r = standing_slot_person(s, q->party, q->person, &person)) != 0 ||
@@ -553,6 +565,21 @@ const struct open_request *standing_request_open(const struct standing *s,
                : &s->requests[i];
 }
 
+/* A worker's word may be any number: sums stay where they cannot grow. */
+static void count_add(uint64_t *sum, uint64_t more)
+{
+    *sum = *sum > UINT64_MAX - more ? UINT64_MAX : *sum + more;
+}
+
+static void window_count_end(struct window_state *w,
+                             const struct entry_request_closed *c)
+{
+    w->open_requests--;
+    count_add(&w->input_tokens, c->input_tokens);
+    count_add(&w->output_tokens, c->output_tokens);
+    count_add(&w->content_bytes, c->content_bytes);
+}
+
 static int apply_request_closed(struct standing *s, const struct entry *e)
 {
     uint64_t of = e->u.request_closed.of;
@@ -570,7 +597,7 @@ static int apply_request_closed(struct standing *s, const struct entry *e)
     if (route_info(q->route)->own)
         s->people[q->person].own_open--;
     if (q->window != SLOT_NONE)
-        s->windows[q->window].open_requests--;
+        window_count_end(&s->windows[q->window], &e->u.request_closed);
     return 0;
 }
 
@@ -628,6 +655,8 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_WITNESS_ALARM] = apply_nothing,
         [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
         [ENTRY_SNAPSHOT] = apply_snapshot,
+        [ENTRY_WINDOW_STATEMENT] = standing_apply_statement,
+        [ENTRY_LOG_REKEYED] = apply_nothing, /* who signs decides nothing */
     };
     int r;
 

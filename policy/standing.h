@@ -59,6 +59,9 @@ uint64_t standing_next_open(const struct standing *s, uint64_t from);
  * `may_open` is false while the clock settles: then only closings are due. */
 bool standing_due(const struct standing *s, int64_t now, bool may_open,
                   struct entry *e);
+/* The sum of a closed window whose requests have all ended, if one is due; the
+ * same way. It need not be written at once: nothing depends on it. */
+bool standing_statement_due(const struct standing *s, struct entry *e);
 /* When standing_due() will next have something, INT64_MAX if never; in the past
  * while something is due (an opening stays due while the clock settles). */
 int64_t standing_next_due(const struct standing *s);
@@ -74,6 +77,7 @@ struct standing_window {
     int64_t closes;       /* what holds: with P3 applied */
     int64_t first_opened; /* of the pair, 0: never */
     uint64_t requests;    /* admitted in it, under all terms */
+    uint64_t statement;   /* the entry that sums it up; 0: none yet */
     uint32_t open_requests;
 };
 void standing_window(const struct standing *s, uint32_t window,
@@ -148,8 +152,8 @@ uint32_t standing_open_in(const struct standing *s,
                           const struct standing_scope *scope);
 
 /* A tripwire of the bound policy that the newest request entry (its admission,
- * refusal or end) has set off and that nothing was done about yet. What is to be
- * done is an entry: person.suspended with cause "tripwire:<name>", or
+ * refusal or end) has set off and that nothing was done about yet. What is to
+ * be done is an entry: person.suspended with cause "tripwire:<name>", or
  * tripwire.alerted; then there may be another one. Texts live until the next
  * entry. */
 struct standing_trip {

@@ -280,6 +280,60 @@ static bool opening_due(const struct standing *s, int64_t now, struct entry *e)
     return false;
 }
 
+static void statement_fill(const struct window_state *w, struct entry *e)
+{
+    e->kind = ENTRY_WINDOW_STATEMENT;
+    e->u.window_statement =
+        (struct entry_window_statement){.window = w->id,
+                                        .admitted = w->requests,
+                                        .refused = w->refused,
+                                        .input_tokens = w->input_tokens,
+                                        .output_tokens = w->output_tokens,
+                                        .content_bytes = w->content_bytes};
+}
+
+bool standing_statement_due(const struct standing *s, struct entry *e)
+{
+    *e = (struct entry){0};
+    for (size_t i = 0; s->unsaid > 0 && i < s->nwindows; i++) {
+        const struct window_state *w = &s->windows[i];
+
+        if (!w->closed || w->statement != 0 || w->open_requests > 0)
+            continue;
+        statement_fill(w, e);
+        return true;
+    }
+    return false;
+}
+
+int standing_apply_statement(struct standing *s, const struct entry *e)
+{
+    const struct entry_window_statement *said = &e->u.window_statement, *is;
+    uint32_t slot = standing_slot(s, 'w', said->window, "");
+    struct window_state *w;
+    struct entry sum;
+
+    if (slot == SLOT_NONE)
+        return standing_refuse(s, "window %.128s is summed up but never opened",
+                               said->window);
+    w = &s->windows[slot];
+    if (!w->closed || w->statement != 0 || w->open_requests > 0)
+        return standing_refuse(s,
+                               "window %.128s is summed up before its end, or "
+                               "twice",
+                               w->id);
+    statement_fill(w, &sum);
+    is = &sum.u.window_statement;
+    if (said->admitted != is->admitted || said->refused != is->refused ||
+        said->input_tokens != is->input_tokens ||
+        said->output_tokens != is->output_tokens ||
+        said->content_bytes != is->content_bytes)
+        return standing_refuse(s, "window %.128s comes to another sum", w->id);
+    w->statement = e->n;
+    s->unsaid--;
+    return 0;
+}
+
 bool standing_due(const struct standing *s, int64_t now, bool may_open,
                   struct entry *e)
 {
@@ -321,6 +375,7 @@ void standing_window(const struct standing *s, uint32_t window,
     w->closed = s->windows[b->state].closed;
     w->by_policy = s->windows[b->state].by_policy;
     w->requests = s->windows[b->state].requests;
+    w->statement = s->windows[b->state].statement;
     w->open_requests = s->windows[b->state].open_requests;
 }
 

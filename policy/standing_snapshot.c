@@ -19,7 +19,7 @@
 
 #include "policy/standing_state.h"
 
-#define LAYOUT    1
+#define LAYOUT    2
 #define MINUTE_MS 60000
 
 /* Names that are sorted. */
@@ -150,7 +150,8 @@ static int name_compare(const void *a, const void *b)
     size_t both = x->length < y->length ? x->length : y->length;
     int order = memcmp(x->key, y->key, both);
 
-    return order != 0 ? order : (x->length > y->length) - (x->length < y->length);
+    return order != 0 ? order
+                      : (x->length > y->length) - (x->length < y->length);
 }
 
 static void roster_sort(struct roster *r)
@@ -388,6 +389,11 @@ static void window_walk(struct walk *w, size_t i)
     pack_bool(&w->p, &v->closed);
     pack_bool(&w->p, &v->by_policy);
     pack_number(&w->p, &v->requests, UINT64_MAX);
+    pack_number(&w->p, &v->refused, UINT64_MAX);
+    pack_number(&w->p, &v->input_tokens, UINT64_MAX);
+    pack_number(&w->p, &v->output_tokens, UINT64_MAX);
+    pack_number(&w->p, &v->content_bytes, UINT64_MAX);
+    pack_number(&w->p, &v->statement, w->s->count);
     if (!w->p.reading || !is_well(w))
         return;
     if (standing_slot(w->s, 'w', id, "") != SLOT_NONE)
@@ -400,6 +406,12 @@ static void window_walk(struct walk *w, size_t i)
     state->closed = new.closed;
     state->by_policy = new.by_policy;
     state->requests = new.requests;
+    state->refused = new.refused;
+    state->input_tokens = new.input_tokens;
+    state->output_tokens = new.output_tokens;
+    state->content_bytes = new.content_bytes;
+    state->statement = new.statement;
+    w->s->unsaid += new.closed &&new.statement == 0;
 }
 
 static void person_add(struct walk *w, const char *party, const char *person)

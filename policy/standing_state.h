@@ -20,6 +20,8 @@ struct window_state {
     uint32_t bound; /* index in the bound policy, or SLOT_NONE */
     uint64_t requests;
     uint32_t open_requests;
+    uint64_t refused, input_tokens, output_tokens, content_bytes;
+    uint64_t statement; /* the entry that sums it up; 0: none yet */
 };
 
 struct person_state {
@@ -90,6 +92,7 @@ struct standing {
     struct table names; /* kind, and names, to slots */
     struct window_state *windows;
     size_t nwindows;
+    size_t unsaid;  /* of them, closed and not summed up */
     int64_t *pairs; /* first opening of each, 0: never */
     size_t npairs;
     struct person_state *people;
@@ -175,6 +178,10 @@ void standing_spend_free(struct standing *s);
  * grows with who comes and not with who might. */
 void standing_bind_person(struct standing *s, const char *party,
                           const char *person, uint32_t slot);
+
+/* standing_due.c: the sum of a window. */
+int standing_apply_statement(struct standing *s,
+                             const struct entry *e) SP_MUST_USE;
 
 /* `person` "": the whole party. */
 int standing_slot_hold(struct standing *s, const char *party,

@@ -211,6 +211,15 @@ static void flipped_byte_is_named(void **state)
     assert_int_equal(run("show", folder.path, "6", (char *)NULL), EXIT_FAILS);
 }
 
+static struct entry rekeyed(uint64_t n, const char *key, const char *replaces)
+{
+    struct entry e = {.n = n, .t = T0 + (int64_t)n, .kind = ENTRY_LOG_REKEYED};
+
+    e.u.log_rekeyed.vkey = key;
+    e.u.log_rekeyed.replaces = replaces;
+    return e;
+}
+
 /* Well-signed ledgers whose entries break a rule at the last one. */
 static void P11_broken_rules_are_named(void **state)
 {
@@ -220,8 +229,14 @@ static void P11_broken_rules_are_named(void **state)
     struct entry wrong_n = closed(3, 1), back = closed(2, 1);
     struct entry other_key = opened(), other_origin = opened();
     struct entry again = opened();
+    struct note_signer second, named;
+    char vkey2[NOTE_KEY_TEXT_MAX], vkey3[NOTE_KEY_TEXT_MAX];
 
     (void)state;
+    assert_int_equal(note_signer_generate("log.example/audit", &second), 0);
+    assert_int_equal(note_verifier_format(&second.verifier, vkey2), 0);
+    assert_int_equal(note_signer_generate("log.example/other", &named), 0);
+    assert_int_equal(note_verifier_format(&named.verifier, vkey3), 0);
     back.t = T0;
     again.n = 2;
     again.t = T0 + 2;
@@ -245,6 +260,20 @@ static void P11_broken_rules_are_named(void **state)
         {{request(0, ENTRY_REQUEST_ADMITTED)}, 1, "entry 0: kind"},
         {{other_key}, 1, "entry 0: vkey"},
         {{other_origin}, 1, "entry 0: origin"},
+        /* signed by the first key all the same */
+        {{first, rekeyed(1, vkey2, vkey)},
+         2,
+         "not signed by the key that entry 1 names"},
+        {{first, rekeyed(1, vkey2, vkey), rekeyed(2, vkey, vkey2)},
+         3,
+         "entry 1: handovers/1: not found"},
+        {{first, rekeyed(1, vkey2, vkey2)}, 2, "entry 1: replaces"},
+        {{first, rekeyed(1, vkey, vkey)}, 2, "entry 1: vkey"},
+        {{first, rekeyed(1, vkey3, vkey)}, 2, "entry 1: vkey"},
+        {{first, rekeyed(1, "log.example/audit", vkey)}, 2, "entry 1: vkey"},
+        {{first, rekeyed(1, vkey2, vkey), rekeyed(2, vkey2, vkey)},
+         3,
+         "entry 2: replaces"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         folder_remove(&folder);

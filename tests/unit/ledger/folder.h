@@ -34,18 +34,23 @@ struct folder {
     uint64_t replayed;
 };
 
-static inline void folder_make(struct folder *f)
+static inline void folder_make_below(struct folder *f, const char *below)
 {
     static const uint8_t seed[32] = {0x33};
 
     memset(f, 0, sizeof *f);
-    strcpy(f->path, "/tmp/ledger-test-XXXXXX");
+    snprintf(f->path, sizeof f->path, "%s/ledger-test-XXXXXX", below);
     if (mkdtemp(f->path) == NULL)
         abort();
     f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->fd < 0 ||
         note_signer_from_seed("log.example/audit", seed, &f->signer) != 0)
         abort();
+}
+
+static inline void folder_make(struct folder *f)
+{
+    folder_make_below(f, "/tmp");
 }
 
 static inline int folder_unlink_one(const char *path, const struct stat *st,

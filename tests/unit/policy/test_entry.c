@@ -247,6 +247,16 @@ static const struct entry examples[] = {
      .u.transcript_revealed = {.of = 3,
                                .by = {.known = true, .uid = 1000},
                                .reason = "dispute 7, agreed with CAISI"}},
+    {.n = 22,
+     .t = T + 2592001100,
+     .kind = ENTRY_WINDOW_STATEMENT,
+     .u.window_statement = {.window = "nist-caisi/orion-preview/"
+                                      "2026-11-01T00:00:00Z",
+                            .admitted = 1912,
+                            .refused = 31,
+                            .input_tokens = 812044,
+                            .output_tokens = 390211,
+                            .content_bytes = 1893442}},
     {.n = 65536,
      .t = T + 2592000800,
      .kind = ENTRY_SNAPSHOT,
@@ -264,6 +274,13 @@ static const struct entry examples[] = {
               "yEIMmOndvCoaYy+nhViNRxGe9iqfYRTi2Wk5WomdHsa,bob:"
               "RWQ05d6Pqve49Vk5U3To9dcxoAPBJ0lqY/qjD4Hcr5bWOeYuPTTN8+xY",
           .by = "alice:FFDAC3511F51A4AA,carol:0123456789ABCDEF"}},
+    {.n = 20,
+     .t = T + 2592000800,
+     .kind = ENTRY_LOG_REKEYED,
+     .u.log_rekeyed = {.vkey = "sp-east-1.sallyport/"
+                               "ledger+00a41c77+AWRSVTNWYVdXbGtNZ0pPY2xnPT0=",
+                       .replaces = "sp-east-1.sallyport/ledger+5c2a1f0e+"
+                                   "AUnZ0T0w2mCSrnVf2jK5f6Lw=="}},
 };
 #define EXAMPLES (sizeof examples / sizeof examples[0])
 

@@ -345,6 +345,63 @@ static void P6_windows_open_and_end_when_they_are_due(void **state)
     agrees(window_closed("expired"));
 }
 
+static struct entry statement(uint64_t admitted, uint64_t refused)
+{
+    return (struct entry){.kind = ENTRY_WINDOW_STATEMENT,
+                          .u.window_statement = {.window = WINDOW,
+                                                 .admitted = admitted,
+                                                 .refused = refused}};
+}
+
+static void P6_a_window_comes_to_its_sum(void **state)
+{
+    struct entry e, more;
+
+    (void)state;
+    begin();
+    agrees(admitted());
+    agrees(admitted());
+    e = ended(3, CAUSE_DONE);
+    e.u.request_closed.source = USAGE_REPORTED;
+    e.u.request_closed.input_tokens = 7;
+    e.u.request_closed.output_tokens = UINT64_MAX;
+    e.u.request_closed.content_bytes = 40;
+    agrees(e);
+    differs(statement(2, 0), "entries before it allow", "window.statement",
+            "before its end", "");
+    now = T0 + 2 * HOUR;
+    agrees(window_closed("expired"));
+    differs(statement(2, 0), "entries before it allow", "window.statement",
+            "before its end", ""); /* one is still open */
+    e = ended(4, CAUSE_DONE);
+    e.u.request_closed.source = USAGE_REPORTED;
+    e.u.request_closed.output_tokens = 5;
+    agrees(e);
+    e = statement(2, 0);
+    e.u.window_statement.input_tokens = 7;
+    e.u.window_statement.output_tokens = UINT64_MAX; /* it stays there */
+    e.u.window_statement.content_bytes = 40;
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t *const members[] = {&more.u.window_statement.admitted,
+                                     &more.u.window_statement.refused,
+                                     &more.u.window_statement.input_tokens,
+                                     &more.u.window_statement.output_tokens,
+                                     &more.u.window_statement.content_bytes};
+
+        more = e;
+        *members[i] ^= 1;
+        differs(more, "entries before it allow", "window.statement",
+                "another sum", "");
+    }
+    more = e;
+    more.u.window_statement.window = "caisi/vega/2026-11-01T00:00:00Z";
+    differs(more, "entries before it allow", "window.statement", "never opened",
+            "");
+    agrees(e);
+    differs(e, "entries before it allow", "window.statement", "twice", "");
+    agrees(refused(REASON_WINDOW_EXPIRED, STEP_WINDOW));
+}
+
 /* What an operator ordered follows from nothing, but is no secret either. */
 static void P6_orders_are_taken_as_they_are(void **state)
 {
@@ -574,6 +631,7 @@ int main(void)
         TEST(P6_a_wrong_verdict_is_told_with_both_sides),
         TEST(P6_a_wrong_grant_is_told_by_its_member),
         TEST(P6_windows_open_and_end_when_they_are_due),
+        TEST(P6_a_window_comes_to_its_sum),
         TEST(P6_orders_are_taken_as_they_are),
         TEST(P4_the_clock_is_told_by_the_entries),
         TEST(P4_nothing_need_open_while_the_clock_settles),
