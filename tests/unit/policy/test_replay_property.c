@@ -66,6 +66,8 @@ struct run {
     unsigned orders, alerts, read_back;
 };
 
+static unsigned statements_seen; /* over all seeds */
+
 static unsigned any(struct run *r, unsigned below)
 {
     r->seed = r->seed * 1664525u + 1013904223u;
@@ -258,6 +260,25 @@ static void due(struct run *r, bool may_open)
     assert_false(standing_due(r->kept, r->now, may_open, &other));
     assert_int_equal(standing_next_due(r->made), standing_next_due(r->told));
     assert_int_equal(standing_next_due(r->made), standing_next_due(r->kept));
+}
+
+/* Closed windows are summed up some time later. */
+static void statements(struct run *r)
+{
+    struct entry e, other;
+
+    while (standing_statement_due(r->made, &e)) {
+        assert_true(standing_statement_due(r->kept, &other));
+        assert_string_equal(e.u.window_statement.window,
+                            other.u.window_statement.window);
+        assert_int_equal(e.u.window_statement.refused,
+                         other.u.window_statement.refused);
+        assert_int_equal(e.u.window_statement.output_tokens,
+                         other.u.window_statement.output_tokens);
+        record(r, &e);
+        statements_seen++;
+    }
+    assert_false(standing_statement_due(r->kept, &other));
 }
 
 static struct facts facts_any(struct run *r)
@@ -593,6 +614,8 @@ static void step(struct run *r)
     due(r, any(r, 5) != 0);
     if (any(r, 12) == 0)
         read_back(r);
+    if (any(r, 60) == 0)
+        statements(r);
 }
 
 /* From the entries alone, as an outsider would: P3. */
@@ -649,6 +672,7 @@ static unsigned run_once(unsigned seed)
     assert_true(r->orders > 3);
     assert_true(r->alerts > 3);
     assert_true(r->read_back > 50);
+    statements(r);
     read_back(r);
     for (size_t i = 0; i < r->count; i++) {
         admitted += strstr(r->lines[i], "request.admitted") != NULL;
@@ -672,6 +696,7 @@ static void P6_any_sequence_is_decided_again_the_same(void **state)
     for (unsigned seed = 1; seed <= SEEDS; seed++)
         admitted += run_once(seed);
     assert_true(admitted > SEEDS * 20); /* it was not all refused */
+    assert_true(statements_seen > SEEDS / 2);
 }
 
 int main(void)
