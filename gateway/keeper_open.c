@@ -21,8 +21,7 @@
 struct replay {
     struct keeper *k;
     struct entry_reader reader;
-    char vkey[NOTE_KEY_TEXT_MAX]; /* that signs from where we are */
-    char problem[256];            /* "" while everything fits */
+    char problem[256]; /* "" while everything fits */
 };
 
 /* Each key replaces the one before, and ours was not replaced: one that was,
@@ -31,12 +30,11 @@ struct replay {
 static int replay_key(struct replay *r, const struct entry *e)
 {
     const struct entry_log_rekeyed *k = &e->u.log_rekeyed;
+    const char *signs = standing_key(r->k->standing);
 
-    if (e->kind == ENTRY_LOG_OPENED)
-        snprintf(r->vkey, sizeof(r->vkey), "%s", e->u.log_opened.vkey);
     if (e->kind != ENTRY_LOG_REKEYED)
         return 0;
-    if (strcmp(k->replaces, r->vkey) != 0) {
+    if (signs == NULL || strcmp(k->replaces, signs) != 0) {
         snprintf(r->problem, sizeof(r->problem),
                  "entry %llu: replaces a key that did not sign here",
                  (unsigned long long)e->n);
@@ -50,7 +48,6 @@ static int replay_key(struct replay *r, const struct entry *e)
                  (unsigned long long)e->n);
         return SP_ESIGNATURE;
     }
-    snprintf(r->vkey, sizeof(r->vkey), "%s", k->vkey);
     return 0;
 }
 
@@ -90,6 +87,10 @@ static int restore(void *arg, uint64_t size, const uint8_t *line, size_t length,
         error = keeper_snapshot_read(&e, size, file, file_length, &s);
     if (error != 0)
         return error;
+    if (standing_key_was_replaced(s, r->k->vkey)) {
+        standing_free(s);
+        return SP_ESIGNATURE; /* all entries say where */
+    }
     standing_free(r->k->standing);
     r->k->standing = s;
     return 0;

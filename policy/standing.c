@@ -32,6 +32,9 @@ void standing_free(struct standing *s)
     if (s == NULL)
         return;
     standing_unbind(s);
+    for (size_t i = 0; i < s->nkeys; i++)
+        free(s->keys[i]);
+    free(s->keys);
     for (size_t i = 0; i < s->nwindows; i++)
         free(s->windows[i].id);
     free(s->windows);
@@ -201,11 +204,56 @@ int standing_slot_model(struct standing *s, const char *model, uint32_t *slot)
     return 0;
 }
 
+int standing_key_add(struct standing *s, const char *vkey)
+{
+    void *array = s->keys;
+    int r = standing_array_grow(&array, s->nkeys, sizeof *s->keys);
+
+    s->keys = array;
+    if (r != 0)
+        return r;
+    if ((s->keys[s->nkeys] = strdup(vkey)) == NULL)
+        return SP_ENOMEM;
+    s->nkeys++;
+    return 0;
+}
+
 static int apply_log_opened(struct standing *s, const struct entry *e)
 {
+    const char *vkey = e->u.log_opened.vkey;
+
     if (e->n != 0)
         return standing_refuse(s, "log.opened again");
-    return 0;
+    if (vkey == NULL) /* not of a ledger: somebody asks what would be */
+        vkey = "";
+    if (strlen(vkey) >= KEY_MAX)
+        return standing_refuse(s, "a key that is too long for any");
+    return standing_key_add(s, vkey);
+}
+
+/* Each key replaces the one before. */
+static int apply_log_rekeyed(struct standing *s, const struct entry *e)
+{
+    const struct entry_log_rekeyed *k = &e->u.log_rekeyed;
+
+    if (strcmp(k->replaces, s->keys[s->nkeys - 1]) != 0)
+        return standing_refuse(s, "a key is replaced that did not sign here");
+    if (strlen(k->vkey) >= KEY_MAX)
+        return standing_refuse(s, "a key that is too long for any");
+    return standing_key_add(s, k->vkey);
+}
+
+const char *standing_key(const struct standing *s)
+{
+    return s->nkeys == 0 ? NULL : s->keys[s->nkeys - 1];
+}
+
+bool standing_key_was_replaced(const struct standing *s, const char *vkey)
+{
+    for (size_t i = 0; i + 1 < s->nkeys; i++)
+        if (strcmp(s->keys[i], vkey) == 0)
+            return true;
+    return false;
 }
 
 /* A new set is approved by the one before it (P8). */
@@ -656,7 +704,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
         [ENTRY_SNAPSHOT] = apply_snapshot,
         [ENTRY_WINDOW_STATEMENT] = standing_apply_statement,
-        [ENTRY_LOG_REKEYED] = apply_nothing, /* who signs decides nothing */
+        [ENTRY_LOG_REKEYED] = apply_log_rekeyed,
     };
     int r;
 

@@ -46,6 +46,11 @@ bool standing_policy_is_current(const struct standing *s,
 const struct approvers *standing_approvers(const struct standing *s,
                                            uint64_t *n);
 
+/* The key that signs from here on, as a C2SP vkey; NULL: no entry yet. Whether
+ * this one did and was replaced: then it signs nothing more. */
+const char *standing_key(const struct standing *s);
+bool standing_key_was_replaced(const struct standing *s, const char *vkey);
+
 uint64_t standing_count(const struct standing *s); /* entries applied */
 int64_t
 standing_newest(const struct standing *s); /* t of the newest, 0: none */

@@ -19,7 +19,7 @@
 
 #include "policy/standing_state.h"
 
-#define LAYOUT    2
+#define LAYOUT    3
 #define MINUTE_MS 60000
 
 /* Names that are sorted. */
@@ -300,6 +300,23 @@ static void head_walk(struct walk *w)
     pack_u32(&w->p, &s->finding_part, LIMIT_FINDING_PARTS);
     if (w->p.reading && s->loaded)
         standing_successor_fill(s);
+}
+
+/* There is one unless there is no entry, so that there is one to replace. */
+static void keys_walk(struct walk *w)
+{
+    size_t n = pack_count(&w->p, w->s->nkeys);
+    char vkey[KEY_MAX];
+
+    if ((n == 0) != (w->s->count == 0))
+        pack_fail(&w->p, SP_EINVAL);
+    for (size_t i = 0; i < n && is_well(w); i++) {
+        if (!w->p.reading)
+            memcpy(vkey, w->s->keys[i], strlen(w->s->keys[i]) + 1);
+        pack_text(&w->p, vkey, sizeof vkey);
+        if (w->p.reading && is_well(w))
+            keep(w, standing_key_add(w->s, vkey));
+    }
 }
 
 static void approvers_walk(struct walk *w)
@@ -606,6 +623,7 @@ static void standing_walk(struct walk *w)
     struct standing *s = w->s;
 
     head_walk(w);
+    keys_walk(w);
     approvers_walk(w);
     roster_walk(w, KIND_MODEL, model_walk);
     roster_walk(w, KIND_TERMS, terms_walk);

@@ -80,6 +80,8 @@ struct bound_window {
 
 struct standing {
     char error[256];
+    char **keys; /* that sign, or did: the last one does */
+    size_t nkeys;
     uint64_t count;
     int64_t newest;
     bool loaded; /* there was a policy.loaded; which one: */
@@ -142,6 +144,7 @@ int standing_window_add(struct standing *s, const char *id, uint32_t pair,
                         uint32_t model) SP_MUST_USE;
 int standing_request_add(struct standing *s,
                          const struct open_request *q) SP_MUST_USE;
+int standing_key_add(struct standing *s, const char *vkey) SP_MUST_USE;
 int standing_watch_need(struct person_state *p) SP_MUST_USE;
 void standing_successor_fill(struct standing *s);
 

@@ -21,6 +21,7 @@
 
 #include "gateway/keeper.h"
 #include "ledger/snapshots.h"
+#include "lib/file.h"
 #include "policy/approval.h"
 #include "policy/standing_snapshot.h"
 
@@ -141,6 +142,33 @@ static void stop(struct keeper *k)
     standing_free(k->standing);
     snapshot_release(&k->snapshot);
     free(k);
+}
+
+static void stop_refused(struct keeper *k)
+{
+    standing_free(k->standing);
+    snapshot_release(&k->snapshot);
+    free(k);
+}
+
+/* The newest heads, signed by this key alone. */
+static void resign(const struct note_signer *by)
+{
+    static const char *const names[] = {"last-signed", "checkpoint"};
+
+    for (size_t i = 0; i < 2; i++) {
+        char note[NOTE_MAX];
+        uint8_t *data;
+        size_t length, n;
+
+        assert_int_equal(file_read(ledger, names[i], NOTE_MAX, &data, &length),
+                         0);
+        *(strstr((char *)data, "\n\n") + 1) =
+            '\0'; /* the text that is signed */
+        assert_int_equal(note_sign(by, (char *)data, note, sizeof note, &n), 0);
+        assert_int_equal(file_replace(ledger, names[i], 0600, note, n), 0);
+        free(data);
+    }
 }
 
 static uint64_t heartbeat(struct keeper *k)
@@ -343,6 +371,53 @@ P5_what_contradicts_the_entries_behind_is_not_begun_from(void **state)
     stop(k);
 }
 
+static struct keeper *keeper_refused(void)
+{
+    struct keeper *k = keeper_make();
+    bool retry = true;
+
+    assert_int_not_equal(keeper_open(k, ledger, problem, &retry), 0);
+    assert_false(retry);
+    return k;
+}
+
+/* After `sallyport log rotate-key` a start begins from a snapshot all the same,
+ * from before or behind it, but not under the key that was replaced, also if
+ * somebody who has it signs the newest head again. */
+static void P5_a_key_that_was_replaced_signs_nothing(void **state)
+{
+    char old_text[NOTE_KEY_TEXT_MAX], new_text[NOTE_KEY_TEXT_MAX];
+    struct entry e = {.kind = ENTRY_LOG_REKEYED,
+                      .u.log_rekeyed = {new_text, old_text}};
+    struct note_signer old = signer, new;
+    struct keeper *k = start(0);
+
+    (void)state;
+    assert_int_equal(note_signer_generate("sp.sallyport/ledger", &new), 0);
+    assert_int_equal(note_verifier_format(&old.verifier, old_text), 0);
+    assert_int_equal(note_verifier_format(&new.verifier, new_text), 0);
+    fill(k, 30);
+    k->snapshots.least = 20;
+    keeper_snapshot_last(k); /* before the change */
+    fill(k, 35);
+    keeper_record(k, &e); /* its head is signed by the old key, as a thief's */
+    stop(k);
+    stop_refused(keeper_refused());
+    assert_non_null(strstr(problem, "our key was replaced there"));
+    resign(&new);
+    signer = new;
+    k = start(30);
+    fill(k, 60);
+    k->snapshots.least = 20;
+    keeper_snapshot_last(k); /* behind it */
+    stop(k);
+    stop(start(60));
+    resign(&old);
+    signer = old;
+    stop_refused(keeper_refused());
+    assert_non_null(strstr(problem, "entry 35: our key was replaced there"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -353,6 +428,7 @@ int main(void)
         TEST(a_file_that_cannot_be_written_ends_nothing),
         TEST(P5_a_file_is_what_its_entry_says),
         TEST(P5_what_contradicts_the_entries_behind_is_not_begun_from),
+        TEST(P5_a_key_that_was_replaced_signs_nothing),
     };
 
     log_open("test", LOG_LEVEL_ERROR);

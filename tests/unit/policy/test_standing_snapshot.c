@@ -115,7 +115,8 @@ static void begin(struct standing *s)
 {
     struct entry loaded = {.kind = ENTRY_POLICY_LOADED};
 
-    put(s, (struct entry){.kind = ENTRY_LOG_OPENED});
+    put(s, (struct entry){.kind = ENTRY_LOG_OPENED,
+                          .u.log_opened = {.vkey = "d+1+first"}});
     put(s, (struct entry){.kind = ENTRY_APPROVERS_SET,
                           .u.approvers_set = {.required = 1,
                                               .valid_ms = 86400000,
@@ -338,11 +339,11 @@ static void the_layout_is_what_its_number_says(void **state)
     head = 1 + strlen(format);
     assert_int_equal(bytes[0], strlen(format));
     assert_memory_equal(bytes + 1, format, strlen(format));
-    assert_memory_equal(format, "2-", 2);
+    assert_memory_equal(format, "3-", 2);
     crypto_hash_sha256(hash, bytes + head, length - head);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    assert_string_equal(hex, "5916ab6cb2b355eb1aadb9d4f1b3165b"
-                             "247725947ec672f14cbae20e3f2ebdd9");
+    assert_string_equal(hex, "a6585600502df000c52460c8da0aa9a4"
+                             "bebc7f4aea9089b776c9ebc42725594f");
 }
 
 /* More addresses than are told apart: a moment, and no list. */
@@ -371,6 +372,42 @@ static void whoever_roamed_is_remembered(void **state)
     assert_int_equal(b.value, UINT64_MAX);
     standing_free(s);
     standing_free(t);
+    free(data);
+}
+
+static struct entry rekeyed(const struct standing *s, const char *vkey,
+                            const char *replaces)
+{
+    return (struct entry){.n = standing_count(s),
+                          .t = standing_newest(s),
+                          .kind = ENTRY_LOG_REKEYED,
+                          .u.log_rekeyed = {vkey, replaces}};
+}
+
+/* Who signs, and who may not any more, is not forgotten. */
+static void P5_keys_that_were_replaced_are_known(void **state)
+{
+    struct standing *s;
+    struct entry e = rekeyed(standing, "d+2+second", "d+9+other");
+    uint8_t *data;
+    size_t n;
+
+    (void)state;
+    assert_string_equal(standing_key(standing), "d+1+first");
+    assert_int_equal(standing_apply(standing, &e), SP_EINVAL);
+    e = rekeyed(standing, "d+2+second", "d+1+first");
+    assert_int_equal(standing_apply(standing, &e), 0);
+    assert_int_equal(standing_encode(standing, &data, &n), 0);
+    assert_false(refused(data, n));
+    assert_int_equal(standing_decode(data, n, &s), 0);
+    assert_string_equal(standing_key(s), "d+2+second");
+    assert_true(standing_key_was_replaced(s, "d+1+first"));
+    assert_false(standing_key_was_replaced(s, "d+2+second"));
+    e = rekeyed(s, "d+3+third", "d+1+first");
+    assert_int_equal(standing_apply(s, &e), SP_EINVAL);
+    e = rekeyed(s, "d+3+third", "d+2+second");
+    assert_int_equal(standing_apply(s, &e), 0);
+    standing_free(s);
     free(data);
 }
 
@@ -476,6 +513,7 @@ int main(void)
         TEST(P5_it_has_one_spelling),
         TEST(the_layout_is_what_its_number_says),
         TEST(whoever_roamed_is_remembered),
+        TEST(P5_keys_that_were_replaced_are_known),
         TEST(an_empty_one_too),
         TEST(whatever_is_cut_or_added_is_refused),
         TEST(flipped_bits_are_refused_or_mean_what_they_say),
