@@ -127,6 +127,18 @@ static void model_print(const struct policy *p, size_t model)
     agreement_print_model(&p->models[model], "  ", stdout);
 }
 
+static void auditor_print(const struct policy *p, uint32_t party)
+{
+    const struct policy_party *a = &p->parties[party];
+
+    printf("  auditors of %s read %s", a->name,
+           a->nscope == 0 ? "all of the ledger" : "the entries of ");
+    for (size_t i = 0; i < a->nscope; i++)
+        printf("%s%s", i == 0 ? "" : ", ", p->parties[a->scope[i]].name);
+    printf("\n");
+    people_print(p, party);
+}
+
 void check_policy_print(const struct overview *d, int64_t now)
 {
     const struct policy *p = d->policy;
@@ -148,6 +160,9 @@ void check_policy_print(const struct overview *d, int64_t now)
     if (p->has_findings)
         printf("  findings of up to %" PRId64 " bytes are taken\n",
                p->findings_max);
+    for (uint32_t i = 0; i < p->nparties; i++)
+        if (p->parties[i].kind == PARTY_AUDITOR)
+            auditor_print(p, i);
     for (uint32_t i = 0; i < p->nwindows; i++)
         window_print(d, i, now);
     for (size_t i = 0; i < p->nterms; i++) {

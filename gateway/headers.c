@@ -154,6 +154,7 @@ void headers_answer(struct text *t, const struct answer_head *a,
         [ANSWER_EVENTS] = "text/event-stream; charset=utf-8",
         [ANSWER_TEXT] = "text/plain; charset=utf-8",
         [ANSWER_OCTETS] = "application/octet-stream",
+        [ANSWER_LINES] = "application/x-ndjson",
     };
 
     text_put(t, "HTTP/1.1 ");

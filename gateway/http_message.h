@@ -37,7 +37,7 @@ struct request_head {
     bool expects_continue;
 };
 
-enum answer_type { ANSWER_JSON, ANSWER_EVENTS, ANSWER_TEXT, ANSWER_OCTETS };
+enum answer_type { ANSWER_JSON, ANSWER_EVENTS, ANSWER_TEXT, ANSWER_OCTETS, ANSWER_LINES };
 enum answer_retry { RETRY_UNSAID, RETRY_NEVER, RETRY_LATER };
 
 #define REQUEST_ID_LENGTH 32

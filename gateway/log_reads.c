@@ -39,6 +39,8 @@ struct log_read {
         size_t length;
     } got[FILES_MAX];
     size_t count;
+    /* Of a bundle that is read by somebody with a scope: whose each end is. */
+    enum owner { OWNER_UNKNOWN, OWNER_THEIRS, OWNER_OTHERS } ends[TILE_WIDTH];
 };
 
 struct log_reads {
@@ -110,7 +112,7 @@ int log_read_target(struct exchange *x, const char *id)
     if (x->facts.route == ROUTE_RECEIPT)
         return checkpoint_size_parse(id, strlen(id), &t->index);
     snprintf(path, sizeof(path), "tile/%s%.64s",
-             x->facts.route == ROUTE_LOG_BUNDLE ? "entries/" : "", id);
+             x->facts.route == ROUTE_LOG_TILE ? "" : "entries/", id);
     if (strlen(id) > 64 ||
         tile_path_parse(path, &level, &t->index, &t->width) != 0)
         return SP_EINVAL;
@@ -145,6 +147,17 @@ static int file_get(void *arg, const char *path, size_t max, uint8_t **data,
     return SP_EAGAIN;
 }
 
+/* Bundles that told whose an end is: they have done so. The first file is the
+ * one that is read. */
+static bool files_drop(struct log_read *r)
+{
+    if (r->x->facts.route != ROUTE_LOG_ENTRIES)
+        return false;
+    while (r->count > 1)
+        free(r->got[--r->count].data);
+    return true;
+}
+
 static int file_ask(struct log_reads *all, struct log_read *r)
 {
     struct ask_log_file v = {.ticket = ++all->ticket,
@@ -154,7 +167,7 @@ static int file_ask(struct log_reads *all, struct log_read *r)
     size_t length;
     int level, e;
 
-    if (r->count == FILES_MAX)
+    if (r->count == FILES_MAX && !files_drop(r))
         return SP_ECORRUPT; /* no proof needs so many */
     if (strcmp(r->wanted, "checkpoint.cosigned") == 0) {
         v.level = LOG_FILE_COSIGNED;
@@ -225,6 +238,170 @@ static int entry_get(struct ledger_view *v, struct entry_reader *reader,
     return r != 0 ? r : entry_decode(reader, (const char *)line, length, e);
 }
 
+/* ---- within a scope ---- */
+
+/* The party that an entry is about; NULL: none, or all of them. */
+static const char *party_of(const struct entry *e)
+{
+    const char *const parties[ENTRY_KIND_COUNT] = {
+        [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
+        [ENTRY_REQUEST_REFUSED] = e->u.request.party,
+        [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
+        [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
+        [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
+        [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,
+        [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
+        [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
+        [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
+    };
+
+    return parties[e->kind];
+}
+
+/* "party/model/opens" within the scope. */
+static bool scope_has_window(const struct exchange *x, const char *window)
+{
+    char party[LIMIT_NAME_BYTES + 1];
+    size_t n = strcspn(window, "/");
+
+    if (n >= sizeof(party))
+        return false;
+    memcpy(party, window, n);
+    party[n] = '\0';
+    return policy_scope_has(x->worker->policy, x->facts.party, party);
+}
+
+/* What needs no other entry to tell. Of nobody is what everybody may know:
+ * how the ledger began, which keys sign it, that it was taken up again. */
+static bool scope_has(const struct exchange *x, const struct entry *e)
+{
+    static const bool common[ENTRY_KIND_COUNT] = {
+        [ENTRY_LOG_OPENED] = true,    [ENTRY_POLICY_LOADED] = true,
+        [ENTRY_APPROVERS_SET] = true, [ENTRY_CLOCK_ANOMALY] = true,
+        [ENTRY_WORKER_DIED] = true,   [ENTRY_LEDGER_RESUMED] = true,
+        [ENTRY_HEARTBEAT] = true,     [ENTRY_MODEL_RELEASED] = true,
+        [ENTRY_WITNESS_ALARM] = true, [ENTRY_SNAPSHOT] = true,
+        [ENTRY_LOG_REKEYED] = true,
+    };
+
+    if (e->kind == ENTRY_WINDOW_CLOSED)
+        return scope_has_window(x, e->u.window_closed.window);
+    if (e->kind == ENTRY_WINDOW_STATEMENT)
+        return scope_has_window(x, e->u.window_statement.window);
+    return common[e->kind] ||
+           (party_of(e) != NULL &&
+            policy_scope_has(x->worker->policy, x->facts.party, party_of(e)));
+}
+
+/* An entry that belongs to a request: the request; UINT64_MAX: it does not. */
+static uint64_t request_of(const struct entry *e)
+{
+    return e->kind == ENTRY_REQUEST_CLOSED        ? e->u.request_closed.of
+           : e->kind == ENTRY_TRANSCRIPT_REVEALED ? e->u.transcript_revealed.of
+                                                  : UINT64_MAX;
+}
+
+/* One of a file's entries by its place. SP_ENOENT, SP_EINVAL. */
+static int bundle_entry(const struct got *g, unsigned at, const uint8_t **line,
+                        size_t *length)
+{
+    size_t position = 0;
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i <= at; i++)
+        r = bundle_next(g->data, g->length, &position, line, length);
+    return r;
+}
+
+/* Whose end it is, by the bundle that has its request. A full bundle is asked
+ * for first; of the newest there is a partial one only, whose width the
+ * bundle that is read tells: no request is behind its end. */
+static int end_owner(struct exchange *x, struct log_read *r,
+                     struct entry_reader *reader, unsigned at, uint64_t of)
+{
+    const struct log_target *t = &x->log.target;
+    bool same = of / TILE_WIDTH == t->index;
+    char path[TILE_PATH_MAX];
+    const uint8_t *line;
+    struct entry e;
+    size_t length;
+    uint8_t *data = NULL;
+    int error = tile_path(TILE_ENTRIES, of / TILE_WIDTH,
+                          same ? t->width : TILE_WIDTH, path);
+
+    if (error != 0 || of / TILE_WIDTH > t->index)
+        return SP_ECORRUPT;
+    if ((error = file_get(r, path, BUNDLE_MAX, &data, &length)) != 0)
+        return error == SP_ENOENT ? SP_ECORRUPT : error;
+    const struct got g = {.data = data, .length = length};
+    error = bundle_entry(&g, (unsigned)(of % TILE_WIDTH), &line, &length);
+    if (error == 0)
+        error = entry_decode(reader, (const char *)line, length, &e);
+    if (error == 0)
+        r->ends[at] = scope_has(x, &e) ? OWNER_THEIRS : OWNER_OTHERS;
+    free(data);
+    return error;
+}
+
+/* A line of the answer: the entry, or the hash that stands for it. */
+static int scoped_line(struct exchange *x, const uint8_t *line, size_t length,
+                       uint64_t n, bool visible)
+{
+    char base64[BASE64_SIZE(MERKLE_HASH)];
+    struct hash leaf;
+
+    if (visible)
+        return buf_printf(&x->held, "%.*s\n", (int)length, (const char *)line);
+    merkle_leaf(line, length, &leaf);
+    base64_encode(leaf.b, MERKLE_HASH, base64);
+    return buf_printf(&x->held, "{\"n\":%llu,\"leaf\":\"%s\"}\n",
+                      (unsigned long long)n, base64);
+}
+
+static int scoped_entry(struct exchange *x, struct log_read *r,
+                        struct entry_reader *reader, unsigned at,
+                        const uint8_t *line, size_t length)
+{
+    uint64_t of, n = x->log.target.index * TILE_WIDTH + at;
+    struct entry e;
+    int error = entry_decode(reader, (const char *)line, length, &e);
+
+    if (error != 0)
+        return error;
+    if ((of = request_of(&e)) == UINT64_MAX)
+        return scoped_line(x, line, length, n, scope_has(x, &e));
+    if (r->ends[at] == OWNER_UNKNOWN &&
+        (error = end_owner(x, r, reader, at, of)) != 0)
+        return error;
+    return scoped_line(x, line, length, n, r->ends[at] == OWNER_THEIRS);
+}
+
+/* A bundle's entries as lines; of those outside the scope the leaf hash. */
+static int serve_entries(struct exchange *x, struct log_read *r)
+{
+    const struct log_target *t = &x->log.target;
+    struct entry_reader *reader = malloc(sizeof(*reader));
+    char path[TILE_PATH_MAX];
+    uint8_t *data = NULL;
+    const uint8_t *line;
+    size_t length, size = 0, at = 0;
+    int e = reader == NULL ? SP_ENOMEM
+                           : tile_path(t->level, t->index, t->width, path);
+
+    x->answer.type = ANSWER_LINES;
+    if (e == 0)
+        e = file_get(r, path, BUNDLE_MAX, &data, &size);
+    for (unsigned i = 0; e == 0 && i < TILE_WIDTH; i++) {
+        if ((e = bundle_next(data, size, &at, &line, &length)) == 0)
+            e = scoped_entry(x, r, reader, i, line, length);
+    }
+    free(data);
+    free(reader);
+    return e == SP_ENOENT && size > 0 ? 0 : e; /* the end of a partial one */
+}
+
+/* ---- receipts ---- */
+
 /* Whose entry it is: a request's, its end's, or what it brought. */
 static int owner_check(const struct exchange *x, struct ledger_view *v,
                        struct entry_reader *reader, uint64_t n)
@@ -247,6 +424,20 @@ static int owner_check(const struct exchange *x, struct ledger_view *v,
     else if (e.kind == ENTRY_WINDOW_STATEMENT)
         theirs = is_their_window(x, e.u.window_statement.window);
     return theirs ? 0 : SP_ENOENT;
+}
+
+static int scope_check(const struct exchange *x, struct ledger_view *v,
+                       struct entry_reader *reader, uint64_t n)
+{
+    struct entry e;
+    int r = 0;
+
+    if (x->worker->policy->parties[x->facts.party].nscope == 0)
+        return 0;
+    r = entry_get(v, reader, n, &e);
+    if (r == 0 && request_of(&e) != UINT64_MAX)
+        r = entry_get(v, reader, request_of(&e), &e);
+    return r != 0 || scope_has(x, &e) ? r : SP_ENOENT;
 }
 
 static int proof_put(struct exchange *x, struct ledger_view *v, uint64_t n)
@@ -280,8 +471,10 @@ static int serve_receipt(struct exchange *x, struct log_read *read)
         r = ledger_view_open_files(&files, NULL, 0, &v);
     if (r == 0 && n >= ledger_view_checkpoint(v)->size)
         r = SP_ENOENT;
-    if (r == 0 && p->parties[x->facts.party].kind != PARTY_AUDITOR)
-        r = owner_check(x, v, reader, n);
+    if (r == 0)
+        r = p->parties[x->facts.party].kind == PARTY_AUDITOR
+                ? scope_check(x, v, reader, n)
+                : owner_check(x, v, reader, n);
     if (r == 0)
         r = proof_put(x, v, n);
     if (reader != NULL)
@@ -304,6 +497,8 @@ static int step(struct exchange *x, struct log_read *r)
     } else if (x->facts.route == ROUTE_LOG_COSIGNED) {
         x->answer.type = ANSWER_TEXT;
         e = serve_file(x, r, "checkpoint.cosigned");
+    } else if (x->facts.route == ROUTE_LOG_ENTRIES) {
+        e = serve_entries(x, r);
     } else if (x->facts.route == ROUTE_RECEIPT) {
         e = serve_receipt(x, r);
     } else {
@@ -357,6 +552,8 @@ static int file_take(struct log_read *r, const struct log_file *v, int fd)
 {
     struct got *g = &r->got[r->count++];
 
+    g->data = NULL;
+    g->length = 0;
     memcpy(g->path, r->wanted, sizeof(g->path));
     g->error = v->error;
     if (g->error == 0)

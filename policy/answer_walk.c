@@ -583,6 +583,7 @@ static int route_walk(struct walk *w, const struct answer_event *e)
     case ROUTE_RECEIPT:
     case ROUTE_LOG_CHECKPOINT:
     case ROUTE_LOG_COSIGNED:
+    case ROUTE_LOG_ENTRIES:
     case ROUTE_LOG_BUNDLE:
     case ROUTE_LOG_TILE:
     case ROUTE_UNKNOWN:

@@ -287,6 +287,44 @@ static void compare_sealing(struct comparison *c, const struct policy_party *a,
                  b->has_sealing_key ? now : NULL);
 }
 
+static bool scope_covers(const struct policy *p, const struct policy_party *a,
+                         const struct policy *q, const struct policy_party *b)
+{
+    if (a->nscope == 0)
+        return true;
+    for (size_t i = 0; i < b->nscope; i++)
+        if (!policy_scope_has(p, (uint32_t)(a - p->parties),
+                              q->parties[b->scope[i]].name))
+            return false;
+    return b->nscope > 0;
+}
+
+static void say_scope(struct words *w, const struct policy *p,
+                      const struct policy_party *party)
+{
+    if (party->nscope == 0)
+        say(w, "all");
+    for (size_t i = 0; i < party->nscope; i++)
+        say(w, "%s%s", i == 0 ? "" : ", ", p->parties[party->scope[i]].name);
+}
+
+/* What an auditor may read. */
+static void compare_scope(struct comparison *c, const struct policy_party *a,
+                          const struct policy_party *b)
+{
+    char was[400] = "", is[400] = "";
+    struct words v = {was, sizeof was, 0}, w = {is, sizeof is, 0};
+
+    if (a->kind != PARTY_AUDITOR || b->kind != PARTY_AUDITOR)
+        return;
+    say_scope(&v, c->before, a);
+    say_scope(&w, c->now, b);
+    if (!scope_covers(c->now, b, c->before, a))
+        change_tell(c, CHANGE_NARROWER, "scope: %s (was %s)", is, was);
+    if (!scope_covers(c->before, a, c->now, b))
+        change_tell(c, CHANGE_WIDER, "scope: %s (was %s)", is, was);
+}
+
 static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
 {
     const struct policy_party *a = &c->before->parties[before];
@@ -299,6 +337,7 @@ static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
     compare_hours(c, &a->hours, &b->hours);
     compare_text(c, "selection", a->selection, b->selection);
     compare_sealing(c, a, b);
+    compare_scope(c, a, b);
     compare_people(c, before, now);
 }
 

@@ -219,6 +219,15 @@ static enum reason step_nda(struct question *q)
     return REASON_NONE;
 }
 
+/* Auditors do; whole bundles only those whose scope is all of the ledger. */
+static bool may_read_log(const struct question *q)
+{
+    const struct policy_party *party = &q->p->parties[q->f->party];
+
+    return party->kind == PARTY_AUDITOR &&
+           (party->nscope == 0 || q->route->route != ROUTE_LOG_BUNDLE);
+}
+
 static enum reason step_route(struct question *q)
 {
     const struct policy_window *w;
@@ -228,8 +237,7 @@ static enum reason step_route(struct question *q)
         return q->f->fault;
     if (q->route->route == ROUTE_FINDINGS && !q->p->has_findings)
         return REASON_ROUTE_UNKNOWN;
-    if (route_is_log(q->route->route) &&
-        q->p->parties[q->f->party].kind != PARTY_AUDITOR)
+    if (route_is_log(q->route->route) && !may_read_log(q))
         return REASON_ROUTE_DENIED;
     if (fault_is_all(q->f) || q->own)
         return REASON_NONE;

@@ -56,6 +56,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].intermediates);
         free(p->parties[i].selection);
         free(p->parties[i].networks);
+        free(p->parties[i].scope);
         free(p->parties[i].tripwires);
     }
     free(p->parties);
@@ -245,6 +246,19 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
         if (p->terms[w->terms[i]].uses & 1u << route)
             return &p->terms[w->terms[i]];
     return NULL;
+}
+
+bool policy_scope_has(const struct policy *p, uint32_t auditor,
+                      const char *party)
+{
+    const struct policy_party *a = &p->parties[auditor];
+
+    if (a->nscope == 0)
+        return true;
+    for (size_t i = 0; i < a->nscope && party != NULL; i++)
+        if (strcmp(p->parties[a->scope[i]].name, party) == 0)
+            return true;
+    return false;
 }
 
 bool policy_party_document(const struct policy *p, uint32_t party,

@@ -88,6 +88,10 @@ struct policy_party {
     uint32_t npeople;
     const struct policy_tripwire **tripwires; /* of all terms of its windows */
     size_t ntripwires;
+    /* Of an auditor: the parties whose entries it may read; none: all of them,
+     * and the ledger as a whole. */
+    uint32_t *scope;
+    size_t nscope;
 };
 
 /* Exactly one of the match fields is set. */
@@ -250,6 +254,10 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
 
+/* Whether an auditor's party may read the entries of a party of that name (NULL:
+ * what is nobody's); one without a scope may read all. */
+bool policy_scope_has(const struct policy *p, uint32_t auditor,
+                      const char *party);
 /* Whether any terms of this party's windows name the document. */
 bool policy_party_document(const struct policy *p, uint32_t party,
                            uint32_t document);

@@ -330,6 +330,45 @@ int reference_find(struct policy_build *b, const struct node *name,
     return -1;
 }
 
+static void scope_add(struct policy_build *b, struct policy_party *party,
+                      const struct node *item)
+{
+    int i = reference_find(b, item, b->parties, "party");
+
+    if (i < 0)
+        return;
+    for (size_t k = 0; k < party->nscope; k++)
+        if (party->scope[k] == (uint32_t)i) {
+            document_error(b->d, b->report, item,
+                           "\"%s\" stands here twice: expected each once",
+                           item->text);
+            return;
+        }
+    party->scope[party->nscope++] = (uint32_t)i;
+}
+
+/* Of auditors alone; the parties they name may come later in the file. */
+static void scopes_build(struct policy_build *b)
+{
+    for (size_t i = 0; i < b->p->nparties && !b->no_memory; i++) {
+        struct policy_party *party = &b->p->parties[i];
+        const struct node *list = node_member(b->parties->items[i], "scope");
+
+        if (list == NULL)
+            continue;
+        if (party->kind != PARTY_AUDITOR) {
+            document_error(b->d, b->report, list,
+                           "a scope of \"%s\", which is no auditor: expected "
+                           "it where kind is auditor",
+                           party->name);
+            continue;
+        }
+        party->scope = build_array(b, node_members(list), sizeof *party->scope);
+        for (size_t k = 0; k < node_members(list) && !b->no_memory; k++)
+            scope_add(b, party, list->items[k]);
+    }
+}
+
 /* The end of a window as it is written; 0 after an error. */
 static int64_t window_end(struct policy_build *b, const struct node *n,
                           int64_t opens)
@@ -581,6 +620,7 @@ static void policy_build(struct policy_build *b, const char *yaml,
                                                     SEQUENCE_GOVERNMENT_FIRST);
     models_build(b);
     parties_build(b);
+    scopes_build(b);
     documents_build(b);
     findings_build(b);
     escrow_build(b);

@@ -258,6 +258,11 @@ static const struct schema_field network[] = {
     END,
 };
 
+static const struct schema_field party_name[] = {
+    {.name = "party", .type = SCHEMA_NAME},
+    END,
+};
+
 static const struct schema_field weekday[] = {
     {.name = "day", .type = SCHEMA_CHOICE, .words = weekdays},
     END,
@@ -336,6 +341,13 @@ static const struct schema_field party_fields[] = {
      .max = 64,
      .help = "`x25519:BASE64`, the key that transcripts of its requests are "
              "sealed to (`sallyport seal keygen` makes one)."},
+    {.name = "scope",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 64,
+     .fields = party_name,
+     .help = "Of an auditor: the parties whose entries it reads; of others it "
+             "gets the hashes. Without it: all of the ledger."},
     {.name = "selection",
      .type = SCHEMA_RECORD,
      .fields = selection,

@@ -45,6 +45,8 @@ static const struct route_info routes[ROUTE_COUNT] = {
      "/sallyport/v1/log/checkpoint", OPENAI, NULL, true, true},
     {ROUTE_LOG_COSIGNED, "sallyport.log.cosigned", METHOD_GET,
      "/sallyport/v1/log/checkpoint.cosigned", OPENAI, NULL, true, true},
+    {ROUTE_LOG_ENTRIES, "sallyport.log.entries", METHOD_GET,
+     "/sallyport/v1/log/entries/", OPENAI, NULL, true, true},
     /* before the tiles, whose paths begin so too */
     {ROUTE_LOG_BUNDLE, "sallyport.log.bundle", METHOD_GET,
      "/sallyport/v1/log/tile/entries/", OPENAI, NULL, true, true},
@@ -60,7 +62,8 @@ const struct route_info *route_info(enum route route)
 bool route_is_log(enum route route)
 {
     return route == ROUTE_LOG_CHECKPOINT || route == ROUTE_LOG_COSIGNED ||
-           route == ROUTE_LOG_BUNDLE || route == ROUTE_LOG_TILE;
+           route == ROUTE_LOG_ENTRIES || route == ROUTE_LOG_BUNDLE ||
+           route == ROUTE_LOG_TILE;
 }
 
 enum route route_from_name(const char *name, size_t length)

@@ -30,6 +30,7 @@ enum route {
     ROUTE_RECEIPT,               /* GET  /sallyport/v1/receipts/{entry} */
     ROUTE_LOG_CHECKPOINT,        /* GET  /sallyport/v1/log/checkpoint */
     ROUTE_LOG_COSIGNED,          /* GET  /sallyport/v1/log/checkpoint.cosigned */
+    ROUTE_LOG_ENTRIES,           /* GET  /sallyport/v1/log/entries/{…} */
     ROUTE_LOG_BUNDLE,            /* GET  /sallyport/v1/log/tile/entries/{…} */
     ROUTE_LOG_TILE,              /* GET  /sallyport/v1/log/tile/{…} */
     ROUTE_COUNT

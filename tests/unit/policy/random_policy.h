@@ -511,6 +511,19 @@ static int has_nda(const struct random_policy *g)
     return g->with_nda && (g->term == 0 || g->path[0] == 'd') ? MUST : NEVER;
 }
 
+/* Only auditors have one; the first party is none. */
+static int has_scope(const struct random_policy *g)
+{
+    return party_kind_of(g, g->party) == PARTY_AUDITOR && g->terms % 2 == 0
+               ? MUST
+               : NEVER;
+}
+
+static void put_scope(struct random_policy *g)
+{
+    random_put(g, "p0");
+}
+
 /* What refuses nearly everything is not everywhere. */
 static int has_seldom(const struct random_policy *g)
 {
@@ -680,6 +693,8 @@ static const struct random_rule random_rules[] = {
     {.path = "parties.*.sealing_key",
      .has = has_always,
      .put = put_findings_key},
+    {.path = "parties.*.scope", .has = has_scope, .count = count_one},
+    {.path = "parties.*.scope.[]", .put = put_scope},
     {.path = "parties.*.networks.[]", .put = put_network},
     {.path = "parties.*.networks", .has = has_seldom},
     {.path = "parties.*.hours", .has = has_seldom},

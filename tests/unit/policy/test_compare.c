@@ -93,6 +93,12 @@ static const char base[] =
     "    people:\n"
     "      eva: {san_uri: \"sallyport://d/caisi/eva\"}\n"
     "      adam: {san_uri: \"sallyport://d/caisi/adam\"}\n"
+    "  gao:\n"
+    "    kind: auditor\n"
+    "    anchors: ca\n"
+    "    scope: [caisi]\n"
+    "    people:\n"
+    "      aud: {san_uri: \"sallyport://d/gao/aud\"}\n"
     "terms:\n"
     "  eval:\n"
     "    uses: [chat.completions, models]\n"
@@ -148,6 +154,13 @@ static const struct {
      "- party caisi: networks: 192.0.2.0/24 (was 10.0.0.0/9, 10.128.0.0/9)\n"
      "+ party caisi: networks: 192.0.2.0/24 (was 10.0.0.0/9, "
      "10.128.0.0/9)\n"},
+    {"    scope: [caisi]\n", "",
+     "+ party gao: scope: all (was caisi)\n"},
+    {"scope: [caisi]", "scope: [caisi, gao]",
+     "+ party gao: scope: caisi, gao (was caisi)\n"},
+    {"scope: [caisi]", "scope: [gao]",
+     "- party gao: scope: gao (was caisi)\n"
+     "+ party gao: scope: gao (was caisi)\n"},
     {"    networks: [10.0.0.0/9, 10.128.0.0/9]\n", "",
      "+ party caisi: networks: any (was 10.0.0.0/9, 10.128.0.0/9)\n"},
     {"[mon, tue]", "[mon]",

@@ -483,12 +483,13 @@ static void own_routes_are_refused_like_others(void **state)
 /* The auditors' window is for auditors, receipts are for everybody known. */
 static void the_ledger_is_read_by_auditors(void **state)
 {
-    static const enum route routes[] = {ROUTE_LOG_CHECKPOINT, ROUTE_LOG_BUNDLE,
-                                        ROUTE_LOG_TILE};
+    static const enum route routes[] = {
+        ROUTE_LOG_CHECKPOINT, ROUTE_LOG_BUNDLE, ROUTE_LOG_TILE,
+        ROUTE_LOG_ENTRIES, ROUTE_LOG_COSIGNED};
     const struct scene *c = *state;
 
     for (uint32_t person = 0; person < c->p->npeople; person++)
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
             struct facts f = facts_good();
             bool auditor;
             struct verdict v;
@@ -502,6 +503,13 @@ static void the_ledger_is_read_by_auditors(void **state)
             assert_int_equal(v.reason,
                              auditor ? REASON_NONE : REASON_ROUTE_DENIED);
             assert_int_equal(v.step, auditor ? STEP_ALLOWED : STEP_ROUTE);
+            c->p->parties[f.party].nscope = 1; /* a part of it: no bundles */
+            v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+            assert_int_equal(v.reason,
+                             auditor && routes[i] != ROUTE_LOG_BUNDLE
+                                 ? REASON_NONE
+                                 : REASON_ROUTE_DENIED);
+            c->p->parties[f.party].nscope = 0;
             f.fault = REASON_ROUTE_UNKNOWN; /* no such file can be */
             v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
             assert_int_equal(v.reason, REASON_ROUTE_UNKNOWN);

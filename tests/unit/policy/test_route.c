@@ -43,6 +43,8 @@ static const struct {
     FINE(POST, "/sallyport/v1/findings", ROUTE_FINDINGS, OPENAI, ""),
     FINE(GET, "/sallyport/v1/receipts/4711", ROUTE_RECEIPT, OPENAI, "4711"),
     FINE(GET, "/sallyport/v1/log/checkpoint", ROUTE_LOG_CHECKPOINT, OPENAI, ""),
+    FINE(GET, "/sallyport/v1/log/entries/x001/000", ROUTE_LOG_ENTRIES, OPENAI,
+         "x001/000"),
     FINE(GET, "/sallyport/v1/log/checkpoint.cosigned", ROUTE_LOG_COSIGNED,
          OPENAI, ""),
     FINE(GET, "/sallyport/v1/log/tile/0/x001/234.p/5", ROUTE_LOG_TILE, OPENAI,

@@ -315,6 +315,10 @@ static const struct wrong wrong_policies[] = {
      "policy.yaml:23:16: bad network \"10.0.0.1/8\": expected a network whose "
      "bits behind the prefix are 0\n"},
     {"kind: critical-infrastructure",
+     "kind: critical-infrastructure\n    scope: [caisi]",
+     "policy.yaml:23:12: a scope of \"hospital\", which is no auditor: expected "
+     "it where kind is auditor\n"},
+    {"kind: critical-infrastructure",
      "kind: critical-infrastructure\n    networks: [home]",
      "policy.yaml:23:16: bad network \"home\": expected a network such as "
      "198.51.100.0/24 or 2001:db8::/32\n"},
@@ -324,7 +328,8 @@ static const struct wrong wrong_policies[] = {
      "24:00\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
-     "anchors, intermediates, people, networks, hours, sealing_key, selection\n"
+     "anchors, intermediates, people, networks, hours, sealing_key, scope, "
+     "selection\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
      "uses: [chat.completion, messages]",
