@@ -14,31 +14,6 @@
 
 /* ---- what belongs to it ---- */
 
-static const char *party_of(const struct entry *e)
-{
-    const char *const parties[ENTRY_KIND_COUNT] = {
-        [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
-        [ENTRY_REQUEST_REFUSED] = e->u.request.party,
-        [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
-        [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
-        [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
-        [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,
-        [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
-        [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
-        [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
-    };
-
-    return (unsigned)e->kind < ENTRY_KIND_COUNT ? parties[e->kind] : NULL;
-}
-
-/* "party/model/opens" */
-static bool is_window_of(const char *window, const char *party)
-{
-    size_t n = strlen(party);
-
-    return strncmp(window, party, n) == 0 && window[n] == '/';
-}
-
 static bool is_context(const struct entry *e)
 {
     return e->kind == ENTRY_LOG_OPENED || e->kind == ENTRY_APPROVERS_SET ||
@@ -96,21 +71,14 @@ static int request_add(struct evidence_filter *f, uint64_t n)
 
 int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
 {
-    const char *party = party_of(e);
-
     *take = is_context(e);
     if (e->kind == ENTRY_REQUEST_CLOSED)
-        *take = open_end(f, e->u.request_closed.of);
+        *take = open_end(f, entry_request(e));
     if (e->kind == ENTRY_TRANSCRIPT_REVEALED)
-        *take = number_find(&f->taken, e->u.transcript_revealed.of) != NULL;
+        *take = number_find(&f->taken, entry_request(e)) != NULL;
     if (e->t < f->from || e->t >= f->to)
         return 0;
-    if (e->kind == ENTRY_WINDOW_CLOSED)
-        *take = is_window_of(e->u.window_closed.window, f->party);
-    else if (e->kind == ENTRY_WINDOW_STATEMENT)
-        *take = is_window_of(e->u.window_statement.window, f->party);
-    else if (party != NULL && strcmp(party, f->party) == 0)
-        *take = true;
+    *take = *take || entry_is_of_party(e, f->party);
     return *take && e->kind == ENTRY_REQUEST_ADMITTED ? request_add(f, e->n)
                                                       : 0;
 }

@@ -8,7 +8,7 @@
  * Files come from the supervisor and are our own; their content is what the
  * keeper published.
  */
-#include "gateway/log_reads.h"
+#include "gateway/log_reads_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,32 +16,11 @@
 #include <unistd.h>
 
 #include "ledger/proof.h"
-#include "ledger/tile.h"
 #include "lib/channel.h"
 #include "lib/log.h"
-#include "policy/entry.h"
 
-/* A proof wants the checkpoint, two bundles and a tile of each level. */
-#define FILES_MAX 16
 /* Under way in one worker at a time: what is asked for fits the channel. */
-#define READS_MAX  256
-#define BUNDLE_MAX (TILE_WIDTH * (2u + LIMIT_ENTRY_BYTES))
-
-struct log_read {
-    struct log_read *next; /* of all that wait */
-    struct exchange *x;
-    uint64_t ticket; /* of the file that is asked for */
-    char wanted[TILE_PATH_MAX];
-    struct got {
-        char path[TILE_PATH_MAX];
-        int error; /* 0: there is one */
-        uint8_t *data;
-        size_t length;
-    } got[FILES_MAX];
-    size_t count;
-    /* Of a bundle that is read by somebody with a scope: whose each end is. */
-    enum owner { OWNER_UNKNOWN, OWNER_THEIRS, OWNER_OTHERS } ends[TILE_WIDTH];
-};
+#define READS_MAX 256
 
 struct log_reads {
     struct worker *worker;
@@ -122,9 +101,8 @@ int log_read_target(struct exchange *x, const char *id)
 
 /* ---- files ---- */
 
-/* A ledger_files.read: what is here, or SP_EAGAIN and what is to be fetched. */
-static int file_get(void *arg, const char *path, size_t max, uint8_t **data,
-                    size_t *length)
+int log_read_file(void *arg, const char *path, size_t max, uint8_t **data,
+                  size_t *length)
 {
     struct log_read *r = arg;
 
@@ -167,7 +145,7 @@ static int file_ask(struct log_reads *all, struct log_read *r)
     size_t length;
     int level, e;
 
-    if (r->count == FILES_MAX && !files_drop(r))
+    if (r->count == LOG_FILES_MAX && !files_drop(r))
         return SP_ECORRUPT; /* no proof needs so many */
     if (strcmp(r->wanted, "checkpoint.cosigned") == 0) {
         v.level = LOG_FILE_COSIGNED;
@@ -189,7 +167,7 @@ static int serve_file(struct exchange *x, struct log_read *r, const char *path)
 {
     uint8_t *data;
     size_t length;
-    int e = file_get(r, path, BUNDLE_MAX, &data, &length);
+    int e = log_read_file(r, path, LOG_BUNDLE_MAX, &data, &length);
 
     if (e == 0) {
         e = buf_append(&x->held, data, length);
@@ -219,15 +197,6 @@ static bool is_theirs(const struct exchange *x, const char *party,
            strcmp(person, p->people[x->facts.person].name) == 0;
 }
 
-/* "party/model/opens": the sum of a window is for all of its party. */
-static bool is_their_window(const struct exchange *x, const char *window)
-{
-    const char *party = x->worker->policy->parties[x->facts.party].name;
-    size_t n = strlen(party);
-
-    return strncmp(window, party, n) == 0 && window[n] == '/';
-}
-
 static int entry_get(struct ledger_view *v, struct entry_reader *reader,
                      uint64_t n, struct entry *e)
 {
@@ -236,168 +205,6 @@ static int entry_get(struct ledger_view *v, struct entry_reader *reader,
     int r = ledger_view_entry(v, n, &line, &length);
 
     return r != 0 ? r : entry_decode(reader, (const char *)line, length, e);
-}
-
-/* ---- within a scope ---- */
-
-/* The party that an entry is about; NULL: none, or all of them. */
-static const char *party_of(const struct entry *e)
-{
-    const char *const parties[ENTRY_KIND_COUNT] = {
-        [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
-        [ENTRY_REQUEST_REFUSED] = e->u.request.party,
-        [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
-        [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
-        [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
-        [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,
-        [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
-        [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
-        [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
-    };
-
-    return parties[e->kind];
-}
-
-/* "party/model/opens" within the scope. */
-static bool scope_has_window(const struct exchange *x, const char *window)
-{
-    char party[LIMIT_NAME_BYTES + 1];
-    size_t n = strcspn(window, "/");
-
-    if (n >= sizeof(party))
-        return false;
-    memcpy(party, window, n);
-    party[n] = '\0';
-    return policy_scope_has(x->worker->policy, x->facts.party, party);
-}
-
-/* What needs no other entry to tell. Of nobody is what everybody may know:
- * how the ledger began, which keys sign it, that it was taken up again. */
-static bool scope_has(const struct exchange *x, const struct entry *e)
-{
-    static const bool common[ENTRY_KIND_COUNT] = {
-        [ENTRY_LOG_OPENED] = true,    [ENTRY_POLICY_LOADED] = true,
-        [ENTRY_APPROVERS_SET] = true, [ENTRY_CLOCK_ANOMALY] = true,
-        [ENTRY_WORKER_DIED] = true,   [ENTRY_LEDGER_RESUMED] = true,
-        [ENTRY_HEARTBEAT] = true,     [ENTRY_MODEL_RELEASED] = true,
-        [ENTRY_WITNESS_ALARM] = true, [ENTRY_SNAPSHOT] = true,
-        [ENTRY_LOG_REKEYED] = true,
-    };
-
-    if (e->kind == ENTRY_WINDOW_CLOSED)
-        return scope_has_window(x, e->u.window_closed.window);
-    if (e->kind == ENTRY_WINDOW_STATEMENT)
-        return scope_has_window(x, e->u.window_statement.window);
-    return common[e->kind] ||
-           (party_of(e) != NULL &&
-            policy_scope_has(x->worker->policy, x->facts.party, party_of(e)));
-}
-
-/* An entry that belongs to a request: the request; UINT64_MAX: it does not. */
-static uint64_t request_of(const struct entry *e)
-{
-    return e->kind == ENTRY_REQUEST_CLOSED        ? e->u.request_closed.of
-           : e->kind == ENTRY_TRANSCRIPT_REVEALED ? e->u.transcript_revealed.of
-                                                  : UINT64_MAX;
-}
-
-/* One of a file's entries by its place. SP_ENOENT, SP_EINVAL. */
-static int bundle_entry(const struct got *g, unsigned at, const uint8_t **line,
-                        size_t *length)
-{
-    size_t position = 0;
-    int r = 0;
-
-    for (unsigned i = 0; r == 0 && i <= at; i++)
-        r = bundle_next(g->data, g->length, &position, line, length);
-    return r;
-}
-
-/* Whose end it is, by the bundle that has its request. A full bundle is asked
- * for first; of the newest there is a partial one only, whose width the
- * bundle that is read tells: no request is behind its end. */
-static int end_owner(struct exchange *x, struct log_read *r,
-                     struct entry_reader *reader, unsigned at, uint64_t of)
-{
-    const struct log_target *t = &x->log.target;
-    bool same = of / TILE_WIDTH == t->index;
-    char path[TILE_PATH_MAX];
-    const uint8_t *line;
-    struct entry e;
-    size_t length;
-    uint8_t *data = NULL;
-    int error = tile_path(TILE_ENTRIES, of / TILE_WIDTH,
-                          same ? t->width : TILE_WIDTH, path);
-
-    if (error != 0 || of / TILE_WIDTH > t->index)
-        return SP_ECORRUPT;
-    if ((error = file_get(r, path, BUNDLE_MAX, &data, &length)) != 0)
-        return error == SP_ENOENT ? SP_ECORRUPT : error;
-    const struct got g = {.data = data, .length = length};
-    error = bundle_entry(&g, (unsigned)(of % TILE_WIDTH), &line, &length);
-    if (error == 0)
-        error = entry_decode(reader, (const char *)line, length, &e);
-    if (error == 0)
-        r->ends[at] = scope_has(x, &e) ? OWNER_THEIRS : OWNER_OTHERS;
-    free(data);
-    return error;
-}
-
-/* A line of the answer: the entry, or the hash that stands for it. */
-static int scoped_line(struct exchange *x, const uint8_t *line, size_t length,
-                       uint64_t n, bool visible)
-{
-    char base64[BASE64_SIZE(MERKLE_HASH)];
-    struct hash leaf;
-
-    if (visible)
-        return buf_printf(&x->held, "%.*s\n", (int)length, (const char *)line);
-    merkle_leaf(line, length, &leaf);
-    base64_encode(leaf.b, MERKLE_HASH, base64);
-    return buf_printf(&x->held, "{\"n\":%llu,\"leaf\":\"%s\"}\n",
-                      (unsigned long long)n, base64);
-}
-
-static int scoped_entry(struct exchange *x, struct log_read *r,
-                        struct entry_reader *reader, unsigned at,
-                        const uint8_t *line, size_t length)
-{
-    uint64_t of, n = x->log.target.index * TILE_WIDTH + at;
-    struct entry e;
-    int error = entry_decode(reader, (const char *)line, length, &e);
-
-    if (error != 0)
-        return error;
-    if ((of = request_of(&e)) == UINT64_MAX)
-        return scoped_line(x, line, length, n, scope_has(x, &e));
-    if (r->ends[at] == OWNER_UNKNOWN &&
-        (error = end_owner(x, r, reader, at, of)) != 0)
-        return error;
-    return scoped_line(x, line, length, n, r->ends[at] == OWNER_THEIRS);
-}
-
-/* A bundle's entries as lines; of those outside the scope the leaf hash. */
-static int serve_entries(struct exchange *x, struct log_read *r)
-{
-    const struct log_target *t = &x->log.target;
-    struct entry_reader *reader = malloc(sizeof(*reader));
-    char path[TILE_PATH_MAX];
-    uint8_t *data = NULL;
-    const uint8_t *line;
-    size_t length, size = 0, at = 0;
-    int e = reader == NULL ? SP_ENOMEM
-                           : tile_path(t->level, t->index, t->width, path);
-
-    x->answer.type = ANSWER_LINES;
-    if (e == 0)
-        e = file_get(r, path, BUNDLE_MAX, &data, &size);
-    for (unsigned i = 0; e == 0 && i < TILE_WIDTH; i++) {
-        if ((e = bundle_next(data, size, &at, &line, &length)) == 0)
-            e = scoped_entry(x, r, reader, i, line, length);
-    }
-    free(data);
-    free(reader);
-    return e == SP_ENOENT && size > 0 ? 0 : e; /* the end of a partial one */
 }
 
 /* ---- receipts ---- */
@@ -422,7 +229,8 @@ static int owner_check(const struct exchange *x, struct ledger_view *v,
         theirs =
             is_theirs(x, e.u.finding_filed.party, e.u.finding_filed.person);
     else if (e.kind == ENTRY_WINDOW_STATEMENT)
-        theirs = is_their_window(x, e.u.window_statement.window);
+        theirs = entry_is_of_party(
+            &e, x->worker->policy->parties[x->facts.party].name);
     return theirs ? 0 : SP_ENOENT;
 }
 
@@ -435,9 +243,9 @@ static int scope_check(const struct exchange *x, struct ledger_view *v,
     if (x->worker->policy->parties[x->facts.party].nscope == 0)
         return 0;
     r = entry_get(v, reader, n, &e);
-    if (r == 0 && request_of(&e) != UINT64_MAX)
-        r = entry_get(v, reader, request_of(&e), &e);
-    return r != 0 || scope_has(x, &e) ? r : SP_ENOENT;
+    if (r == 0 && entry_request(&e) != UINT64_MAX)
+        r = entry_get(v, reader, entry_request(&e), &e);
+    return r != 0 || log_scope_has(x, &e) ? r : SP_ENOENT;
 }
 
 static int proof_put(struct exchange *x, struct ledger_view *v, uint64_t n)
@@ -458,7 +266,7 @@ static int proof_put(struct exchange *x, struct ledger_view *v, uint64_t n)
 static int serve_receipt(struct exchange *x, struct log_read *read)
 {
     const struct policy *p = x->worker->policy;
-    const struct ledger_files files = {file_get, read};
+    const struct ledger_files files = {log_read_file, read};
     struct entry_reader *reader = malloc(sizeof(*reader));
     uint64_t n = x->log.target.index;
     struct ledger_view *v = NULL;
@@ -489,7 +297,7 @@ static int step(struct exchange *x, struct log_read *r)
     int e;
 
     buf_release(&x->held);
-    buf_init(&x->held, BUNDLE_MAX);
+    buf_init(&x->held, LOG_BUNDLE_MAX);
     x->answer.status = 200;
     if (x->facts.route == ROUTE_LOG_CHECKPOINT) {
         x->answer.type = ANSWER_TEXT;
@@ -498,7 +306,7 @@ static int step(struct exchange *x, struct log_read *r)
         x->answer.type = ANSWER_TEXT;
         e = serve_file(x, r, "checkpoint.cosigned");
     } else if (x->facts.route == ROUTE_LOG_ENTRIES) {
-        e = serve_entries(x, r);
+        e = log_scope_serve(x, r);
     } else if (x->facts.route == ROUTE_RECEIPT) {
         e = serve_receipt(x, r);
     } else {
@@ -536,7 +344,7 @@ static int file_read_whole(int fd, uint8_t **data, size_t *length)
 
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return SP_EIO;
-    if (st.st_size > (off_t)BUNDLE_MAX)
+    if (st.st_size > (off_t)LOG_BUNDLE_MAX)
         return SP_ETOOBIG;
     *length = 0;
     *data = malloc((size_t)st.st_size + 1);

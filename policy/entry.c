@@ -336,6 +336,44 @@ const char *entry_kind_text(enum entry_kind kind)
     return kinds[(unsigned)kind < ENTRY_KIND_COUNT ? kind : ENTRY_NONE].text;
 }
 
+/* "party/model/opens" */
+static bool window_is_of(const char *window, const char *party)
+{
+    size_t n = strlen(party);
+
+    return strncmp(window, party, n) == 0 && window[n] == '/';
+}
+
+bool entry_is_of_party(const struct entry *e, const char *party)
+{
+    const char *const parties[ENTRY_KIND_COUNT] = {
+        [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
+        [ENTRY_REQUEST_REFUSED] = e->u.request.party,
+        [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
+        [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
+        [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
+        [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,
+        [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
+        [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
+        [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
+    };
+
+    if (e->kind == ENTRY_WINDOW_CLOSED)
+        return window_is_of(e->u.window_closed.window, party);
+    if (e->kind == ENTRY_WINDOW_STATEMENT)
+        return window_is_of(e->u.window_statement.window, party);
+    return (unsigned)e->kind < ENTRY_KIND_COUNT && parties[e->kind] != NULL &&
+           strcmp(parties[e->kind], party) == 0;
+}
+
+uint64_t entry_request(const struct entry *e)
+{
+    if (e->kind == ENTRY_REQUEST_CLOSED)
+        return e->u.request_closed.of;
+    return e->kind == ENTRY_TRANSCRIPT_REVEALED ? e->u.transcript_revealed.of
+                                                : UINT64_MAX;
+}
+
 typedef const char *text_pointer;
 typedef const struct field_set *fields_pointer;
 

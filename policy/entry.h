@@ -295,6 +295,13 @@ struct entry {
 
 const char *entry_kind_text(enum entry_kind kind);
 
+/* Whether an entry says itself that it is about this party; of what belongs to
+ * a request, the request says it. */
+bool entry_is_of_party(const struct entry *e, const char *party);
+/* The request that an end, or an opening of its transcript, belongs to;
+ * UINT64_MAX: another kind. */
+uint64_t entry_request(const struct entry *e);
+
 /* Writes the line without a newline. SP_ETOOBIG: longer than `size`, or a
  * text that must be there is NULL, or a time is negative. Longest: a
  * finding's part, 12 KiB; all others stay below 8. */
