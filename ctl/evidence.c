@@ -20,62 +20,20 @@ static bool is_context(const struct entry *e)
            e->kind == ENTRY_POLICY_LOADED;
 }
 
-static int number_add(struct evidence_numbers *l, uint64_t n)
-{
-    if (l->count == l->room) {
-        size_t room = l->room == 0 ? 64 : l->room * 2;
-        uint64_t *more = reallocarray(l->n, room, sizeof *more);
-
-        if (more == NULL)
-            return SP_ENOMEM;
-        l->n = more;
-        l->room = room;
-    }
-    l->n[l->count++] = n;
-    return 0;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static uint64_t *number_find(const struct evidence_numbers *l, uint64_t n)
-{
-    return l->count == 0
-               ? NULL
-               : bsearch(&n, l->n, l->count, sizeof *l->n, compare_numbers);
-}
-
-/* An end of a request that was taken. */
-static bool open_end(struct evidence_filter *f, uint64_t of)
-{
-    struct evidence_numbers *l = &f->open;
-    uint64_t *at = number_find(l, of);
-
-    if (at == NULL)
-        return false;
-    l->count--;
-    memmove(at, at + 1, (size_t)(l->n + l->count - at) * sizeof *at);
-    return true;
-}
-
 static int request_add(struct evidence_filter *f, uint64_t n)
 {
-    int r = number_add(&f->open, n);
+    int r = numbers_add(&f->open, n);
 
-    return r != 0 ? r : number_add(&f->taken, n);
+    return r != 0 ? r : numbers_add(&f->taken, n);
 }
 
 int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
 {
     *take = is_context(e);
     if (e->kind == ENTRY_REQUEST_CLOSED)
-        *take = open_end(f, entry_request(e));
+        *take = numbers_remove(&f->open, entry_request(e));
     if (e->kind == ENTRY_TRANSCRIPT_REVEALED)
-        *take = number_find(&f->taken, entry_request(e)) != NULL;
+        *take = numbers_has(&f->taken, entry_request(e));
     if (e->t < f->from || e->t >= f->to)
         return 0;
     *take = *take || entry_is_of_party(e, f->party);
@@ -85,9 +43,8 @@ int evidence_take(struct evidence_filter *f, const struct entry *e, bool *take)
 
 void evidence_filter_release(struct evidence_filter *f)
 {
-    free(f->open.n);
-    free(f->taken.n);
-    f->open = f->taken = (struct evidence_numbers){0};
+    numbers_release(&f->open);
+    numbers_release(&f->taken);
 }
 
 void evidence_count(struct evidence_scope *s, const struct entry *e)

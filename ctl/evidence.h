@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctl/numbers.h"
 #include "lib/buf.h"
 #include "policy/entry.h"
 
@@ -36,10 +37,7 @@ struct evidence_scope {
 struct evidence_filter {
     const char *party;
     int64_t from, to;
-    struct evidence_numbers {
-        uint64_t *n; /* growing */
-        size_t count, room;
-    } open, taken; /* requests: those that have no end yet; all */
+    struct numbers open, taken; /* requests: those without an end yet; all */
 };
 /* True in *take. SP_ENOMEM. */
 int evidence_take(struct evidence_filter *f, const struct entry *e,

@@ -13,11 +13,11 @@ struct log_source {
     int folder;              /* the ledger's, open */
     bool has_key;
     struct note_verifier key;
-    char *key_from; /* a file's name or "--key"; malloc'd */
-    char *path;     /* malloc'd, or NULL */
+    char *key_from;   /* a file's name or "--key"; malloc'd */
+    char *path;       /* malloc'd, or NULL */
     const char *note; /* the signed note to go by; NULL: "checkpoint" */
-    int store;      /* where old bundles were moved to; -1: nowhere */
-    bool is_remote; /* a gateway's auditors' window; `folder` is -1 then */
+    int store;        /* where old bundles were moved to; -1: nowhere */
+    bool is_remote;   /* a gateway's auditors' window; `folder` is -1 then */
     struct remote remote;
 };
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "ctl/log.h"
-#include "ctl/log_keys.h"
+#include "ctl/log_content.h"
 #include "ctl/verbs.h"
 #include "ledger/witness_policy.h"
 #include "lib/clock.h"
@@ -58,127 +58,11 @@ static const char usage[] =
     "named),\n"
     "2 wrong usage.\n";
 
-/* The requests that were admitted and have no end yet, in order. */
-struct open_requests {
-    uint64_t *n;
-    size_t count, capacity;
-};
-
-struct content {
-    struct entry_reader reader;
-    const struct checkpoint *head;
-    const struct log_source *source;
-    struct open_requests open;
-    struct log_keys keys;
-    int64_t newest;
-    uint64_t admitted, refused, closed;
-    char problem[300];
-};
-
 struct options {
     const char *dir, *key, *key_file, *since, *policy_file, *store;
     struct log_window window;
     bool no_key, json;
 };
-
-static int content_bad(struct content *c, uint64_t n, const char *what)
-{
-    snprintf(c->problem, sizeof c->problem, "entry %" PRIu64 ": %s", n, what);
-    return SP_ECORRUPT;
-}
-
-static int open_add(struct open_requests *o, uint64_t n)
-{
-    if (o->count == o->capacity) {
-        size_t capacity = o->capacity == 0 ? 64 : o->capacity * 2;
-        uint64_t *more = realloc(o->n, capacity * sizeof *more);
-        if (more == NULL)
-            return SP_ENOMEM;
-        o->n = more;
-        o->capacity = capacity;
-    }
-    o->n[o->count++] = n;
-    return 0;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-static bool open_remove(struct open_requests *o, uint64_t n)
-{
-    uint64_t *at = o->count == 0 ? NULL
-                                 : bsearch(&n, o->n, o->count, sizeof *o->n,
-                                           compare_numbers);
-
-    if (at == NULL)
-        return false;
-    o->count--;
-    memmove(at, at + 1, (size_t)(o->n + o->count - at) * sizeof *at);
-    return true;
-}
-
-/* The first entry names the origin and the key, and no other does; another key
- * is named by log.rekeyed, and the keys are compared at the end. */
-static int opened_check(struct content *c, uint64_t n, const struct entry *e)
-{
-    const char *problem = NULL;
-
-    if ((n == 0) != (e->kind == ENTRY_LOG_OPENED))
-        return content_bad(c, n,
-                           n == 0 ? "kind: wanted log.opened first"
-                                  : "kind: log.opened again");
-    if (n == 0 && strcmp(e->u.log_opened.origin, c->head->origin) != 0)
-        return content_bad(c, n, "origin: not the checkpoint's");
-    int r = log_keys_take(&c->keys, e, &problem);
-    return r == SP_ECORRUPT ? content_bad(c, n, problem) : r;
-}
-
-static int request_check(struct content *c, uint64_t n, const struct entry *e)
-{
-    char text[120];
-
-    if (e->kind == ENTRY_REQUEST_REFUSED)
-        c->refused++;
-    if (e->kind == ENTRY_REQUEST_ADMITTED) {
-        c->admitted++;
-        return open_add(&c->open, n);
-    }
-    if (e->kind != ENTRY_REQUEST_CLOSED)
-        return 0;
-    c->closed++;
-    if (open_remove(&c->open, e->u.request_closed.of))
-        return 0;
-    snprintf(text, sizeof text,
-             "closes entry %" PRIu64 ": not an admitted request, or closed "
-             "before",
-             e->u.request_closed.of);
-    return content_bad(c, n, text);
-}
-
-static int content_check(void *arg, uint64_t n, const uint8_t *line,
-                         size_t length)
-{
-    struct content *c = arg;
-    struct entry e;
-    int r = entry_decode(&c->reader, (const char *)line, length, &e);
-
-    if (r == SP_ENOMEM)
-        return r;
-    if (r != 0)
-        return content_bad(c, n, "not an entry of this program's version");
-    if (e.n != n)
-        return content_bad(c, n, "n: not its place in the tree");
-    if (e.t < c->newest)
-        return content_bad(c, n, "t: earlier than the entry before");
-    c->newest = e.t;
-    if ((r = opened_check(c, n, &e)) != 0)
-        return r;
-    return request_check(c, n, &e);
-}
 
 /* By the key of that time, which the tree's entries name. */
 static int since_open(const struct log_source *s, const struct log_keys *k,
@@ -203,7 +87,7 @@ static int since_open(const struct log_source *s, const struct log_keys *k,
 /* The tree has been verified: its root at the earlier size must be the one
  * that was signed then. */
 static int since_check(const struct options *o, const struct log_source *s,
-                       struct ledger_view *v, struct content *c)
+                       struct ledger_view *v, struct log_content *c)
 {
     struct checkpoint old;
     struct hash root;
@@ -314,7 +198,7 @@ static int policy_judge(const struct options *o, struct log_source *s,
 }
 
 /* The checkpoint may have been replaced by a newer one in between. */
-static int quorum_check(const struct witnesses *w, struct content *c)
+static int quorum_check(const struct witnesses *w, struct log_content *c)
 {
     const struct checkpoint *judged = &w->verdict.checkpoint;
 
@@ -400,7 +284,7 @@ static unsigned unchecked(const struct options *o, const char *list[5])
 struct outcome {
     const struct options *o;
     const struct log_source *s;
-    const struct content *c;
+    const struct log_content *c;
     const struct ledger_verdict *verdict;
     const struct witnesses *witnesses;
     bool signature_good;
@@ -420,7 +304,7 @@ static const char *signature_word(const struct outcome *x)
 
 static void outcome_json(const struct outcome *x)
 {
-    const struct content *c = x->c;
+    const struct log_content *c = x->c;
     const char *list[5];
     unsigned n = unchecked(x->o, list);
     char root[48];
@@ -457,7 +341,7 @@ static void outcome_json(const struct outcome *x)
 
 static void outcome_text(const struct outcome *x)
 {
-    const struct content *c = x->c;
+    const struct log_content *c = x->c;
     const char *list[5];
     unsigned n = unchecked(x->o, list);
     char root[48];
@@ -501,7 +385,7 @@ static void outcome_text(const struct outcome *x)
 /* Whose head is it, by the keys that its entries name? An empty ledger names
  * none: who opened it by the key has checked all there is. */
 static int keys_check(const struct log_source *s, struct ledger_view *v,
-                      struct content *c)
+                      struct log_content *c)
 {
     if (!s->has_key || c->keys.count == 0)
         return 0;
@@ -512,12 +396,12 @@ static int verify_view(const struct options *o, const struct log_source *s,
                        const struct witnesses *w, struct ledger_view *v,
                        bool by_key)
 {
-    struct content c = {.head = ledger_view_checkpoint(v), .source = s};
+    struct log_content c = {.head = ledger_view_checkpoint(v), .source = s};
     struct ledger_verdict verdict;
     struct outcome x = {o, s, &c, &verdict, w, by_key, NULL};
 
     entry_reader_init(&c.reader);
-    int r = ledger_verify(v, content_check, &c, &verdict);
+    int r = ledger_verify(v, log_content_check, &c, &verdict);
     if (!by_key && s->has_key && c.keys.count < 2) {
         r = SP_ESIGNATURE; /* there is no other key that it could be */
         snprintf(c.problem, sizeof c.problem,
@@ -541,7 +425,7 @@ static int verify_view(const struct options *o, const struct log_source *s,
     else
         outcome_text(&x);
     entry_reader_release(&c.reader);
-    free(c.open.n);
+    numbers_release(&c.open);
     log_keys_release(&c.keys);
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }
