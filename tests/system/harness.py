@@ -576,6 +576,17 @@ def children(pid):
         return []
 
 
+def open_files(pid):
+    """What a process's descriptors lead to; one may close while we look."""
+    found = []
+    for f in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(os.readlink(f))
+        except FileNotFoundError:
+            pass
+    return found
+
+
 class Clock:
     """The file behind SALLYPORT_CLOCK: an offset of the daemon's wall clock."""
 
