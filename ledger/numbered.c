@@ -69,7 +69,7 @@ int numbered_list(int folder, const char *name, uint64_t **numbers,
 {
     uint64_t *list = NULL;
     size_t n = 0;
-    DIR *d;
+    DIR *d = NULL;
     int r = folder_open(folder, name, &d);
 
     *numbers = NULL;
@@ -93,7 +93,7 @@ void numbered_clean(int folder, const char *name)
 {
     static const char suffix[] = ".new";
     const struct dirent *e;
-    DIR *d;
+    DIR *d = NULL;
 
     if (folder_open(folder, name, &d) != 0)
         return;
