@@ -19,7 +19,7 @@
 #include "policy/entry.h"
 
 static const char usage[] =
-    "usage: sallyport log verify DIR [--key VKEY | --key-file FILE | "
+    "usage: sallyport log verify DIR|URL [--key VKEY | --key-file FILE | "
     "--no-key]\n"
     "                                [--since CHECKPOINT]\n"
     "                                [--policy-file TLOG-POLICY] [--json]\n"
@@ -40,7 +40,9 @@ static const char usage[] =
     "       sallyport log witness ...\n"
     "       sallyport log rotate-key DIR\n"
     "\n"
-    "DIR is a deployment (with sallyport.yaml) or a ledger's folder.\n"
+    "DIR is a deployment (with sallyport.yaml) or a ledger's folder, URL a "
+    "gateway's\n"
+    "https://HOST[:PORT].\n"
     "  verify  checks everything that the signed checkpoint commits to\n"
     "  show    prints entries\n"
     "  key     prints the public key that checkpoints are signed with\n"
