@@ -483,9 +483,9 @@ static void own_routes_are_refused_like_others(void **state)
 /* The auditors' window is for auditors, receipts are for everybody known. */
 static void the_ledger_is_read_by_auditors(void **state)
 {
-    static const enum route routes[] = {
-        ROUTE_LOG_CHECKPOINT, ROUTE_LOG_BUNDLE, ROUTE_LOG_TILE,
-        ROUTE_LOG_ENTRIES, ROUTE_LOG_COSIGNED};
+    static const enum route routes[] = {ROUTE_LOG_CHECKPOINT, ROUTE_LOG_BUNDLE,
+                                        ROUTE_LOG_TILE, ROUTE_LOG_ENTRIES,
+                                        ROUTE_LOG_COSIGNED};
     const struct scene *c = *state;
 
     for (uint32_t person = 0; person < c->p->npeople; person++)
@@ -505,10 +505,9 @@ static void the_ledger_is_read_by_auditors(void **state)
             assert_int_equal(v.step, auditor ? STEP_ALLOWED : STEP_ROUTE);
             c->p->parties[f.party].nscope = 1; /* a part of it: no bundles */
             v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
-            assert_int_equal(v.reason,
-                             auditor && routes[i] != ROUTE_LOG_BUNDLE
-                                 ? REASON_NONE
-                                 : REASON_ROUTE_DENIED);
+            assert_int_equal(v.reason, auditor && routes[i] != ROUTE_LOG_BUNDLE
+                                           ? REASON_NONE
+                                           : REASON_ROUTE_DENIED);
             c->p->parties[f.party].nscope = 0;
             f.fault = REASON_ROUTE_UNKNOWN; /* no such file can be */
             v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
@@ -586,6 +585,23 @@ static void own_routes_have_a_rate_of_their_own(void **state)
     assert_int_equal(v.retry_after, 60);
     v = policy_decide(c->p, c->s, &f, now + 59999, CLOCK_GOOD);
     assert_int_equal(v.retry_after, 1);
+    /* a ledger is many files: they may go on, to a rate of their own */
+    f.route = ROUTE_LOG_BUNDLE;
+    for (; i < 10000; i++) {
+        uint64_t n = standing_count(c->s);
+
+        v = policy_decide(c->p, c->s, &f, now, CLOCK_GOOD);
+        if (v.reason != REASON_NONE)
+            break;
+        decide_entry(c->p, &f, &v, &e);
+        scene_apply(c, &e, now);
+        e = (struct entry){.kind = ENTRY_REQUEST_CLOSED,
+                           .u.request_closed = {.of = n, .status = 200}};
+        scene_apply(c, &e, now);
+    }
+    assert_int_equal(i, LIMIT_LOG_PER_MINUTE);
+    assert_int_equal(v.reason, REASON_RATE_LIMITED);
+    f.route = ROUTE_STATUS;
     now += 60000;
     for (i = 0; i < 1000; i++) { /* open ones */
         v = policy_decide(c->p, c->s, &f, now, CLOCK_GOOD);
