@@ -12,6 +12,15 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 
+bool evidence_name_is_good(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/";
+
+    return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL &&
+           strspn(name, letters) == strlen(name);
+}
+
 /* ---- what belongs to it ---- */
 
 static bool is_context(const struct entry *e)

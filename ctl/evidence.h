@@ -44,6 +44,10 @@ int evidence_take(struct evidence_filter *f, const struct entry *e,
                   bool *take) SP_MUST_USE;
 void evidence_filter_release(struct evidence_filter *f);
 
+/* A path below an export's folder that a manifest may name: letters, digits
+ * and "-._/", no way out of the folder, no end of its line. */
+bool evidence_name_is_good(const char *name);
+
 /* The same scope gives the same bytes: nothing of the moment or the machine. */
 int evidence_about(const struct evidence_scope *s, struct buf *out) SP_MUST_USE;
 int evidence_statement(const struct evidence_scope *s,

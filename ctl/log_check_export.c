@@ -100,16 +100,6 @@ static int file_hash(struct check *c, const char *name, uint8_t sha256[32])
     return r;
 }
 
-/* Names of ours: no way out of the folder. */
-static bool name_is_good(const char *name)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/";
-
-    return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL &&
-           strspn(name, letters) == strlen(name);
-}
-
 /* "<64 hex digits>  <name>" */
 static int manifest_line(struct check *c, char *line, const char *before)
 {
@@ -118,7 +108,7 @@ static int manifest_line(struct check *c, char *line, const char *before)
 
     if (strlen(line) < 67 || line[64] != ' ' || line[65] != ' ' ||
         sodium_hex2bin(want, sizeof want, line, 64, NULL, &n, NULL) != 0 ||
-        n != 32 || !name_is_good(line + 66))
+        n != 32 || !evidence_name_is_good(line + 66))
         return bad(c, EVIDENCE_MANIFEST,
                    "wanted lines of a hash, two spaces and a name");
     if (strcmp(before, line + 66) >= 0)

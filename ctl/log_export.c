@@ -171,7 +171,7 @@ static int name_is_kept(const struct dirent *d)
 {
     const char *dot = strrchr(d->d_name, '.');
 
-    return dot != NULL &&
+    return dot != NULL && evidence_name_is_good(d->d_name) &&
            (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".minisig") == 0);
 }
 
