@@ -132,6 +132,9 @@ static enum cause cut_cause(enum reason reason)
 {
     if (reason == REASON_BUDGET_EXHAUSTED || reason == REASON_EGRESS_CEILING)
         return CAUSE_BUDGET;
+    if (reason == REASON_CERTIFICATE_REVOKED ||
+        reason == REASON_REVOCATION_UNAVAILABLE)
+        return CAUSE_REVOKED;
     return reason == REASON_WINDOW_EXPIRED ||
                    reason == REASON_CERTIFICATE_EXPIRED ||
                    reason == REASON_HOURS_DENIED || reason == REASON_TIME_LIMIT

@@ -152,6 +152,8 @@ static void facts_write(struct msg_out *m, const struct facts *f)
     /* Before 1970 is before everything: entries hold no times below 0. */
     msg_put_i64(m, f->cert_not_before > 0 ? f->cert_not_before : 0);
     msg_put_i64(m, f->cert_not_after > 0 ? f->cert_not_after : 0);
+    msg_put_u8(m, (uint8_t)f->revocation);
+    msg_put_u8(m, f->test_pki);
     msg_put_text(m, f->address);
     msg_put_u8(m, (uint8_t)f->method);
     msg_put_u8(m, (uint8_t)f->route);
@@ -171,6 +173,8 @@ static void facts_read(struct msg_in *m, struct facts *f)
     msg_get_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
     f->cert_not_before = msg_get_i64(m);
     f->cert_not_after = msg_get_i64(m);
+    f->revocation = (enum revocation)get_enum(m, REVOCATION_COUNT);
+    f->test_pki = msg_get_bool(m);
     get_word(m, f->address, sizeof(f->address), ADDRESS_CHARACTERS);
     f->method = (enum method)get_enum(m, METHOD_OTHER + 1);
     f->route = (enum route)get_enum(m, ROUTE_COUNT);
