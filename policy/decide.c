@@ -39,6 +39,10 @@ static enum reason step_revocation(struct question *q)
 {
     const struct policy_party *party = &q->p->parties[q->f->party];
 
+    if (standing_certificate_is_revoked(q->s, q->f->cert_sha256))
+        return REASON_CERTIFICATE_REVOKED;
+    if (standing_revocations_lost(q->s))
+        return REASON_REVOCATION_UNAVAILABLE;
     switch (q->f->revocation) {
     case REVOCATION_UNCHECKED:
         return party->revocation.mode == POLICY_REVOCATION_NONE

@@ -62,7 +62,18 @@ void say_revocation(struct words *w, const struct explain_question *q,
     const struct policy_party *party = &q->policy->parties[q->facts->party];
     const char *mode = policy_revocation_mode_text(party->revocation.mode);
 
+    struct standing_certificate c;
+
     (void)param;
+    if (standing_certificate(q->standing, q->facts->cert_sha256, &c) &&
+        c.revoked) {
+        say(w, "revoked by entry %" PRIu64, c.entry);
+        return;
+    }
+    if (standing_revocations_lost(q->standing)) {
+        say(w, "more are revoked than the ledger's standing can hold");
+        return;
+    }
     switch (q->facts->revocation) {
     case REVOCATION_UNCHECKED:
         if (v->reason == REASON_NONE)
