@@ -33,7 +33,8 @@
 #define CRL_USERS_ONLY   2u
 #define CRL_CAS_ONLY     4u
 #define CRL_SOME_REASONS 8u /* says who is revoked, never who is good */
-#define CRL_SCOPE_FLAGS  15u
+/* Then which reasons: ReasonFlags, the first bit lowest. */
+#define CRL_REASONS(scope) ((scope) >> 8 & 0xffffu)
 
 struct crl_info {
     char issuer[CRL_NAME_MAX]; /* RFC 2253, cut if longer; printable ASCII */
@@ -46,8 +47,8 @@ struct crl_info {
     bool delta;
     uint8_t base[20]; /* of a delta: the least base number that it fits */
     uint32_t scope;   /* CRL_… */
-    uint32_t npoints; /* sorted, without doubles; 0 although CRL_PARTITION:
-                         named by something that is no URI */
+    uint32_t npoints; /* URIs of a partition, sorted, without doubles; 0: of
+                         none */
     uint8_t points[CHAIN_POINTS_MAX][32];
     size_t count;   /* serials that it revokes; 0 until verified */
     size_t removed; /* removeFromCRL entries of a delta: not obeyed */
@@ -66,8 +67,8 @@ struct crl_list {
  * refuses all, with its number in `problem`. SP_EINVAL: malformed, none in it;
  * SP_EUNSUPPORTED: well-formed, but something that is not supported (indirect,
  * critical extension, attribute certificates, signature algorithm, no
- * nextUpdate); SP_ETOOBIG; SP_ENOMEM. *out is released with
- * crl_list_release, and empty after a failure. */
+ * nextUpdate, a partition that no URI names); SP_ETOOBIG; SP_ENOMEM. *out is
+ * released with crl_list_release, and empty after a failure. */
 int crl_parse(const uint8_t *bytes, size_t length, struct crl_list *out,
               char problem[CRL_PROBLEM]) SP_MUST_USE;
 void crl_list_release(struct crl_list *l);
@@ -82,7 +83,7 @@ void crl_list_release(struct crl_list *l);
  * and SP_EUNSUPPORTED: an entry, or a time in the future of `now` (ms UTC);
  * SP_ETOOBIG: too many entries; SP_EEXIST: it was verified before. A list that
  * is over (nextUpdate) is not refused: whom it revokes stays revoked. */
-int crl_verify(struct crl *crl, STACK_OF(X509) *pool, int64_t now,
+int crl_verify(struct crl *crl, STACK_OF(X509) * pool, int64_t now,
                char problem[CRL_PROBLEM]) SP_MUST_USE;
 
 const struct crl_info *crl_info(const struct crl *crl);

@@ -26,7 +26,7 @@ struct http_url {
  * scheme, userinfo, a fragment, an IPv6 literal, a number that is not an IPv4
  * address in its usual form, controls, blanks, NUL; SP_ETOOBIG. Nothing is
  * decoded, and "." segments stay as they are. */
-int http_url_parse(const char *text, size_t length, struct http_url *out)
-    SP_MUST_USE;
+int http_url_parse(const char *text, size_t length,
+                   struct http_url *out) SP_MUST_USE;
 
 #endif

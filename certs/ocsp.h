@@ -29,12 +29,12 @@ int ocsp_ask_make(X509 *leaf, X509 *issuer, const uint8_t *nonce, uint8_t **der,
                   size_t *length) SP_MUST_USE;
 
 struct ocsp_answer {
-    enum revocation status;    /* GOOD, REVOKED or UNKNOWN */
-    int64_t this_update;       /* ms UTC; 0: not known */
-    int64_t next_update;       /* 0: none given */
-    int64_t good_until;        /* if GOOD: until then, exclusively; else 0 */
-    int reason;                /* if REVOKED: RFC 5280 section 5.3.1; -1: none */
-    bool delegated;            /* signed by a delegate of the issuer: */
+    enum revocation status; /* GOOD, REVOKED or UNKNOWN */
+    int64_t this_update;    /* ms UTC; 0: not known */
+    int64_t next_update;    /* 0: none given */
+    int64_t good_until;     /* if GOOD: until then, exclusively; else 0 */
+    int reason;             /* if REVOKED: RFC 5280 section 5.3.1; -1: none */
+    bool delegated;         /* signed by a delegate of the issuer: */
     struct chain_link delegate; /* whoever has lists can ask for it there */
     char problem[OCSP_PROBLEM]; /* why UNKNOWN; else empty */
 };

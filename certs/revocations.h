@@ -61,8 +61,8 @@ int revocations_build(struct crl *const *crls, size_t count,
  * function here stays within it, as long as nobody changes it: map it from a
  * memfd sealed against writing. `data` is aligned to 8 bytes. SP_ECORRUPT. The
  * checksum finds what is torn; it is no signature. */
-int revocations_open(const void *data, size_t length, struct revocations *view)
-    SP_MUST_USE;
+int revocations_open(const void *data, size_t length,
+                     struct revocations *view) SP_MUST_USE;
 
 /* REVOKED: one of the links is in a list of its issuer, however old. GOOD: for
  * each link there is a list that covers it and is fresh: `now` (ms UTC) is
