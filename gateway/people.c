@@ -35,7 +35,7 @@ static int load_party(const struct snapshot *s, uint32_t index,
     }
     problem[0] = '\0';
     e = identities_add_party(ids, index, anchors, anchors_length, others,
-                             others_length, problem);
+                             others_length, NULL, problem);
     if (e != 0)
         tell(problem, "party", p->name,
              problem[0] != '\0' ? problem : sp_strerror(e));
