@@ -286,7 +286,7 @@ static void refusals_say_why(void **state)
         {"token=badge;object=auth", "", NULL, SP_EPERM, "needs its PIN"},
         {"token=badge;object=auth", "", "", SP_EINVAL, "the PIN: expected"},
         {"token=lost;object=auth", "", "4711", SP_ENOENT,
-         "Those there: \"badge\", \"other\""},
+         "is the right card in the reader? Those there: \""},
         {"object=auth", "", "4711", SP_EAMBIGUOUS, "2 tokens fit"},
         {"token=badge;object=nope", "", "4711", SP_ENOENT,
          "has no private key of the URI's"},
