@@ -251,6 +251,42 @@ out:
     return r;
 }
 
+/* --- for logs ------------------------------------------------------------ */
+
+static void certificate_text(const X509 *cert, char text[TLS_CERTIFICATE_TEXT])
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    char hex[2 * 32 + 1] = "", number[2 * 20 + 1] = "";
+    struct tm end = {0};
+
+    if (X509_digest(cert, EVP_sha256(), digest, &size) != 1)
+        size = 0;
+    for (unsigned int i = 0; i < size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    for (int i = 0; i < serial->length && i < 20; i++)
+        snprintf(number + 2 * i, 3, "%02x", serial->data[i]);
+    (void)ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end);
+    snprintf(text, TLS_CERTIFICATE_TEXT,
+             "serial=%s sha256=%s not_after=%04d-%02d-%02dT%02d:%02d:%02dZ",
+             number, hex, end.tm_year + 1900, end.tm_mon + 1, end.tm_mday,
+             end.tm_hour, end.tm_min, end.tm_sec);
+}
+
+void tls_certificate_text(const uint8_t *pem, size_t length,
+                          char text[TLS_CERTIFICATE_TEXT])
+{
+    STACK_OF(X509) *certs = NULL;
+    char problem[PEM_PROBLEM];
+
+    if (pem_read_certificates(pem, length, &certs, problem) == 0)
+        certificate_text(sk_X509_value(certs, 0), text);
+    else
+        snprintf(text, TLS_CERTIFICATE_TEXT, "malformed");
+    sk_X509_pop_free(certs, X509_free);
+}
+
 /* --- towards a model's endpoint ------------------------------------------ */
 
 static int client_harden(SSL_CTX *ctx)

@@ -22,6 +22,12 @@ int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
                    const struct identities *ids, char problem[256],
                    SSL_CTX **ctx) SP_MUST_USE;
 
+/* "serial=… sha256=… not_after=…" of the first certificate of a PEM text, for
+ * logs; "malformed" if there is none. */
+#define TLS_CERTIFICATE_TEXT 256
+void tls_certificate_text(const uint8_t *pem, size_t length,
+                          char text[TLS_CERTIFICATE_TEXT]);
+
 /* For connections to a model's endpoint: verifies against `anchors_pem` only
  * (required), TLS ≥ 1.2, the host name or address is set per connection. */
 int tls_client_new(const uint8_t *anchors_pem, size_t length, char problem[256],

@@ -749,6 +749,28 @@ int log_file_get(struct log_file *v, const void *data, size_t length)
     return msg_get_end(&m);
 }
 
+int reload_message_put(const struct reload_message *v, void *memory,
+                       size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_RELOAD);
+    msg_put_u64(&m, v->number);
+    return put_done(&m, length);
+}
+
+int reload_message_get(struct reload_message *v, const void *data,
+                       size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct reload_message){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_RELOAD)
+        return SP_EPROTO;
+    v->number = msg_get_u64(&m);
+    return msg_get_end(&m);
+}
+
 int ready_put(void *memory, size_t capacity, size_t *length)
 {
     struct msg_out m;

@@ -66,8 +66,10 @@ enum message_type {
     /* supervisor → keeper and dialer: + 1 fd, an end of a channel between them
      * (witness_messages.h) */
     MESSAGE_WITNESSES,
-    MESSAGE_ASK_WITNESS,   /* keeper → dialer */
-    MESSAGE_ANSWER_WITNESS /* dialer → keeper */
+    MESSAGE_ASK_WITNESS,    /* keeper → dialer */
+    MESSAGE_ANSWER_WITNESS, /* dialer → keeper */
+    /* supervisor → worker, + 1 fd: a sealed fileset of files that are new */
+    MESSAGE_RELOAD
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -235,6 +237,12 @@ struct log_file {
     int32_t error; /* 0: one descriptor comes with it */
 };
 
+/* The files have the names of MESSAGE_SETUP's; each takes the place of the one
+ * that the worker has under that name. */
+struct reload_message {
+    uint64_t number; /* of the reload, from 1 */
+};
+
 struct failed {
     bool retry;        /* may go away by itself (a full disk): keep trying */
     char problem[512]; /* what is wrong and what to do */
@@ -277,6 +285,7 @@ MESSAGE_PAIR(ask_transcript, ask_transcript);
 MESSAGE_PAIR(transcript_file, transcript_file);
 MESSAGE_PAIR(ask_log_file, ask_log_file);
 MESSAGE_PAIR(log_file, log_file);
+MESSAGE_PAIR(reload_message, reload_message);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);

@@ -59,6 +59,7 @@ enum { KEEPER, DIALER, CONTROL, WORKERS };
 struct supervisor {
     enum phase phase;
     int exit_status;
+    const char *config; /* sallyport.yaml, as it was named */
     struct snapshot snapshot;
     struct openings openings;
     struct event_base *base;
@@ -72,6 +73,8 @@ struct supervisor {
     int64_t stop_asked;           /* boot ms */
     uint64_t orders[SUPERVISOR_ORDERS]; /* tickets, oldest first */
     size_t norders;
+    uint64_t reloads;   /* so far */
+    bool reload_wanted; /* asked for before everything was ready */
 };
 
 /* processes.c */
@@ -93,6 +96,12 @@ int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
                             size_t length);
 /* The keeper is gone: what it had is answered. */
 void supervisor_orders_lost(struct supervisor *s);
+
+/* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
+void supervisor_reload(struct supervisor *s);
+/* The part of it that takes over revocation lists: `fresh` is what the folder
+ * has now under the texts in force, and ends with the call. */
+void supervisor_reload_revocation(struct supervisor *s, struct snapshot *fresh);
 
 /* supervisor.c */
 /* A role became ready. */

@@ -44,6 +44,8 @@ void supervisor_ready(struct supervisor *s)
              o->address, o->port, s->nworkers, s->snapshot.policy->serial,
              (int)getpid());
     notify("READY=1\nSTATUS=Serving");
+    if (s->reload_wanted)
+        supervisor_reload(s);
 }
 
 void supervisor_leave(struct supervisor *s, int exit_status)
@@ -119,10 +121,7 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 {
     (void)number;
     (void)what;
-    (void)arg;
-    log_warn("reload", "problem=%s",
-             log_quote("reload is not supported yet: restart to take up a new "
-                       "configuration or policy"));
+    supervisor_reload(arg);
 }
 
 static void on_child(evutil_socket_t number, short what, void *arg)
@@ -278,6 +277,7 @@ int supervisor_run(const char *config)
 
     log_open("supervisor", LOG_LEVEL_INFO);
     hooks();
+    s->config = config;
     if (snapshot_read(config, &report, &s->snapshot) != 0)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
