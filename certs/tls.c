@@ -56,12 +56,18 @@ static void peer_free(void *parent, void *peer, CRYPTO_EX_DATA *data, int index,
     (void)index;
     (void)argl;
     (void)argp;
+    if (peer != NULL)
+        identity_release(&((struct tls_peer *)peer)->id);
     free(peer);
 }
+
+/* Of the SSL_CTX: whether its clients may be of the test PKI. */
+static int test_pki_index = -1;
 
 static void peer_index_make(void)
 {
     peer_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, peer_free);
+    test_pki_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
 static const struct tls_peer *peer_of(const SSL *ssl)
@@ -91,15 +97,19 @@ static int certificate_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl =
         X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_peer *peer = peer_attach(ssl);
+    const struct identity_options options = {
+        .allow_test_pki =
+            SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), test_pki_index) != NULL};
     int r;
 
     if (peer == NULL) {
         X509_STORE_CTX_set_error(ctx, X509_V_ERR_OUT_OF_MEM);
         return 0;
     }
+    identity_release(&peer->id);
     r = identity_from_chain(ids, X509_STORE_CTX_get0_cert(ctx),
                             X509_STORE_CTX_get0_untrusted(ctx), clock_wall_ms(),
-                            &peer->id, &peer->x509_error);
+                            &options, &peer->id, &peer->x509_error);
     X509_STORE_CTX_set_error(ctx, peer->x509_error);
     return r == 0 || r == SP_EAMBIGUOUS;
 }
@@ -171,6 +181,25 @@ static int server_harden(SSL_CTX *ctx, const struct identities *ids)
     return 0;
 }
 
+/* Tells clients whom the parties trust, for those who have more than one
+ * certificate (certs/identity.h: few names, or none). */
+static int server_hint(SSL_CTX *ctx, const struct identities *ids)
+{
+    STACK_OF(X509_NAME) *names = identities_hints(ids);
+
+    if (names == NULL)
+        return SP_ENOMEM;
+    SSL_CTX_set_client_CA_list(ctx, names);
+    return 0;
+}
+
+void tls_server_allow_test_pki(SSL_CTX *ctx, bool allow)
+{
+    static char yes[] = "yes";
+
+    SSL_CTX_set_ex_data(ctx, test_pki_index, allow ? yes : NULL);
+}
+
 /* Leaf first, then its chain. */
 static int server_use_certificates(SSL_CTX *ctx, const uint8_t *pem,
                                    size_t length, char problem[256])
@@ -228,7 +257,8 @@ int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
     int r;
 
     problem[0] = '\0';
-    if (pthread_once(&peer_once, peer_index_make) != 0 || peer_index < 0)
+    if (pthread_once(&peer_once, peer_index_make) != 0 || peer_index < 0 ||
+        test_pki_index < 0)
         return SP_ENOMEM;
     made = SSL_CTX_new(TLS_server_method());
     if (made == NULL) {
@@ -240,7 +270,8 @@ int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
                              "required is not to be had from this OpenSSL");
         goto out;
     }
-    if ((r = server_use_certificates(made, cert_pem, cert_length, problem)) !=
+    if ((r = server_hint(made, ids)) != 0 ||
+        (r = server_use_certificates(made, cert_pem, cert_length, problem)) !=
             0 ||
         (r = server_use_key(made, key_pem, key_length, problem)) != 0)
         goto out;
@@ -249,6 +280,42 @@ int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
 out:
     SSL_CTX_free(made);
     return r;
+}
+
+/* --- for logs ------------------------------------------------------------ */
+
+static void certificate_text(const X509 *cert, char text[TLS_CERTIFICATE_TEXT])
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    char hex[2 * 32 + 1] = "", number[2 * 20 + 1] = "";
+    struct tm end = {0};
+
+    if (X509_digest(cert, EVP_sha256(), digest, &size) != 1)
+        size = 0;
+    for (unsigned int i = 0; i < size; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    for (int i = 0; i < serial->length && i < 20; i++)
+        snprintf(number + 2 * i, 3, "%02x", serial->data[i]);
+    (void)ASN1_TIME_to_tm(X509_get0_notAfter(cert), &end);
+    snprintf(text, TLS_CERTIFICATE_TEXT,
+             "serial=%s sha256=%s not_after=%04d-%02d-%02dT%02d:%02d:%02dZ",
+             number, hex, end.tm_year + 1900, end.tm_mon + 1, end.tm_mday,
+             end.tm_hour, end.tm_min, end.tm_sec);
+}
+
+void tls_certificate_text(const uint8_t *pem, size_t length,
+                          char text[TLS_CERTIFICATE_TEXT])
+{
+    STACK_OF(X509) *certs = NULL;
+    char problem[PEM_PROBLEM];
+
+    if (pem_read_certificates(pem, length, &certs, problem) == 0)
+        certificate_text(sk_X509_value(certs, 0), text);
+    else
+        snprintf(text, TLS_CERTIFICATE_TEXT, "malformed");
+    sk_X509_pop_free(certs, X509_free);
 }
 
 /* --- towards a model's endpoint ------------------------------------------ */
@@ -371,6 +438,12 @@ const char *tls_failure_code(const SSL *ssl)
         return "expired";
     if (peer != NULL && peer->x509_error == X509_V_ERR_CERT_NOT_YET_VALID)
         return "not_yet_valid";
+    if (peer != NULL && peer->x509_error == IDENTITY_ERROR_TEST_PKI)
+        return "test_pki";
+    if (peer != NULL &&
+        (peer->x509_error == X509_V_ERR_NO_EXPLICIT_POLICY ||
+         peer->x509_error == X509_V_ERR_INVALID_POLICY_EXTENSION))
+        return "wrong_policy";
     if (peer != NULL && peer->x509_error != X509_V_OK)
         return "untrusted";
     if (ERR_GET_LIB(e) == ERR_LIB_SSL &&

@@ -22,6 +22,16 @@ int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
                    const struct identities *ids, char problem[256],
                    SSL_CTX **ctx) SP_MUST_USE;
 
+/* "serial=… sha256=… not_after=…" of the first certificate of a PEM text, for
+ * logs; "malformed" if there is none. */
+#define TLS_CERTIFICATE_TEXT 256
+void tls_certificate_text(const uint8_t *pem, size_t length,
+                          char text[TLS_CERTIFICATE_TEXT]);
+
+/* Whether clients of the test PKI are let in (certs/identity.h); a new context
+ * refuses them. Before the first handshake. */
+void tls_server_allow_test_pki(SSL_CTX *ctx, bool allow);
+
 /* For connections to a model's endpoint: verifies against `anchors_pem` only
  * (required), TLS ≥ 1.2, the host name or address is set per connection. */
 int tls_client_new(const uint8_t *anchors_pem, size_t length, char problem[256],
@@ -37,8 +47,9 @@ const struct identity *tls_identity(const SSL *ssl);
 void tls_forget_chain(SSL *ssl);
 
 /* Why a handshake failed, for the ledger: "no_certificate", "untrusted",
- * "expired", "not_yet_valid", "protocol"; and OpenSSL's own text for the log (a
- * constant). Both read the thread's error queue: ask before it is cleared. */
+ * "expired", "not_yet_valid", "wrong_policy", "test_pki", "protocol"; and
+ * OpenSSL's own text for the log (a constant). Both read the thread's error
+ * queue: ask before it is cleared. */
 const char *tls_failure_code(const SSL *ssl);
 const char *tls_error_text(void);
 

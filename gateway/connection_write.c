@@ -41,6 +41,7 @@ void connection_close(struct connection *c)
     c->exchange = NULL;
     if (x != NULL)
         exchange_left(x);
+    peer_end(&c->peer);
     event_del(&c->event);
     event_del(&c->timer);
     if (c->ssl != NULL) {

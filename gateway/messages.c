@@ -152,6 +152,8 @@ static void facts_write(struct msg_out *m, const struct facts *f)
     /* Before 1970 is before everything: entries hold no times below 0. */
     msg_put_i64(m, f->cert_not_before > 0 ? f->cert_not_before : 0);
     msg_put_i64(m, f->cert_not_after > 0 ? f->cert_not_after : 0);
+    msg_put_u8(m, (uint8_t)f->revocation);
+    msg_put_u8(m, f->test_pki);
     msg_put_text(m, f->address);
     msg_put_u8(m, (uint8_t)f->method);
     msg_put_u8(m, (uint8_t)f->route);
@@ -171,6 +173,8 @@ static void facts_read(struct msg_in *m, struct facts *f)
     msg_get_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
     f->cert_not_before = msg_get_i64(m);
     f->cert_not_after = msg_get_i64(m);
+    f->revocation = (enum revocation)get_enum(m, REVOCATION_COUNT);
+    f->test_pki = msg_get_bool(m);
     get_word(m, f->address, sizeof(f->address), ADDRESS_CHARACTERS);
     f->method = (enum method)get_enum(m, METHOD_OTHER + 1);
     f->route = (enum route)get_enum(m, ROUTE_COUNT);
@@ -468,7 +472,7 @@ int setup_get(struct setup *v, const void *data, size_t length)
 static bool type_is_link(uint16_t type)
 {
     return type == MESSAGE_LINK || type == MESSAGE_LINK_GONE ||
-           type == MESSAGE_DIALER;
+           type == MESSAGE_DIALER || type == MESSAGE_REVOKER;
 }
 
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,
@@ -746,6 +750,28 @@ int log_file_get(struct log_file *v, const void *data, size_t length)
     v->error = (int32_t)msg_get_u32(&m);
     if (v->error > 0)
         return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int reload_message_put(const struct reload_message *v, void *memory,
+                       size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_RELOAD);
+    msg_put_u64(&m, v->number);
+    return put_done(&m, length);
+}
+
+int reload_message_get(struct reload_message *v, const void *data,
+                       size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct reload_message){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_RELOAD)
+        return SP_EPROTO;
+    v->number = msg_get_u64(&m);
     return msg_get_end(&m);
 }
 

@@ -66,8 +66,28 @@ enum message_type {
     /* supervisor → keeper and dialer: + 1 fd, an end of a channel between them
      * (witness_messages.h) */
     MESSAGE_WITNESSES,
-    MESSAGE_ASK_WITNESS,   /* keeper → dialer */
-    MESSAGE_ANSWER_WITNESS /* dialer → keeper */
+    MESSAGE_ASK_WITNESS,    /* keeper → dialer */
+    MESSAGE_ANSWER_WITNESS, /* dialer → keeper */
+    /* Revocation (revocation_messages.h). supervisor → revoker and dialer: + 1
+     * fd, an end of a channel between them */
+    MESSAGE_FETCHES,
+    MESSAGE_ASK_FETCH,    /* revoker → dialer */
+    MESSAGE_ANSWER_FETCH, /* dialer → revoker, + 1 fd if there is an answer */
+    MESSAGE_REVOKER,      /* + 1 fd: worker's or revoker's end of a channel */
+    MESSAGE_ASK_REVOCATION,    /* worker → revoker */
+    MESSAGE_ANSWER_REVOCATION, /* revoker → worker */
+    MESSAGE_CRL_FILE,          /* supervisor → revoker, + 1 fd: a list */
+    MESSAGE_CRL_LOADED,        /* revoker → supervisor → keeper: one of a set */
+    /* revoker → supervisor (+ 1 fd) → keeper: all of it is told; supervisor →
+     * worker (+ 1 fd): it takes effect */
+    MESSAGE_REVOCATIONS,
+    MESSAGE_REVOCATIONS_RECORDED, /* keeper → supervisor: on disk */
+    MESSAGE_ANNOUNCE,             /* supervisor → revoker: tell it again */
+    /* worker → keeper, over the link */
+    MESSAGE_CERTIFICATE_MATCHED,
+    MESSAGE_CERTIFICATE_REVOKED,
+    /* supervisor → worker, + 1 fd: a sealed fileset of files that are new */
+    MESSAGE_RELOAD
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -188,7 +208,7 @@ struct setup {
  * witness's TLS is verified against. Each role gets only what is its own (P12).
  */
 
-/* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
+/* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or channel:
  * it grows with each one made in this run, so that word of an old one cannot
  * be taken for the new one's. */
 struct link_message {
@@ -235,6 +255,12 @@ struct log_file {
     int32_t error; /* 0: one descriptor comes with it */
 };
 
+/* The files have the names of MESSAGE_SETUP's; each takes the place of the one
+ * that the worker has under that name. */
+struct reload_message {
+    uint64_t number; /* of the reload, from 1 */
+};
+
 struct failed {
     bool retry;        /* may go away by itself (a full disk): keep trying */
     char problem[512]; /* what is wrong and what to do */
@@ -277,13 +303,15 @@ MESSAGE_PAIR(ask_transcript, ask_transcript);
 MESSAGE_PAIR(transcript_file, transcript_file);
 MESSAGE_PAIR(ask_log_file, ask_log_file);
 MESSAGE_PAIR(log_file, log_file);
+MESSAGE_PAIR(reload_message, reload_message);
 /* What the supervisor tells control, and control tells `sallyport status`. */
 MESSAGE_PAIR(ledger_message, control_ledger);
 MESSAGE_PAIR(roles_message, control_roles);
 MESSAGE_PAIR(order_message, order_message);
 MESSAGE_PAIR(order_answer_message, order_answer_message);
 
-/* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE or MESSAGE_DIALER. */
+/* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE, MESSAGE_DIALER or
+ * MESSAGE_REVOKER. */
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,
                      size_t capacity, size_t *length) SP_MUST_USE;
 int link_message_get(struct link_message *v, const void *data,

@@ -25,6 +25,10 @@ static int load_party(const struct snapshot *s, uint32_t index,
     const struct policy_party *p = &s->policy->parties[index];
     const uint8_t *anchors = NULL, *others = NULL;
     size_t anchors_length = 0, others_length = 0;
+    const struct identity_rules rules = {
+        .own_anchors = strcmp(p->anchors, "ca") == 0,
+        .wants_links = p->revocation.mode != POLICY_REVOCATION_NONE,
+    };
     int e = snapshot_file(s->files, p->anchors, &anchors, &anchors_length);
 
     if (e == 0 && p->intermediates != NULL)
@@ -35,7 +39,7 @@ static int load_party(const struct snapshot *s, uint32_t index,
     }
     problem[0] = '\0';
     e = identities_add_party(ids, index, anchors, anchors_length, others,
-                             others_length, problem);
+                             others_length, &rules, problem);
     if (e != 0)
         tell(problem, "party", p->name,
              problem[0] != '\0' ? problem : sp_strerror(e));

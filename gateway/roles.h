@@ -19,6 +19,7 @@ enum role {
     ROLE_KEEPER,
     ROLE_DIALER,
     ROLE_CONTROL,
+    ROLE_REVOKER,
     ROLE_COUNT
 };
 
@@ -72,5 +73,6 @@ int worker_main(struct role_start *start);
 int keeper_main(struct role_start *start);
 int dialer_main(struct role_start *start);
 int control_main(struct role_start *start);
+int revoker_main(struct role_start *start);
 
 #endif

@@ -34,6 +34,7 @@
  * saying where in a file a problem is. */
 struct reading {
     struct snapshot *s;
+    const struct snapshot *running; /* whose texts are read; NULL: the files' */
     struct report *report;
     const char *config; /* sallyport.yaml, as it was named */
     int folder;         /* of the deployment, open */
@@ -257,6 +258,18 @@ static int add_setting(struct reading *r, const char *name, const char *where,
     return e;
 }
 
+static int copy_file(const struct snapshot *s, struct fileset *to,
+                     const char *name)
+{
+    const uint8_t *data;
+    size_t length;
+    int e = fileset_get(s->files, name, &data, &length);
+
+    if (e == 0)
+        e = fileset_add(to, name, data, length);
+    return e == SP_EEXIST ? 0 : e;
+}
+
 static int read_settings(struct reading *r, const char *config)
 {
     char *copy = strdup(config);
@@ -266,8 +279,10 @@ static int read_settings(struct reading *r, const char *config)
 
     if (copy == NULL)
         return SP_ENOMEM;
-    e = add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
-                 "the configuration (`sallyport init` makes one)");
+    e = r->running != NULL
+            ? copy_file(r->running, r->s->files, "sallyport.yaml")
+            : add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
+                       "the configuration (`sallyport init` makes one)");
     if (e == 0)
         e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
     if (e == 0)
@@ -363,8 +378,10 @@ static int read_policy(struct reading *r)
     size_t length, pem_length;
     int e;
 
-    e = add_setting(r, "policy.yaml", "policy", settings->policy,
-                    LIMIT_POLICY_BYTES, false, "the policy");
+    e = r->running != NULL
+            ? copy_file(r->running, r->s->files, "policy.yaml")
+            : add_setting(r, "policy.yaml", "policy", settings->policy,
+                          LIMIT_POLICY_BYTES, false, "the policy");
     if (e != 0 ||
         (e = fileset_get(r->s->files, "policy.yaml", &yaml, &length)) != 0)
         return e;
@@ -666,10 +683,14 @@ static void memory_give_back(void)
     malloc_trim(0);
 }
 
-int snapshot_read(const char *config, struct report *report, struct snapshot *s)
+int snapshot_read_again(const char *config, const struct snapshot *running,
+                        struct report *report, struct snapshot *s)
 {
-    struct reading r = {
-        .s = s, .report = report, .config = config, .folder = -1};
+    struct reading r = {.s = s,
+                        .running = running,
+                        .report = report,
+                        .config = config,
+                        .folder = -1};
     int e;
 
     *s = (struct snapshot){.files = fileset_new()};
@@ -689,15 +710,33 @@ int snapshot_read(const char *config, struct report *report, struct snapshot *s)
     return e;
 }
 
-static int copy(const struct snapshot *s, struct fileset *to, const char *name)
+int snapshot_read(const char *config, struct report *report, struct snapshot *s)
 {
-    const uint8_t *data;
-    size_t length;
-    int e = fileset_get(s->files, name, &data, &length);
+    return snapshot_read_again(config, NULL, report, s);
+}
 
-    if (e == 0)
-        e = fileset_add(to, name, data, length);
-    return e == SP_EEXIST ? 0 : e;
+static bool same_file(const struct snapshot *a, const struct snapshot *b,
+                      const char *name)
+{
+    const uint8_t *of_a, *of_b;
+    size_t a_length, b_length;
+
+    return fileset_get(a->files, name, &of_a, &a_length) == 0 &&
+           fileset_get(b->files, name, &of_b, &b_length) == 0 &&
+           a_length == b_length && memcmp(of_a, of_b, a_length) == 0;
+}
+
+bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b)
+{
+    return same_file(a, b, "sallyport.yaml") && same_file(a, b, "policy.yaml");
+}
+
+const char *snapshot_reloadable(const struct snapshot *s, size_t i)
+{
+    static const char *const names[] = {"@server.crt", "@server.key"};
+
+    (void)s;
+    return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
 }
 
 /* A file that the policy names, if it names one. */
@@ -706,7 +745,7 @@ static int copy_named(const struct snapshot *s, struct fileset *to,
 {
     if (name == NULL)
         return 0;
-    return copy(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
+    return copy_file(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
 }
 
 /* What certificates are verified with: by workers, and by the keeper when
@@ -737,10 +776,10 @@ static int pack_worker(const struct snapshot *s, struct fileset *to)
     for (size_t i = 0; e == 0 && i < s->settings->ncredentials; i++) {
         snprintf(name, sizeof(name), "@credential/%s",
                  s->settings->credentials[i].name);
-        e = copy(s, to, name);
+        e = copy_file(s, to, name);
     }
-    if (e == 0 && (e = copy(s, to, "@server.crt")) == 0)
-        e = copy(s, to, "@server.key");
+    if (e == 0 && (e = copy_file(s, to, "@server.crt")) == 0)
+        e = copy_file(s, to, "@server.key");
     return e;
 }
 
@@ -750,7 +789,7 @@ static int pack_keeper(const struct snapshot *s, struct fileset *to)
     const uint8_t *data;
     const char *name;
     size_t length;
-    int e = copy(s, to, "@ledger.key");
+    int e = copy_file(s, to, "@ledger.key");
 
     for (size_t i = 0;
          e == 0 && fileset_at(s->files, i, &name, &data, &length) == 0; i++)
@@ -768,19 +807,21 @@ static int pack_dialer(const struct snapshot *s, struct fileset *to)
         snprintf(name, sizeof(name), "@witness/%s",
                  s->settings->witnesses[i].name);
         if (s->settings->witnesses[i].ca != NULL)
-            e = copy(s, to, name);
+            e = copy_file(s, to, name);
     }
     return e;
 }
 
 static int pack(const struct snapshot *s, enum role role, struct fileset *to)
 {
-    int e = copy(s, to, "sallyport.yaml");
+    int e = copy_file(s, to, "sallyport.yaml");
 
     if (e == 0 && role != ROLE_CONTROL)
-        e = copy(s, to, "policy.yaml");
+        e = copy_file(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
+    if (e == 0 && role == ROLE_REVOKER)
+        e = pack_people(s, to);
     if (e == 0 && role == ROLE_DIALER)
         e = pack_dialer(s, to);
     if (e == 0 && role == ROLE_KEEPER && (e = pack_keeper(s, to)) == 0)

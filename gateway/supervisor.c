@@ -34,9 +34,10 @@ void supervisor_ready(struct supervisor *s)
     const struct openings *o = &s->openings;
 
     for (size_t i = 0; i < processes_count(s); i++)
-        if (s->processes[i].state != ROLE_STATE_READY)
+        if (!s->processes[i].unused &&
+            s->processes[i].state != ROLE_STATE_READY)
             return;
-    if (s->phase != PHASE_STARTING)
+    if (s->phase != PHASE_STARTING || !supervisor_revocation_ready(s))
         return;
     s->phase = PHASE_RUNNING;
     log_info("listening", "address=%s port=%u", o->address, o->port);
@@ -44,6 +45,8 @@ void supervisor_ready(struct supervisor *s)
              o->address, o->port, s->nworkers, s->snapshot.policy->serial,
              (int)getpid());
     notify("READY=1\nSTATUS=Serving");
+    if (s->reload_wanted)
+        supervisor_reload(s);
 }
 
 void supervisor_leave(struct supervisor *s, int exit_status)
@@ -74,9 +77,10 @@ void supervisor_stop_next(struct supervisor *s)
         s->phase = PHASE_REST;
         process_stop(&s->processes[DIALER], clock_boot_ms(), STOP_GRACE_MS);
         process_stop(&s->processes[CONTROL], clock_boot_ms(), STOP_GRACE_MS);
+        process_stop(&s->processes[REVOKER], clock_boot_ms(), STOP_GRACE_MS);
     }
     if (s->phase == PHASE_REST && !s->processes[DIALER].alive &&
-        !s->processes[CONTROL].alive)
+        !s->processes[CONTROL].alive && !s->processes[REVOKER].alive)
         event_base_loopbreak(s->base);
 }
 
@@ -119,10 +123,7 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 {
     (void)number;
     (void)what;
-    (void)arg;
-    log_warn("reload", "problem=%s",
-             log_quote("reload is not supported yet: restart to take up a new "
-                       "configuration or policy"));
+    supervisor_reload(arg);
 }
 
 static void on_child(evutil_socket_t number, short what, void *arg)
@@ -209,6 +210,8 @@ static void events_init(struct supervisor *s)
     process_init(s, KEEPER, ROLE_KEEPER);
     process_init(s, DIALER, ROLE_DIALER);
     process_init(s, CONTROL, ROLE_CONTROL);
+    process_init(s, REVOKER, ROLE_REVOKER);
+    supervisor_revocation_init(s);
     for (size_t i = 0; i < s->nworkers; i++)
         process_init(s, WORKERS + i, ROLE_WORKER);
 }
@@ -278,6 +281,7 @@ int supervisor_run(const char *config)
 
     log_open("supervisor", LOG_LEVEL_INFO);
     hooks();
+    s->config = config;
     if (snapshot_read(config, &report, &s->snapshot) != 0)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
@@ -296,7 +300,8 @@ int supervisor_run(const char *config)
     }
     events_init(s);
     for (size_t i = 0; i < processes_count(s); i++)
-        process_begin(&s->processes[i]);
+        if (!s->processes[i].unused)
+            process_begin(&s->processes[i]);
     if (event_base_dispatch(s->base) < 0)
         s->exit_status = 1;
     kill_all(s);

@@ -25,7 +25,9 @@
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/log_reads.h"
+#include "gateway/peer.h"
 #include "gateway/people.h"
+#include "gateway/revocation_messages.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
@@ -100,6 +102,67 @@ static void drain(struct worker *w, const struct stop *stop)
              connections_count(w->connections), (long long)left);
 }
 
+/* A context with the server's files as they are in the snapshot. */
+static int server_context(struct worker *w, char problem[256], SSL_CTX **tls)
+{
+    const uint8_t *cert, *key;
+    size_t cert_length, key_length;
+    int r;
+
+    snprintf(problem, 256, "the server's certificate or key is missing");
+    if ((r = fileset_get(w->snapshot.files, "@server.crt", &cert,
+                         &cert_length)) != 0 ||
+        (r = fileset_get(w->snapshot.files, "@server.key", &key,
+                         &key_length)) != 0)
+        return r;
+    r = tls_server_new(cert, cert_length, key, key_length, w->identities,
+                       problem, tls);
+    if (r != 0)
+        return r;
+    /* One read(2) brings a record's head and body together. */
+    SSL_CTX_set_read_ahead(*tls, 1);
+    return 0;
+}
+
+/* --- new files --- */
+
+/* Connections keep the context that they were made with, and with it its
+ * certificate and key, until they end. */
+static int files_take(struct worker *w, struct fileset *fresh,
+                      char problem[256])
+{
+    SSL_CTX *made = NULL;
+    int r = fileset_swap(w->snapshot.files, fresh);
+
+    if (r != 0)
+        return r;
+    if ((r = server_context(w, problem, &made)) != 0)
+        return fileset_swap(w->snapshot.files, fresh) != 0 ? SP_EPROTO : r;
+    SSL_CTX_free(w->tls);
+    w->tls = made;
+    return 0;
+}
+
+/* The supervisor has tried all of this with the same files: what fails here
+ * lacks memory, and the worker goes on with what it has. */
+static void reload(struct worker *w, uint64_t number, int memfd)
+{
+    struct fileset *fresh = NULL;
+    char problem[256] = "";
+    int r = fileset_from_fd(memfd, &fresh);
+
+    close(memfd);
+    if (r == 0)
+        r = files_take(w, fresh, problem);
+    fileset_free(fresh);
+    if (r != 0)
+        log_error("reload_failed", "reload=%llu problem=%s error=%s",
+                  (unsigned long long)number, log_quote(problem),
+                  log_quote(sp_strerror(r)));
+    else
+        log_info("reloaded", "reload=%llu", (unsigned long long)number);
+}
+
 static void fds_close(int *fds, size_t nfds)
 {
     for (size_t i = 0; i < nfds; i++)
@@ -113,6 +176,8 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct link_message link;
     struct transcript_file file;
     struct log_file log;
+    struct reload_message again;
+    struct revocations_number set;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -129,6 +194,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             break;
         log_reads_arrived(w->log_reads, &log, nfds == 1 ? fds[0] : -1);
         return;
+    case MESSAGE_RELOAD:
+        if (nfds > 1 || reload_message_get(&again, data, length) != 0)
+            break;
+        reload(w, again.number, nfds == 1 ? fds[0] : -1);
+        return;
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
             break;
@@ -138,6 +208,16 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds != 0 || link_message_get(&link, data, length) != 0)
             break;
         admissions_gone(w->admissions, link.generation);
+        return;
+    case MESSAGE_REVOCATIONS:
+        if (nfds != 1 || revocations_number_get(&set, data, length) != 0)
+            break;
+        peers_set(w->peers, set.number, fds[0]);
+        return;
+    case MESSAGE_REVOKER:
+        if (nfds != 1 || link_message_get(&link, data, length) != 0)
+            break;
+        peers_channel(w->peers, fds[0]);
         return;
     case MESSAGE_DIALER:
         if (nfds != 1 || link_message_get(&link, data, length) != 0)
@@ -183,25 +263,9 @@ static int set_up_limits(struct worker *w)
 
 static int set_up_tls(struct worker *w, char problem[256])
 {
-    const uint8_t *cert, *key;
-    size_t cert_length, key_length;
-    int r;
+    int r = people_load(&w->snapshot, &w->identities, problem);
 
-    if ((r = people_load(&w->snapshot, &w->identities, problem)) != 0)
-        return r;
-    snprintf(problem, 256, "the server's certificate or key is missing");
-    if ((r = fileset_get(w->snapshot.files, "@server.crt", &cert,
-                         &cert_length)) != 0 ||
-        (r = fileset_get(w->snapshot.files, "@server.key", &key,
-                         &key_length)) != 0)
-        return r;
-    r = tls_server_new(cert, cert_length, key, key_length, w->identities,
-                       problem, &w->tls);
-    if (r != 0)
-        return r;
-    /* One read(2) brings a record's head and body together. */
-    SSL_CTX_set_read_ahead(w->tls, 1);
-    return 0;
+    return r != 0 ? r : server_context(w, problem, &w->tls);
 }
 
 static int set_up_timers(struct worker *w)
@@ -268,9 +332,10 @@ static int set_up_parts(struct worker *w, char problem[256])
     w->connections = connections_new(w);
     w->seals = seals_new(w);
     w->log_reads = log_reads_new(w);
+    w->peers = peers_new(w);
     if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
         w->deadlines == NULL || w->connections == NULL || w->seals == NULL ||
-        w->log_reads == NULL)
+        w->log_reads == NULL || w->peers == NULL)
         return SP_ENOMEM;
     if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
         return r;
@@ -381,6 +446,7 @@ static void tear_down(struct worker *w)
     exchanges_free(w);
     seals_free(w->seals);
     log_reads_free(w->log_reads);
+    peers_free(w->peers);
     admissions_free(w->admissions);
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)

@@ -55,6 +55,10 @@ int fileset_at(const struct fileset *s, size_t i, const char **name,
                const uint8_t **data, size_t *length) SP_MUST_USE;
 /* Forgets a blob, if it is there; what fileset_get() gave for it ends. */
 void fileset_drop(struct fileset *s, const char *name);
+/* Each blob of `some` takes the place of the one that `all` has under that
+ * name, which goes to `some`: done twice it is as before. Needs no memory; all
+ * or none: SP_ENOENT (a name that `all` has not), SP_ETOOBIG. */
+int fileset_swap(struct fileset *all, struct fileset *some) SP_MUST_USE;
 int fileset_seal(const struct fileset *s, int *memfd) SP_MUST_USE;
 /* Does not take the descriptor. SP_EPROTO if unsealed or malformed. */
 int fileset_from_fd(int memfd, struct fileset **s) SP_MUST_USE;

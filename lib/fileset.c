@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/buf.h"
@@ -61,8 +63,7 @@ void fileset_free(struct fileset *s)
     free(s);
 }
 
-static const struct blob *fileset_find(const struct fileset *s,
-                                       const char *name)
+static struct blob *fileset_find(const struct fileset *s, const char *name)
 {
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->blobs[i].name, name) == 0)
@@ -153,6 +154,38 @@ void fileset_drop(struct fileset *s, const char *name)
     }
 }
 
+static void blob_swap(struct blob *a, struct blob *b)
+{
+    struct blob was = *a;
+
+    a->data = b->data;
+    a->length = b->length;
+    b->data = was.data;
+    b->length = was.length;
+}
+
+int fileset_swap(struct fileset *all, struct fileset *some)
+{
+    size_t leaving = 0, coming = 0;
+
+    for (size_t i = 0; i < some->count; i++) {
+        const struct blob *b = fileset_find(all, some->blobs[i].name);
+
+        if (b == NULL)
+            return SP_ENOENT;
+        leaving += b->length;
+        coming += some->blobs[i].length;
+    }
+    if (all->bytes - leaving + coming > FILESET_BYTES_MAX ||
+        some->bytes - coming + leaving > FILESET_BYTES_MAX)
+        return SP_ETOOBIG;
+    for (size_t i = 0; i < some->count; i++)
+        blob_swap(fileset_find(all, some->blobs[i].name), &some->blobs[i]);
+    all->bytes = all->bytes - leaving + coming;
+    some->bytes = some->bytes - coming + leaving;
+    return 0;
+}
+
 static int fileset_encode(const struct fileset *s, uint8_t *memory)
 {
     struct msg_out m;
@@ -239,34 +272,49 @@ static int fileset_decode(struct fileset *s, const uint8_t *data, size_t length)
     return msg_get_end(&m);
 }
 
-int fileset_from_fd(int memfd, struct fileset **s)
+/* Mapped, not read: a role in its sandbox may do that, too, and what several
+ * share has one position. Its seals say that it cannot shrink under us. */
+static int fileset_map(int memfd, const uint8_t **data, size_t *length)
 {
-    struct fileset *set = NULL;
-    uint8_t *data = NULL;
-    size_t length = 0;
     int error = file_check_seals(memfd, FILESET_SEALS);
+    struct stat st;
+    void *memory;
 
     if (error != 0)
-        goto out;
-    error = file_read_fd(memfd, FILESET_BYTES_MAX, &data, &length);
-    if (error != 0) {
-        error = error == SP_ENOMEM || error == SP_EIO ? error : SP_EPROTO;
-        goto out;
-    }
-    set = fileset_new();
-    if (set == NULL) {
-        error = SP_ENOMEM;
-        goto out;
-    }
-    error = fileset_decode(set, data, length);
+        return error;
+    if (fstat(memfd, &st) != 0)
+        return sp_error_from_errno();
+    if (!S_ISREG(st.st_mode) || st.st_size <= 0 ||
+        (uint64_t)st.st_size > FILESET_BYTES_MAX)
+        return SP_EPROTO;
+    *length = (size_t)st.st_size;
+    memory = mmap(NULL, *length, PROT_READ, MAP_PRIVATE, memfd, 0);
+    if (memory == MAP_FAILED)
+        return errno == ENOMEM ? SP_ENOMEM : SP_EIO;
+    *data = memory;
+    return 0;
+}
+
+static void fileset_unmap(const uint8_t *data, size_t length)
+{
+    (void)munmap((void *)(uintptr_t)data, length);
+}
+
+int fileset_from_fd(int memfd, struct fileset **s)
+{
+    struct fileset *set;
+    const uint8_t *data = NULL;
+    size_t length = 0;
+    int error = fileset_map(memfd, &data, &length);
+
     if (error != 0)
-        goto out;
-    *s = set;
-    set = NULL;
-out:
-    fileset_free(set);
-    if (data != NULL)
-        explicit_bzero(data, length);
-    free(data);
+        return error;
+    set = fileset_new();
+    error = set == NULL ? SP_ENOMEM : fileset_decode(set, data, length);
+    fileset_unmap(data, length);
+    if (error != 0)
+        fileset_free(set);
+    else
+        *s = set;
     return error;
 }

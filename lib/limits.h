@@ -60,6 +60,9 @@
 #define LIMIT_POLICY_PARTIES 256
 #define LIMIT_POLICY_PEOPLE  131072
 #define LIMIT_POLICY_MODELS  64
+/* Certificates that are remembered: two of everybody, and as many revoked ones
+ * of other authorities. */
+#define LIMIT_CERTIFICATES 262144
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50

@@ -338,6 +338,7 @@ static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
     compare_text(c, "selection", a->selection, b->selection);
     compare_sealing(c, a, b);
     compare_scope(c, a, b);
+    compare_revocation(c, &a->revocation, &b->revocation);
     compare_people(c, before, now);
 }
 

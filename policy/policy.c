@@ -48,6 +48,18 @@ static void models_free(struct policy *p)
     free(p->models);
 }
 
+static void revocation_release(struct policy_revocation *r)
+{
+    for (size_t i = 0; i < r->nfetch; i++)
+        free(r->fetch[i]);
+    for (size_t i = 0; i < r->nhosts; i++)
+        free(r->hosts[i]);
+    free(r->fetch);
+    free(r->hosts);
+    free(r->crl);
+    free(r->responder);
+}
+
 static void people_free(struct policy *p)
 {
     for (size_t i = 0; i < p->nparties; i++) {
@@ -56,6 +68,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].intermediates);
         free(p->parties[i].selection);
         free(p->parties[i].networks);
+        revocation_release(&p->parties[i].revocation);
         free(p->parties[i].scope);
         free(p->parties[i].tripwires);
     }

@@ -73,6 +73,27 @@ struct policy_model {
                              none set */
 };
 
+/* Who is asked whether a certificate of a party has been revoked. */
+enum policy_revocation_mode {
+    POLICY_REVOCATION_NONE, /* nobody: lists of the policy's and responders */
+    POLICY_REVOCATION_CRL,
+    POLICY_REVOCATION_OCSP,
+    POLICY_REVOCATION_OCSP_THEN_CRL /* lists where no responder answers */
+};
+
+struct policy_revocation {
+    enum policy_revocation_mode mode;
+    char *crl;    /* name of a file of lists, PEM or DER, or NULL */
+    char **fetch; /* http:// URLs of lists */
+    size_t nfetch;
+    char **hosts; /* lower case; that URLs in certificates may point to */
+    size_t nhosts;
+    char *responder;       /* http:// URL that is asked instead, or NULL */
+    int64_t max_age_ms;    /* an older answer or list says nothing */
+    int64_t ocsp_cache_ms; /* an answer is asked for again after that */
+    int64_t timeout_ms;    /* of one question to a responder */
+};
+
 struct policy_party {
     char *name;
     enum party_kind kind;
@@ -81,7 +102,8 @@ struct policy_party {
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
-    char *selection;    /* its reference, or NULL */
+    struct policy_revocation revocation;
+    char *selection; /* its reference, or NULL */
     bool has_sealing_key;
     uint8_t sealing_key[32]; /* X25519: its transcripts are sealed to it */
     uint32_t first;          /* of its people, who are one behind the other */
@@ -254,8 +276,8 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
 
-/* Whether an auditor's party may read the entries of a party of that name (NULL:
- * what is nobody's); one without a scope may read all. */
+/* Whether an auditor's party may read the entries of a party of that name
+ * (NULL: what is nobody's); one without a scope may read all. */
 bool policy_scope_has(const struct policy *p, uint32_t auditor,
                       const char *party);
 /* Whether any terms of this party's windows name the document. */
@@ -271,6 +293,19 @@ int64_t policy_party_body_limit(const struct policy *p, uint32_t party);
 bool policy_terms_seal(const struct policy *p, uint32_t terms);
 bool policy_seals(const struct policy *p);
 
+/* An `http://HOST[:PORT]/PATH` as revocation may ask for, of a policy or a
+ * certificate: host (a name or IPv4 address in lower case, or an IPv6 address
+ * without its brackets), port and where in `url` the path begins. False: it is
+ * another kind of URL, or longer than POLICY_URL_MAX. */
+#define POLICY_URL_MAX  512
+#define POLICY_HOST_MAX 256 /* with its NUL */
+bool policy_url_parse(const char *url, char host[POLICY_HOST_MAX],
+                      uint16_t *port, const char **path);
+/* Whether a certificate's own URL, of that host, may be asked for. */
+bool policy_revocation_allows(const struct policy_revocation *r,
+                              const char *host);
+
+const char *policy_revocation_mode_text(enum policy_revocation_mode mode);
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);
 

@@ -43,6 +43,13 @@ char *build_text(struct policy_build *b, const struct node *n);
 /* Zeroed, never NULL without b->no_memory. */
 void *build_array(struct policy_build *b, size_t count, size_t size);
 
+/* policy_revocation.c: who is asked about a party's certificates. */
+void revocation_build(struct policy_build *b, struct policy_revocation *r,
+                      const struct node *n);
+/* A file that the policy names must be there. */
+void file_check(struct policy_build *b, const struct node *n, const char *key,
+                const char *expected);
+
 /* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
  * of one. `base` is what the terms extend, or NULL. */
 void terms_build(struct policy_build *b);

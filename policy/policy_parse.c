@@ -50,9 +50,8 @@ static int64_t take_number(const struct node *n, const char *key,
     return node_number(node_member(n, key), otherwise);
 }
 
-/* A file that the policy names must be there. */
-static void file_check(struct policy_build *b, const struct node *n,
-                       const char *key)
+void file_check(struct policy_build *b, const struct node *n, const char *key,
+                const char *expected)
 {
     const struct node *m = node_member(n, key);
     const uint8_t *data;
@@ -65,9 +64,8 @@ static void file_check(struct policy_build *b, const struct node *n,
     if (r == SP_ENOMEM)
         b->no_memory = true;
     else if (r != 0)
-        document_error(b->d, b->report, m,
-                       "file \"%.256s\": %s: expected a PEM file", m->text,
-                       sp_strerror(r));
+        document_error(b->d, b->report, m, "file \"%.256s\": %s: expected %s",
+                       m->text, sp_strerror(r), expected);
 }
 
 static void model_endpoints(struct policy_build *b, struct policy_model *m,
@@ -145,7 +143,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
     model_endpoints(b, m, upstream);
-    file_check(b, upstream, "ca");
+    file_check(b, upstream, "ca", "a PEM file");
 }
 
 static void models_build(struct policy_build *b)
@@ -229,8 +227,8 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->has_sealing_key =
         sealing_key_read(b, node_member(n, "sealing_key"), party->sealing_key);
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
-        file_check(b, n, "anchors");
-    file_check(b, n, "intermediates");
+        file_check(b, n, "anchors", "a PEM file");
+    file_check(b, n, "intermediates", "a PEM file");
 }
 
 static void networks_build(struct policy_build *b, struct policy_party *party,
@@ -299,6 +297,8 @@ static void parties_build(struct policy_build *b)
         party_build(b, &b->p->parties[i], party);
         networks_build(b, &b->p->parties[i], node_member(party, "networks"));
         hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
+        revocation_build(b, &b->p->parties[i].revocation,
+                         node_member(party, "revocation"));
         b->p->parties[i].first = (uint32_t)b->p->npeople;
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }

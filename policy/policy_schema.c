@@ -4,6 +4,7 @@
  * supported are marked so: they are refused, never ignored.
  */
 #include "lib/limits.h"
+#include "policy/policy.h"
 #include "policy/schemas.h"
 
 #define REQUIRED SCHEMA_REQUIRED
@@ -34,6 +35,8 @@ static const char *const uses[] = {
 const char *const party_kind_words[] = {
     "government",      "state-local", "critical-infrastructure",
     "trusted-partner", "auditor",     NULL};
+const char *const revocation_mode_words[] = {"none", "crl", "ocsp",
+                                             "ocsp-then-crl", NULL};
 const char *const person_kind_words[] = {"human", "service", NULL};
 
 static const struct schema_field endpoint[] = {
@@ -300,6 +303,67 @@ static const struct schema_field selection[] = {
     END,
 };
 
+static const struct schema_field list_url[] = {
+    {.name = "URL", .type = SCHEMA_TEXT, .min = 10, .max = POLICY_URL_MAX},
+    END,
+};
+
+static const struct schema_field host[] = {
+    {.name = "host", .type = SCHEMA_TEXT, .min = 1, .max = POLICY_HOST_MAX - 1},
+    END,
+};
+
+static const struct schema_field revocation[] = {
+    {.name = "mode",
+     .type = SCHEMA_CHOICE,
+     .words = revocation_mode_words,
+     .help = "`crl`: lists; `ocsp`: a responder; `ocsp-then-crl`: lists where "
+             "no responder answers; `none`: nobody. Without it: `crl`, if "
+             "`crl` or `fetch` is there."},
+    {.name = "crl",
+     .type = SCHEMA_PATH,
+     .help = "File of revocation lists, PEM or DER."},
+    {.name = "fetch",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 16,
+     .fields = list_url,
+     .help = "Where lists are fetched from: `http://HOST[:PORT]/PATH`. They "
+             "are signed; they need no TLS."},
+    {.name = "hosts",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 32,
+     .fields = host,
+     .help = "Hosts that may be asked where a certificate itself says so. "
+             "Without it: none but those of `fetch` and `responder`."},
+    {.name = "responder",
+     .type = SCHEMA_TEXT,
+     .min = 10,
+     .max = POLICY_URL_MAX,
+     .help = "The OCSP responder to ask, `http://HOST[:PORT]/PATH`, whatever "
+             "a certificate says."},
+    {.name = "max_age",
+     .type = SCHEMA_DURATION,
+     .min = 60000,
+     .max = 30 * DAY_MS,
+     .fallback = "24h",
+     .help = "How old a list or an answer may be, whatever it says itself; "
+             "then nobody gets in."},
+    {.name = "cache",
+     .type = SCHEMA_DURATION,
+     .max = 3600000,
+     .fallback = "5m",
+     .help = "How long an answer of a responder is kept."},
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 30000,
+     .fallback = "5s",
+     .help = "How long a responder may take."},
+    END,
+};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -322,7 +386,11 @@ static const struct schema_field party_fields[] = {
      .fields = person,
      .help = "Who of the party may come; each with exactly one match."},
     LATER_FIELD("certificate_policies", "Certificate policies to require."),
-    LATER_FIELD("revocation", "Revocation lists of the party's anchors."),
+    {.name = "revocation",
+     .type = SCHEMA_RECORD,
+     .fields = revocation,
+     .help = "Who is asked whether a certificate has been revoked; if nobody "
+             "can say, it is refused. Without it: only what the ledger says."},
     {.name = "networks",
      .type = SCHEMA_LIST,
      .min = 1,

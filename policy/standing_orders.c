@@ -101,6 +101,7 @@ int standing_apply_revoked(struct standing *s, const struct entry *e)
     if (h->suspended == NO_ENTRY)
         s->held++;
     *h = (struct hold_state){.suspended = NO_ENTRY, .revoked = e->n};
+    standing_certificates_schedule(s);
     return 0;
 }
 

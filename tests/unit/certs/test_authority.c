@@ -128,10 +128,10 @@ static int recognise(X509 *cert, int64_t at, struct identity *id, int *error)
     int r;
 
     assert_int_equal(identities_add_party(ids, 1, (uint8_t *)anchors,
-                                          strlen(anchors), NULL, 0, problem),
+                                          strlen(anchors), NULL, 0, NULL, problem),
                      0);
     assert_int_equal(identities_add_person(ids, 1, 2, &match, problem), 0);
-    r = identity_from_chain(ids, cert, NULL, at, id, error);
+    r = identity_from_chain(ids, cert, NULL, at, NULL, id, error);
     identities_free(ids);
     free(anchors);
     return r;

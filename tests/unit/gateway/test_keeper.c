@@ -207,7 +207,7 @@ static void make_people(struct fixture *f)
     for (uint32_t i = 0; i < f->policy->nparties; i++)
         assert_int_equal(identities_add_party(f->k.identities, i,
                                               (const uint8_t *)pem, strlen(pem),
-                                              NULL, 0, problem),
+                                              NULL, 0, NULL, problem),
                          0);
     for (uint32_t i = 0; i < f->policy->npeople; i++) {
         const struct identity_match match = {.san_uri =

@@ -106,6 +106,7 @@ DECODER(ask_transcript, ask_transcript)
 DECODER(transcript_file, transcript_file)
 DECODER(ask_log_file, ask_log_file)
 DECODER(log_file, log_file)
+DECODER(reload_message, reload_message)
 DECODER(failed, failed)
 DECODER(link_message, link_message)
 DECODER(ledger_message, control_ledger)
@@ -876,6 +877,15 @@ static void transcripts_come_back(void **state)
     assert_int_equal(transcript_file_get(&file_out, memory, length), SP_EPROTO);
 }
 
+static void reloads_have_a_number(void **state)
+{
+    struct reload_message v = {.number = 1u << 20}, out;
+
+    (void)state;
+    ROUND_TRIP(reload_message, &v, &out, MESSAGE_RELOAD);
+    assert_int_equal(out.number, 1u << 20);
+}
+
 static void log_files_are_numbers_of_files(void **state)
 {
     static const struct ask_log_file wrong[] = {
@@ -1248,6 +1258,7 @@ int main(void)
         cmocka_unit_test(stop_comes_back),
         cmocka_unit_test(deaths_come_back),
         cmocka_unit_test(transcripts_come_back),
+        cmocka_unit_test(reloads_have_a_number),
         cmocka_unit_test(log_files_are_numbers_of_files),
         cmocka_unit_test(witnesses_come_back),
         cmocka_unit_test(links_come_back),

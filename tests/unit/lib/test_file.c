@@ -299,6 +299,70 @@ static void test_set_forgets(void **state)
     (void)close(fd);
 }
 
+static void assert_blob(const struct fileset *s, const char *name,
+                        const char *wanted)
+{
+    const uint8_t *data;
+    size_t length;
+
+    assert_int_equal(fileset_get(s, name, &data, &length), 0);
+    assert_int_equal(length, strlen(wanted));
+    assert_string_equal((const char *)data, wanted);
+}
+
+static void test_sets_swap_all_or_nothing(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    static const char *const other[] = {"c", "d"};
+    struct fileset *s = set_with(names, 3), *some = set_with(other, 2), *got;
+    int fd;
+
+    (void)state;
+    assert_int_equal(fileset_swap(s, some), SP_ENOENT);
+    assert_blob(s, "c", "c");
+    fileset_drop(some, "d");
+    fileset_drop(some, "c");
+    assert_int_equal(fileset_swap(s, some), 0);
+    assert_int_equal(fileset_add(some, "c", "longer", 6), 0);
+    assert_int_equal(fileset_add(some, "a", "", 0), 0);
+    assert_int_equal(fileset_swap(s, some), 0);
+    assert_blob(s, "a", "");
+    assert_blob(s, "b", "b");
+    assert_blob(s, "c", "longer");
+    assert_blob(some, "a", "a");
+    /* Both still add up. */
+    assert_int_equal(fileset_seal(s, &fd), 0);
+    assert_int_equal(fileset_from_fd(fd, &got), 0);
+    assert_blob(got, "c", "longer");
+    fileset_free(got);
+    (void)close(fd);
+    assert_int_equal(fileset_seal(some, &fd), 0);
+    (void)close(fd);
+    assert_int_equal(fileset_swap(s, some), 0);
+    assert_blob(s, "a", "a");
+    assert_blob(s, "c", "c");
+    fileset_free(some);
+    fileset_free(s);
+}
+
+static void test_sets_swap_within_their_limit(void **state)
+{
+    const size_t half = 33u << 20;
+    char *bytes = calloc(1, half);
+    struct fileset *s = fileset_new(), *some = fileset_new();
+
+    (void)state;
+    assert_non_null(bytes);
+    assert_int_equal(fileset_add(s, "a", bytes, half), 0);
+    assert_int_equal(fileset_add(s, "b", "", 0), 0);
+    assert_int_equal(fileset_add(some, "b", bytes, half), 0);
+    assert_int_equal(fileset_swap(s, some), SP_ETOOBIG);
+    assert_blob(s, "b", "");
+    free(bytes);
+    fileset_free(some);
+    fileset_free(s);
+}
+
 static int memfd_with(const void *data, size_t length, int seals)
 {
     int fd;
@@ -394,6 +458,8 @@ int main(void)
         cmocka_unit_test(test_set_cannot_be_changed),
         cmocka_unit_test(test_set_names),
         cmocka_unit_test(test_set_forgets),
+        cmocka_unit_test(test_sets_swap_all_or_nothing),
+        cmocka_unit_test(test_sets_swap_within_their_limit),
         cmocka_unit_test(test_set_without_seals_is_refused),
         cmocka_unit_test(test_malformed_sets_are_refused),
     };

@@ -590,6 +590,65 @@ static void put_legend(struct random_policy *g)
     put_format(g, "ACME: (7) ", random_any(g, 100));
 }
 
+/* By the party: lists, with and without saying so, a responder, or both. */
+static bool asks_lists(const struct random_policy *g)
+{
+    return g->party % 4 != 2;
+}
+
+static bool asks_responder(const struct random_policy *g)
+{
+    return g->party % 4 >= 2;
+}
+
+static int has_mode(const struct random_policy *g)
+{
+    return g->party % 4 == 0 ? NEVER : MUST;
+}
+
+static void put_mode(struct random_policy *g)
+{
+    static const char *const modes[] = {"crl", "crl", "ocsp", "ocsp-then-crl"};
+
+    random_put(g, modes[g->party % 4]);
+}
+
+static int has_crl(const struct random_policy *g)
+{
+    return asks_lists(g) ? MUST : NEVER;
+}
+
+static int has_fetch(const struct random_policy *g)
+{
+    return asks_lists(g) ? MAY : NEVER;
+}
+
+static int has_responder(const struct random_policy *g)
+{
+    return asks_responder(g) ? MUST : NEVER;
+}
+
+static void put_list_url(struct random_policy *g)
+{
+    static const char *const urls[] = {"http://crl.example/a.crl",
+                                       "HTTP://[2001:db8::1]:8080/lists/?b=1,2",
+                                       "http://198.51.100.7/%20"};
+
+    random_put(g, urls[random_any(g, 3)]);
+}
+
+static void put_host(struct random_policy *g)
+{
+    static const char *const hosts[] = {"ocsp.example", "198.51.100.7", "::1"};
+
+    random_put(g, hosts[random_any(g, 3)]);
+}
+
+static void put_responder(struct random_policy *g)
+{
+    put_format(g, "http://ocsp.example:80/", random_any(g, 100));
+}
+
 static void put_findings_key(struct random_policy *g)
 {
     random_put(g, "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=");
@@ -698,6 +757,15 @@ static const struct random_rule random_rules[] = {
     {.path = "parties.*.networks.[]", .put = put_network},
     {.path = "parties.*.networks", .has = has_seldom},
     {.path = "parties.*.hours", .has = has_seldom},
+    {.path = "parties.*.revocation", .has = has_seldom},
+    {.path = "parties.*.revocation.mode", .has = has_mode, .put = put_mode},
+    {.path = "parties.*.revocation.crl", .has = has_crl},
+    {.path = "parties.*.revocation.fetch", .has = has_fetch},
+    {.path = "parties.*.revocation.fetch.[]", .put = put_list_url},
+    {.path = "parties.*.revocation.hosts.[]", .put = put_host},
+    {.path = "parties.*.revocation.responder",
+     .has = has_responder,
+     .put = put_responder},
     {.path = "terms.*.purpose", .has = has_seldom},
     {.path = "parties.*.hours.from", .put = put_hour},
     {.path = "parties.*.hours.until", .put = put_hour},
