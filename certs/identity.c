@@ -25,6 +25,7 @@
 
 #include "certs/name.h"
 #include "certs/pem.h"
+#include "certs/tls_profile.h"
 #include "lib/table.h"
 
 /* FPKI's longest real paths have 6 certificates. */
@@ -652,6 +653,7 @@ static void chain_validity(const STACK_OF(X509) * chain, struct identity *id)
 {
     id->not_before = INT64_MIN;
     id->not_after = INT64_MAX;
+    id->key_rules = tls_chain_rules(chain, true);
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *cert = sk_X509_value(chain, i);
         int64_t from = time_ms(X509_get0_notBefore(cert));
@@ -758,6 +760,7 @@ static bool search_try(struct search *s, const struct trust *t)
     }
     s->id->not_before = valid.not_before;
     s->id->not_after = valid.not_after;
+    s->id->key_rules = valid.key_rules;
     s->vouched = true;
     return true;
 }

@@ -108,8 +108,13 @@ static void settings_print(const struct overview *d)
 {
     const struct settings *s = d->settings;
 
-    printf("%s: right\n  deployment %s listens on %s with ", d->settings_path,
-           s->deployment, s->listen);
+    printf("%s: right\n  deployment %s listens on ", d->settings_path,
+           s->deployment);
+    for (size_t i = 0; i < s->nlisteners; i++)
+        printf("%s%s (%s%s)", i == 0 ? "" : ", ", s->listeners[i].address,
+               s->listeners[i].profile,
+               s->listeners[i].allow_test_pki ? ", test PKI" : "");
+    printf(" with ");
     if (s->workers == 0)
         printf("a worker per core\n");
     else

@@ -179,15 +179,18 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer channel
+ *   worker:  files (sealed fileset: see below), dialer channel, a listening
+ *            socket for each listener, in the settings' order
  *   keeper:  files, ledger folder
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
  * names, "@authority", and for the worker "@server.crt", "@server.key",
- * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
- * signatures (policy/approval.h); for the dialer "@witness/<name>", what a
- * witness's TLS is verified against. Each role gets only what is its own (P12).
+ * "@server.ocsp", the same for other names as "@names/<i>.crt" …, for endpoints
+ * "@client/<name>.crt" and ".key", "@credential/<name>"; for the keeper
+ * "@ledger.key", "@approvers.txt" and signatures (policy/approval.h); for the
+ * dialer "@witness/<name>", what a witness's TLS is verified against. Each role
+ * gets only what is its own (P12).
  */
 
 /* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:

@@ -837,6 +837,11 @@ int upstreams_new(struct worker *w, char problem[256], struct upstreams **out)
     return r;
 }
 
+int upstreams_files(struct upstreams *u, char problem[256])
+{
+    return endpoints_files(u->endpoints, problem);
+}
+
 void upstreams_free(struct upstreams *u)
 {
     struct upstream_connection *c;

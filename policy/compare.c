@@ -32,6 +32,8 @@ static void compare_upstream(struct comparison *c, const struct policy_model *a,
                  b->upstream_name);
     compare_text(c, "endpoints' authorities", a->ca, b->ca);
     compare_text(c, "credential", a->credential, b->credential);
+    compare_text(c, "client certificate", a->client_certificate,
+                 b->client_certificate);
     compare_text(c, "build", a->build, b->build);
     compare_text(c, "designation", a->designation, b->designation);
     compare_text(c, "designation by", a->designated_by, b->designated_by);

@@ -40,6 +40,7 @@ static void models_free(struct policy *p)
         free(m->upstream_name);
         free(m->ca);
         free(m->credential);
+        free(m->client_certificate);
         free(m->build);
         free(m->designation);
         free(m->designated_by);

@@ -61,11 +61,12 @@ struct policy_model {
     char *upstream_name; /* what the endpoint is told; never shown */
     struct policy_endpoint *endpoints;
     size_t nendpoints;
-    char *ca;          /* name of the anchors' file, NULL: system's none */
-    char *credential;  /* name in sallyport.yaml, or NULL */
-    uint32_t apis;     /* bit per enum route that its `apis` allow */
-    char *build;       /* or NULL */
-    char *designation; /* "status", "by" and "reference", or NULL: */
+    char *ca;         /* name of the anchors' file, NULL: system's none */
+    char *credential; /* name in sallyport.yaml, or NULL */
+    char *client_certificate; /* the same, of a certificate; for https */
+    uint32_t apis;            /* bit per enum route that its `apis` allow */
+    char *build;              /* or NULL */
+    char *designation;        /* "status", "by" and "reference", or NULL: */
     char *designated_by, *designation_reference;
     struct budget budget; /* of all parties and windows together */
     int64_t release;      /* ms UTC; windows of the model end there at the
@@ -254,8 +255,8 @@ const struct policy_terms *policy_terms_for(const struct policy *p,
                                             const struct policy_window *w,
                                             enum route route);
 
-/* Whether an auditor's party may read the entries of a party of that name (NULL:
- * what is nobody's); one without a scope may read all. */
+/* Whether an auditor's party may read the entries of a party of that name
+ * (NULL: what is nobody's); one without a scope may read all. */
 bool policy_scope_has(const struct policy *p, uint32_t auditor,
                       const char *party);
 /* Whether any terms of this party's windows name the document. */

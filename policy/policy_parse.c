@@ -137,6 +137,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         b->no_memory = true;
     m->ca = take_text(b, upstream, "ca");
     m->credential = take_text(b, upstream, "credential");
+    m->client_certificate = take_text(b, upstream, "client_certificate");
     m->build = take_text(b, n, "build");
     m->release = take_number(n, "release", INT64_MAX);
     budget_build(&m->budget, node_member(n, "budget"));

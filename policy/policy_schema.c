@@ -58,6 +58,10 @@ static const struct schema_field upstream[] = {
      .type = SCHEMA_NAME,
      .help = "Name of a credential in `sallyport.yaml` that the gateway shows "
              "to the endpoints; the secret itself is never in a policy."},
+    {.name = "client_certificate",
+     .type = SCHEMA_NAME,
+     .help = "Name of a client certificate in `sallyport.yaml` that the "
+             "gateway shows to `https://` endpoints that ask for one."},
     {.name = "model",
      .type = SCHEMA_TEXT,
      .min = 1,

@@ -182,6 +182,7 @@ static void same_models(const struct policy *a, const struct policy *b)
         same_text(m->upstream_name, n->upstream_name);
         same_text(m->ca, n->ca);
         same_text(m->credential, n->credential);
+        same_text(m->client_certificate, n->client_certificate);
         same_text(m->build, n->build);
         assert_int_equal(m->apis, n->apis);
         assert_int_equal(m->release, n->release);

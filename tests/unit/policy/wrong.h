@@ -645,6 +645,52 @@ static const struct wrong wrong_settings[] = {
     {"x-api-key", "cookie",
      "sallyport.yaml:11:37: bad header \"cookie\": expected authorization or "
      "x-api-key\n"},
+    {"clock: {settle: 0s}", "listeners: [{address: \"127.0.0.1:1\"}]",
+     "sallyport.yaml:2:1: \"listen\" beside \"listeners\": expected one of "
+     "them\n"},
+    {"listen: 127.0.0.1:8443", "listeners: []",
+     "sallyport.yaml:2:12: \"listeners\" has 0 members: expected at least "
+     "1\n"},
+    {"listen: 127.0.0.1:8443", "listeners: [{profile: strict}]",
+     "sallyport.yaml:2:13: \"address\" is missing: expected a text with a "
+     "length from 1 to 64\n"},
+    {"listen: 127.0.0.1:8443", "listeners: [{address: \"here:1\"}]",
+     "sallyport.yaml:2:23: bad address \"here:1\": expected an address and a "
+     "port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\"}, {address: \"[::1]:1\"}]",
+     "sallyport.yaml:2:45: \"[::1]:1\" twice: expected another address or "
+     "port for each listener\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\", profile: modern}]",
+     "sallyport.yaml:2:43: bad profile \"modern\": expected strict, piv, cnsa "
+     "or cnsa1\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\", test_pki: yes}]",
+     "sallyport.yaml:2:44: bad test_pki \"yes\": expected refuse or allow\n"},
+    {"clock: {settle: 0s}", "server_names: [{names: [a.b], certificate: c}]",
+     "sallyport.yaml:6:16: \"key\" is missing: expected the path of a file, "
+     "without '..'\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [], certificate: c, key: k}]",
+     "sallyport.yaml:6:24: \"names\" has 0 members: expected at least 1\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [10.0.0.1], certificate: c, key: k}]",
+     "sallyport.yaml:6:25: bad name \"10.0.0.1\": expected a host's name such "
+     "as gate.example.org or *.example.org\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [\"a.*.b\"], certificate: c, key: k}]",
+     "sallyport.yaml:6:25: bad name \"a.*.b\": expected a host's name such as "
+     "gate.example.org or *.example.org\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [a.b, A.b], certificate: c, key: k}]",
+     "sallyport.yaml:6:30: \"a.b\" twice: expected one certificate for a "
+     "name\n"},
+    {"clock: {settle: 0s}", "client_certificates: {lab: {certificate: c}}",
+     "sallyport.yaml:6:28: \"key\" is missing: expected the path of a file, "
+     "without '..'\n"},
+    {"clock: {settle: 0s}", "crypto: {fips: on}",
+     "sallyport.yaml:6:16: bad fips \"on\": expected off or required\n"},
     {"clock: {settle: 0s}", "witnesses: {quorum: 1}",
      "sallyport.yaml:6:13: quorum without witnesses: expected a `list` of "
      "them\n"},
