@@ -61,7 +61,7 @@ static int check_server(struct reading *r)
         reading_complain_policy(r, "parties", "%s", who);
         return e;
     }
-    if ((e = tls_contexts_new(r->s, people, &problem, contexts)) != 0)
+    if ((e = tls_contexts_new(r->s, people, true, &problem, contexts)) != 0)
         reading_complain(r, problem.where, "%s", problem.text);
     tls_contexts_free(contexts);
     identities_free(people);

@@ -129,6 +129,22 @@ static int certificate_new(const struct snapshot *s, size_t i,
     return r;
 }
 
+static int staple_is_fresh(const struct settings *s, size_t i,
+                           const struct server_certificate *c,
+                           struct tls_problem *problem)
+{
+    struct tls_file f;
+
+    if (c->staple == NULL || c->staple_until > clock_wall_ms())
+        return 0;
+    server_file(s, i, SERVER_OCSP, &f);
+    snprintf(problem->where, sizeof(problem->where), "%s", f.where);
+    snprintf(problem->text, sizeof(problem->text),
+             "server OCSP response: it has ended: expected one that holds now "
+             "(or none: take `ocsp` out until there is one)");
+    return SP_EINVAL;
+}
+
 static int listeners_make(const struct snapshot *s,
                           const struct identities *ids,
                           struct server_certificate *const *certificates,
@@ -161,7 +177,7 @@ static int listeners_make(const struct snapshot *s,
 }
 
 int tls_contexts_new(const struct snapshot *s, const struct identities *ids,
-                     struct tls_problem *problem,
+                     bool fresh, struct tls_problem *problem,
                      SSL_CTX *contexts[SETTINGS_LISTENERS_MAX])
 {
     struct server_certificate *certificates[CERTIFICATES_MAX] = {NULL};
@@ -171,7 +187,9 @@ int tls_contexts_new(const struct snapshot *s, const struct identities *ids,
     for (size_t i = 0; i < SETTINGS_LISTENERS_MAX; i++)
         contexts[i] = NULL;
     for (size_t i = 0; r == 0 && i <= s->settings->nserver_names; i++)
-        r = certificate_new(s, i, problem, &certificates[i]);
+        if ((r = certificate_new(s, i, problem, &certificates[i])) == 0 &&
+            fresh)
+            r = staple_is_fresh(s->settings, i, certificates[i], problem);
     if (r == 0)
         r = listeners_make(s, ids, certificates, problem, contexts);
     if (r != 0)

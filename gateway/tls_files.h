@@ -32,10 +32,11 @@ struct tls_problem {
     char where[TLS_FILE_NAME];
 };
 
-/* A context for each listener of the settings, in their order. SP_EINVAL,
- * SP_EPERM, SP_ENOENT, SP_ECRYPTO, SP_ENOMEM with *problem. */
+/* A context for each listener of the settings, in their order. `fresh`: OCSP
+ * responses must hold now; else one that has ended is just not shown.
+ * SP_EINVAL, SP_EPERM, SP_ENOENT, SP_ECRYPTO, SP_ENOMEM with *problem. */
 int tls_contexts_new(const struct snapshot *s, const struct identities *ids,
-                     struct tls_problem *problem,
+                     bool fresh, struct tls_problem *problem,
                      SSL_CTX *contexts[SETTINGS_LISTENERS_MAX]) SP_MUST_USE;
 /* Sets them to NULL. */
 void tls_contexts_free(SSL_CTX *contexts[SETTINGS_LISTENERS_MAX]);

@@ -116,7 +116,7 @@ static int files_take(struct worker *w, struct fileset *fresh,
 
     if (r != 0)
         return r;
-    r = tls_contexts_new(&w->snapshot, w->identities, problem, made);
+    r = tls_contexts_new(&w->snapshot, w->identities, false, problem, made);
     if (r == 0 && (r = upstreams_files(w->upstreams, problem->text)) != 0)
         tls_contexts_free(made);
     if (r != 0)
@@ -240,7 +240,7 @@ static int set_up_tls(struct worker *w, char problem[256])
 
     if (r != 0)
         return r;
-    r = tls_contexts_new(&w->snapshot, w->identities, &of_files, w->tls);
+    r = tls_contexts_new(&w->snapshot, w->identities, false, &of_files, w->tls);
     if (r != 0)
         snprintf(problem, 256, "%s", of_files.text);
     return r;
