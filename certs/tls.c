@@ -504,3 +504,11 @@ const char *tls_error_text(void)
 
     return text == NULL ? "none" : text;
 }
+
+bool tls_was_alerted(void)
+{
+    unsigned long e = ERR_peek_last_error();
+
+    return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+           ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET;
+}

@@ -66,5 +66,8 @@ void tls_forget_chain(SSL *ssl);
  * constant). Both read the thread's error queue: ask before it is cleared. */
 const char *tls_failure_code(const SSL *ssl);
 const char *tls_error_text(void);
+/* Whether that is an alert of the other side: in TLS 1.3 one that does not
+ * like our certificate says so after the handshake. */
+bool tls_was_alerted(void);
 
 #endif
