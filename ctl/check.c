@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certs/crypto.h"
 #include "certs/tls_profile.h"
 #include "ctl/approvals.h"
 #include "ctl/check.h"
@@ -215,6 +216,10 @@ static int profiles_check(const struct overview *d)
     char problem[256];
     int r = 0;
 
+    if (crypto_start(d->settings->fips, problem) != 0) {
+        fprintf(stderr, "%s: crypto.fips: %s\n", d->settings_path, problem);
+        return SP_EUNSUPPORTED;
+    }
     for (size_t i = 0; i < d->settings->nlisteners; i++) {
         const struct settings_listener *l = &d->settings->listeners[i];
         const struct tls_profile *p = tls_profile_find(l->profile);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "certs/crypto.h"
 #include "certs/tls.h"
 #include "gateway/people.h"
 #include "gateway/snapshot_reading.h"
@@ -265,6 +266,7 @@ static int copy_file(const struct snapshot *s, struct fileset *to,
 static int read_settings(struct reading *r, const char *config)
 {
     char *copy = strdup(config);
+    char problem[256];
     const uint8_t *yaml;
     size_t length;
     int e;
@@ -283,6 +285,9 @@ static int read_settings(struct reading *r, const char *config)
     if (e == 0)
         r->settings_text = document_again(config, yaml, length);
     free(copy);
+    /* Before any key is read. */
+    if (e == 0 && (e = crypto_start(r->s->settings->fips, problem)) != 0)
+        reading_complain(r, "crypto/fips", "%s", problem);
     return e;
 }
 
@@ -783,6 +788,7 @@ static int parse_set(struct snapshot *s)
 {
     struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
     const uint8_t *yaml;
+    char problem[256];
     size_t length;
     bool certificates;
     int e;
@@ -791,6 +797,8 @@ static int parse_set(struct snapshot *s)
     if (e == 0)
         e = settings_parse("sallyport.yaml", (const char *)yaml, length, "/",
                            &report, &s->settings);
+    if (e == 0 && (e = crypto_start(s->settings->fips, problem)) != 0)
+        log_error("crypto", "problem=%s", log_quote(problem));
     if (e != 0)
         return e;
     if (fileset_get(s->files, "policy.yaml", &yaml, &length) != 0)

@@ -1018,6 +1018,7 @@ static struct control_status a_status(uint32_t roles)
 {
     struct control_status v = {
         .version = "0.1.0",
+        .crypto = "OpenSSL-3;fips=off",
         .ledger = {.known = true,
                    .size = 30,
                    .durable = 20,
@@ -1062,6 +1063,7 @@ static void status_comes_back(void **state)
     assert_int_equal(roles.roles[2].pid, 102);
     ROUND_TRIP(answer_status, &in, &out, CONTROL_ANSWER_STATUS);
     assert_string_equal(out.version, "0.1.0");
+    assert_string_equal(out.crypto, "OpenSSL-3;fips=off");
     assert_int_equal(out.ledger.clock, CLOCK_SETTLING);
     assert_int_equal(out.ledger.quorum, 2);
     assert_int_equal(out.ledger.cosigned, 9);
