@@ -304,7 +304,7 @@ static const struct schema_field selection[] = {
 };
 
 static const struct schema_field list_url[] = {
-    {.name = "URL", .type = SCHEMA_TEXT, .min = 10, .max = POLICY_URL_MAX},
+    {.name = "URL", .type = SCHEMA_TEXT, .min = 9, .max = POLICY_URL_MAX},
     END,
 };
 
@@ -339,7 +339,7 @@ static const struct schema_field revocation[] = {
              "Without it: none but those of `fetch` and `responder`."},
     {.name = "responder",
      .type = SCHEMA_TEXT,
-     .min = 10,
+     .min = 9,
      .max = POLICY_URL_MAX,
      .help = "The OCSP responder to ask, `http://HOST[:PORT]/PATH`, whatever "
              "a certificate says."},
