@@ -23,8 +23,7 @@ _Static_assert(sizeof(struct crl_record) == 24, "as docs/revocation.md says");
 #define REASON_REMOVED       8 /* removeFromCRL */
 #define ENTRY_EXTENSIONS_MAX 8
 
-/* --- reading ----------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 void crl_list_release(struct crl_list *l)
 {
@@ -139,8 +138,7 @@ int crl_parse(const uint8_t *bytes, size_t length, struct crl_list *out,
     return r;
 }
 
-/* --- entries -----------------------------------------------------------------
- */
+/* --- entries ------------------------------------------------------------- */
 
 struct entry {
     struct crl_record record;

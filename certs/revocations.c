@@ -14,8 +14,7 @@
 /* 9999-12-31T23:59:59Z: the last time that a list can name. */
 #define TIME_MAX 253402300799000LL
 
-/* --- parts that building uses as well ---------------------------------------
- */
+/* --- parts that building uses as well ------------------------------------ */
 
 bool set_records_have(const struct crl_record *records, uint64_t count,
                       const uint8_t serial[20])

@@ -567,9 +567,7 @@ static int sticky_add(struct build *b)
     return r;
 }
 
-/* --- the bytes
- * ------------------------------------------------------------------------------
- */
+/* --- the bytes ----------------------------------------------------------- */
 
 static void set_write(const struct build *b, struct revocations_built *out,
                       uint64_t nrecords, int64_t now)

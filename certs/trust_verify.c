@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "certs/strict.h"
+#include "certs/tls_profile.h"
 #include "certs/trust_limits.h"
 
 /* --- cheap questions before ---------------------------------------------- */
@@ -79,6 +80,7 @@ static void chain_validity(const STACK_OF(X509) * chain, struct verified *v)
 {
     v->not_before = INT64_MIN;
     v->not_after = INT64_MAX;
+    v->key_rules = tls_chain_rules(chain, true);
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *cert = sk_X509_value(chain, i);
         int64_t from = time_ms(X509_get0_notBefore(cert));

@@ -177,6 +177,32 @@ static int credentials_check(const struct overview *d, const char *text,
     return r;
 }
 
+/* So must a client certificate. */
+static int client_certificates_check(const struct overview *d, const char *text,
+                                     size_t length)
+{
+    char wrong[LIMIT_MODEL_BYTES + LIMIT_NAME_BYTES + 64];
+    int r = 0;
+
+    for (size_t i = 0; i < d->policy->nmodels; i++) {
+        const struct policy_model *m = &d->policy->models[i];
+        const char *const keys[] = {"models", m->name, "upstream",
+                                    "client_certificate", NULL};
+
+        if (m->client_certificate == NULL ||
+            settings_client_certificate(d->settings, m->client_certificate) !=
+                NULL)
+            continue;
+        snprintf(wrong, sizeof wrong,
+                 "no client certificate \"%s\" in sallyport.yaml",
+                 m->client_certificate);
+        complain_at(d->policy_path, text, length, keys, wrong,
+                    "a name of its \"client_certificates\"");
+        r = SP_EINVAL;
+    }
+    return r;
+}
+
 /* Exchanges the settings' text for that of the policy that they name. */
 static int policy_read(const struct overview *d, char **text, size_t *length)
 {
@@ -219,6 +245,8 @@ int overview_load(const char *path, struct overview *d)
     r = policy_load(d, text, length);
     if (r == 0 && d->settings != NULL)
         r = credentials_check(d, text, length);
+    if (r == 0 && d->settings != NULL)
+        r = client_certificates_check(d, text, length);
 out:
     free(text);
     if (r == SP_ENOMEM)

@@ -253,10 +253,11 @@ static bool is_by_itself(const struct entry_certificate_revoked *r)
     return CAUSE_IS(r, "window_ended") || CAUSE_IS(r, "access_revoked");
 }
 
-static const char *
-revocation_objection(const struct standing *s, uint32_t i,
-                     const struct entry_certificate_revoked *r)
+const char *
+standing_revocation_objection(const struct standing *s,
+                              const struct entry_certificate_revoked *r)
 {
+    uint32_t i = certificate_find(s, r->sha256);
     bool own = i != TABLE_NONE && s->certificates[i].person != SLOT_NONE;
     bool told = CAUSE_IS(r, "crl") || CAUSE_IS(r, "ocsp");
 
@@ -300,7 +301,7 @@ int standing_apply_certificate_revoked(struct standing *s,
 {
     const struct entry_certificate_revoked *r = &e->u.certificate_revoked;
     uint32_t i = certificate_find(s, r->sha256);
-    const char *objection = revocation_objection(s, i, r);
+    const char *objection = standing_revocation_objection(s, r);
     int error = 0;
 
     if (objection != NULL)
