@@ -284,7 +284,10 @@ struct policy {
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
  * SP_ENOENT …; they must live until policy_parse() returns. NULL data: the
- * file was looked at elsewhere, its content is not checked here. */
+ * file was looked at elsewhere, its content is not checked here. With *length
+ * POLICY_FILE_LOOK before the call only whether it can be read is asked: it may
+ * be large, and *data is NULL. */
+#define POLICY_FILE_LOOK SIZE_MAX
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
 

@@ -48,7 +48,7 @@ void revocation_build(struct policy_build *b, struct policy_revocation *r,
                       const struct node *n);
 /* A file that the policy names must be there. */
 void file_check(struct policy_build *b, const struct node *n, const char *key,
-                const char *expected);
+                bool read, const char *expected);
 
 /* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
  * of one. `base` is what the terms extend, or NULL. */

@@ -51,11 +51,11 @@ static int64_t take_number(const struct node *n, const char *key,
 }
 
 void file_check(struct policy_build *b, const struct node *n, const char *key,
-                const char *expected)
+                bool read, const char *expected)
 {
     const struct node *m = node_member(n, key);
     const uint8_t *data;
-    size_t length;
+    size_t length = read ? 0 : POLICY_FILE_LOOK;
     int r;
 
     if (b->file == NULL || !node_is_good(m) || m->kind != NODE_SCALAR)
@@ -144,7 +144,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
     model_endpoints(b, m, upstream);
-    file_check(b, upstream, "ca", "a PEM file");
+    file_check(b, upstream, "ca", true, "a PEM file");
 }
 
 static void models_build(struct policy_build *b)
@@ -204,8 +204,8 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->has_sealing_key =
         sealing_key_read(b, node_member(n, "sealing_key"), party->sealing_key);
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
-        file_check(b, n, "anchors", "a PEM file");
-    file_check(b, n, "intermediates", "a PEM file");
+        file_check(b, n, "anchors", true, "a PEM file");
+    file_check(b, n, "intermediates", true, "a PEM file");
     certificates_build(b, party, n);
 }
 

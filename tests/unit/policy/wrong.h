@@ -478,7 +478,9 @@ static const struct wrong wrong_policies[] = {
      "24:00\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
-     "anchors, intermediates, people, revocation, networks, hours, sealing_key, scope, "
+     "anchors, intermediates, people, revocation, anchors_sha256, "
+     "certificate_policies, service_policies, eku, networks, hours, "
+     "sealing_key, scope, "
      "selection\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
