@@ -378,16 +378,10 @@ static bool window_has_ended(const struct standing *s,
                            (party->gone && c->recorded < s->loaded_n));
 }
 
-static bool is_held(const struct standing *s, const struct certificate_state *c)
-{
-    return s->held > 0 && access_is_revoked(s, s->people[c->person].party,
-                                            s->people[c->person].person);
-}
-
 static bool is_due(const struct standing *s, const struct certificate_state *c)
 {
     return c->person != SLOT_NONE && c->revoked == NO_ENTRY &&
-           (is_held(s, c) || window_has_ended(s, c));
+           (s->people[c->person].revoked || window_has_ended(s, c));
 }
 
 /* None before `from` is. */
@@ -417,7 +411,7 @@ bool standing_certificate_due(const struct standing *s, struct entry *e)
     if (s->due_certificate == SLOT_NONE)
         return false;
     c = &s->certificates[s->due_certificate];
-    held = is_held(s, c);
+    held = s->people[c->person].revoked;
     e->kind = ENTRY_CERTIFICATE_REVOKED;
     memcpy(r->sha256, c->sha256, 32);
     r->serial = c->serial;
