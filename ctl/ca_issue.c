@@ -220,6 +220,19 @@ int ca_run_issue(const struct ca_options *o)
     return status;
 }
 
+/* Shown before anybody is asked for a password. */
+static int sign_show(struct issue *i)
+{
+    struct authority *a = NULL;
+    int status = ca_open(i->o, &i->place, AUTHORITY_ISSUING, false, &a);
+
+    if (status == EXIT_HOLDS)
+        status = summary_print(i, a);
+    authority_close(a);
+    (void)fflush(stdout);
+    return status;
+}
+
 int ca_run_sign(const struct ca_options *o)
 {
     struct authority *a = NULL;
@@ -232,13 +245,13 @@ int ca_run_sign(const struct ca_options *o)
     if (status == EXIT_HOLDS && !o->show)
         status = standard_find(&i, "");
     if (status == EXIT_HOLDS)
-        status = ca_open(o, &i.place, AUTHORITY_ISSUING, !o->show, &a);
-    if (status == EXIT_HOLDS)
-        status = summary_print(&i, a);
-    if (status == EXIT_HOLDS && !o->show)
-        status = issue_run(&i, a, false);
-    else if (status == EXIT_HOLDS)
+        status = sign_show(&i);
+    if (status == EXIT_HOLDS && o->show)
         printf("Nothing was issued: without --show it is.\n");
+    else if (status == EXIT_HOLDS &&
+             (status = ca_open(o, &i.place, AUTHORITY_ISSUING, true, &a)) ==
+                 EXIT_HOLDS)
+        status = issue_run(&i, a, false);
     authority_close(a);
     issue_end(&i);
     return status;
