@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "certs/authority.h"
+#include "ctl/ca_bundle.h"
 #include "ctl/deployment.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
@@ -28,6 +29,7 @@ static const char usage[] =
     "usage: sallyport ca init DIR [--curve p256|p384] [--deployment ID]\n"
     "       sallyport ca issue DIR --party PARTY --person PERSON\n"
     "                          [--csr FILE] [--out FILE-or-FOLDER]\n"
+    "       sallyport ca bundle DIR …\n"
     "\n"
     "init   makes an authority in DIR/ca (or where DIR/sallyport.yaml says).\n"
     "       --deployment is for a DIR without sallyport.yaml: an authority "
@@ -38,6 +40,9 @@ static const char usage[] =
     "where\n"
     "       --out says. With --csr the key stays with its owner: only a\n"
     "       certificate is made, for the key of that request.\n"
+    "bundle packs a certificate with all that its person needs into one file "
+    "to\n"
+    "       send; `sallyport ca bundle --help` says more.\n"
     "\n"
     "Nothing is ever overwritten. Exit status: 0, 1 if it failed, 2 for wrong "
     "usage.\n";
@@ -496,6 +501,8 @@ int verb_ca(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_HOLDS;
     }
+    if (argc > 1 && strcmp(argv[1], "bundle") == 0)
+        return ca_bundle(argc - 1, argv + 1);
     for (size_t i = 0; argc > 1 && i < sizeof ca_verbs / sizeof ca_verbs[0];
          i++) {
         if (strcmp(argv[1], ca_verbs[i].name) == 0)
