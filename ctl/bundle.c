@@ -83,10 +83,11 @@ int bundle_pem(const uint8_t *pem, size_t length, char **out,
 
 /* ---- what a member may be ---- */
 
+/* Printable ASCII: it is shown on terminals. */
 static bool is_line(const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if (*c < 0x20 || *c > 0x7e)
             return false;
     }
     return text[0] != '\0' && strlen(text) < 512;

@@ -151,7 +151,7 @@ static int vkey_take(struct packing *p)
     }
     if (path == NULL)
         return no_memory();
-    status = file_take(path, NOTE_KEY_TEXT_MAX, &text, &length);
+    status = file_take(path, 65536, &text, &length);
     if (status == EXIT_HOLDS) {
         length = strcspn((char *)text, "\n");
         if (note_verifier_parse((char *)text, length, &v) != 0 ||

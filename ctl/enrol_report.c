@@ -27,7 +27,7 @@ static void SP_PRINTF(4, 0)
     vsnprintf(f->what, sizeof f->what, format, args);
     /* Some of it is the gateway's words. */
     for (char *c = f->what; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+        if (*c < 0x20 || *c > 0x7e)
             *c = '?';
     }
     if (!r->json)
