@@ -54,7 +54,7 @@ static int token_key(const char *uri, const char *passphrase_file,
         return say(problem, r, passphrase_file, "no PIN in it");
     r = token_key_open(uri, passphrase_file != NULL ? pin : NULL, out, why);
     sodium_memzero(pin, sizeof pin);
-    return r == 0 ? 0 : say(problem, r, "--key pkcs11:", why);
+    return r == 0 ? 0 : say(problem, r, "the key on a token", why);
 }
 
 struct passphrase {
@@ -134,7 +134,7 @@ static int token_chain(const char *uri, STACK_OF(X509) * *out,
     int r = token_certificate_open(uri, &cert, why);
 
     if (r != 0)
-        return say(problem, r, "--cert pkcs11:", why);
+        return say(problem, r, "the certificate on a token", why);
     *out = sk_X509_new_null();
     if (*out == NULL || sk_X509_push(*out, cert) == 0) {
         sk_X509_free(*out);
