@@ -199,6 +199,7 @@ static int set_up_tls(struct worker *w, char problem[256])
                        problem, &w->tls);
     if (r != 0)
         return r;
+    tls_server_allow_test_pki(w->tls, w->settings->test_pki);
     /* One read(2) brings a record's head and body together. */
     SSL_CTX_set_read_ahead(w->tls, 1);
     return 0;

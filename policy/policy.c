@@ -55,6 +55,9 @@ static void people_free(struct policy *p)
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
         free(p->parties[i].selection);
+        for (size_t k = 0; k < p->parties[i].ncertificates; k++)
+            free(p->parties[i].certificates[k].oid);
+        free(p->parties[i].certificates);
         free(p->parties[i].networks);
         free(p->parties[i].scope);
         free(p->parties[i].tripwires);
@@ -66,6 +69,8 @@ static void people_free(struct policy *p)
         free(p->people[i].issuer_subject);
         free(p->people[i].spki_sha256);
         free(p->people[i].san_uri);
+        free(p->people[i].other);
+        free(p->people[i].policy);
     }
     free(p->people);
 }

@@ -45,6 +45,28 @@ enum policy_transcripts {
 
 enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 
+/* How a person's certificate is recognised (docs/certificates.md). */
+enum policy_match {
+    MATCH_NONE, /* of a policy with errors only */
+    MATCH_ISSUER_SUBJECT,
+    MATCH_SPKI,
+    MATCH_URI,
+    MATCH_SERIAL,
+    MATCH_UUID,
+    MATCH_EMAIL,
+    MATCH_UPN,
+    MATCH_EDIPI,
+    MATCH_FASCN,
+    MATCH_COUNT
+};
+
+/* A certificate policy that a party's certificates may be under. */
+#define POLICY_CERTIFICATES_MAX 64
+struct policy_certificate {
+    char *oid;
+    bool service; /* it is devices', not people's */
+};
+
 enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
 
 struct policy_endpoint {
@@ -78,6 +100,12 @@ struct policy_party {
     enum party_kind kind;
     char *anchors;            /* "ca" (the deployment's own) or a file's name */
     char *intermediates;      /* a file's name or NULL */
+    bool has_anchors_sha256;
+    uint8_t anchors_sha256[32]; /* that the anchors' file must have */
+    /* One of them must hold for a certificate's chain; none: none is asked. */
+    struct policy_certificate *certificates;
+    size_t ncertificates;
+    bool any_eku; /* clientAuth may be left unsaid */
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
@@ -94,7 +122,7 @@ struct policy_party {
     size_t nscope;
 };
 
-/* Exactly one of the match fields is set. */
+/* Exactly one of the four texts is set, as `match` says. */
 struct policy_person {
     char *name;
     uint32_t party;
@@ -103,6 +131,9 @@ struct policy_person {
     char *issuer_subject; /* "SUBJECT | ISSUER", RFC 2253 as OpenSSL prints */
     uint8_t *spki_sha256; /* 32 bytes */
     char *san_uri;
+    char *other;  /* the text of any other kind of match */
+    char *policy; /* the one of the party's that must hold, or NULL */
+    enum policy_match match;
 };
 
 /* What happens to a field of a request. */
@@ -273,6 +304,8 @@ bool policy_seals(const struct policy *p);
 
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);
+/* The word that a policy uses: "issuer_subject" …; "none". */
+const char *policy_match_text(enum policy_match match);
 
 /* Whether a policy's sequence holds parties of this kind back. */
 bool party_kind_waits(enum party_kind kind);

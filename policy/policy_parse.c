@@ -159,30 +159,6 @@ static void models_build(struct policy_build *b)
     }
 }
 
-/* Exactly one way to recognise a person. */
-static void person_match(struct policy_build *b, struct policy_person *person,
-                         const struct node *n)
-{
-    const struct node *hash = node_member(n, "spki_sha256");
-    int ways = (node_member(n, "issuer_subject") != NULL) + (hash != NULL) +
-               (node_member(n, "san_uri") != NULL);
-
-    if (!node_is_good(n) || n->kind != NODE_MAP)
-        return;
-    if (ways != 1)
-        document_error_key(b->d, b->report, n,
-                           "person \"%s\" has %s: expected one of "
-                           "issuer_subject, spki_sha256, san_uri",
-                           n->key,
-                           ways == 0 ? "no match" : "more than one match");
-    person->issuer_subject = take_text(b, n, "issuer_subject");
-    person->san_uri = take_text(b, n, "san_uri");
-    if (node_is_good(hash) && (person->spki_sha256 = malloc(32)) != NULL)
-        memcpy(person->spki_sha256, hash->hash, 32);
-    else if (node_is_good(hash))
-        b->no_memory = true;
-}
-
 static void people_build(struct policy_build *b, uint32_t party,
                          const struct node *people)
 {
@@ -196,7 +172,7 @@ static void people_build(struct policy_build *b, uint32_t party,
             b->no_memory = true;
         person->kind = (enum person_kind)take_number(n, "kind", PERSON_HUMAN);
         person->custodian = take_text(b, n, "custodian");
-        person_match(b, person, n);
+        match_build(b, person, n);
         b->p->parties[party].npeople++;
     }
 }
@@ -231,6 +207,7 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
         file_check(b, n, "anchors");
     file_check(b, n, "intermediates");
+    certificates_build(b, party, n);
 }
 
 static void networks_build(struct policy_build *b, struct policy_party *party,

@@ -265,6 +265,7 @@ static void numbers_build(struct build *b, const struct node *root)
     const struct node *timeouts = node_member(root, "timeouts");
     struct settings *s = b->s;
 
+    s->test_pki = take_number(root, "test_pki") == 1;
     s->workers = (unsigned)take_number(root, "workers");
     s->log_level = (enum log_level)take_number(root, "log");
     s->checkpoint_ms = take_number(node_member(root, "ledger"), "checkpoint");

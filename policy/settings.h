@@ -35,6 +35,7 @@ struct settings {
     char *folder;     /* of the file, absolute or as given */
     char *deployment; /* id in SAN URIs: [a-z0-9-]{1,63} */
     char *listen;     /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
+    bool test_pki;    /* clients of the federal test PKI are let in */
     unsigned workers; /* 0: one a core */
     char *policy;     /* "policy.yaml" */
     char *

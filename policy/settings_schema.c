@@ -19,6 +19,7 @@
 #define TEXT_OF_MS(x) TEXT_OF(x) "ms"
 
 static const char *const automatic[] = {"auto", NULL};
+static const char *const test_pki_words[] = {"refuse", "allow", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const headers[] = {"authorization", "x-api-key", NULL};
 
@@ -240,6 +241,13 @@ const struct schema_field settings_schema[] = {
      .fallback = "127.0.0.1:8443",
      .help = "Address and port for clients: `127.0.0.1:8443`, `[::1]:8443`. "
              "Port 0: any free one."},
+    {.name = "test_pki",
+     .type = SCHEMA_CHOICE,
+     .words = test_pki_words,
+     .fallback = "refuse",
+     .help = "Whether certificates of the federal test PKI (policies below "
+             "`2.16.840.1.101.3.2.1.48`) are let in; whoever comes with one "
+             "is marked so."},
     {.name = "workers",
      .type = SCHEMA_COUNT,
      .min = 1,

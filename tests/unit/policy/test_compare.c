@@ -143,6 +143,16 @@ static const struct {
     {"anchors: ca", "anchors: lab.pem",
      "- party caisi: anchors: no longer ca\n"
      "+ party caisi: anchors: now lab.pem\n"},
+    {"anchors: ca", "anchors: ca\n    anchors_sha256: " HASH,
+     "- party caisi: anchors_sha256: only the file's bytes of now\n"},
+    {"anchors: ca", "anchors: ca\n    certificate_policies: [1.2.3]",
+     "- party caisi: certificate policies: required now\n"},
+    {"anchors: ca", "anchors: ca\n    eku: any",
+     "+ party caisi: eku: any (was client)\n"},
+    {"adam: {san_uri: \"sallyport://d/caisi/adam\"}",
+     "adam: {upn: \"adam@lab | CN=CA\"}",
+     "- party caisi: certificates that no longer match: adam\n"
+     "+ party caisi: other certificates that match: adam\n"},
     /* the same addresses */
     {"[10.0.0.0/9, 10.128.0.0/9]", "[10.0.0.0/8]", ""},
     {"[10.0.0.0/9, 10.128.0.0/9]", "[10.0.0.0/9]",
