@@ -20,7 +20,8 @@
 
 /* One certificate of a verified chain, below its anchor. */
 struct chain_link {
-    uint8_t issuer_key[32]; /* SHA-256 of the issuer's SubjectPublicKeyInfo DER */
+    uint8_t
+        issuer_key[32]; /* SHA-256 of the issuer's SubjectPublicKeyInfo DER */
     uint8_t serial[CHAIN_SERIAL_MAX]; /* minimal big-endian magnitude, then 0 */
     uint8_t serial_length;            /* 1 … 20 */
     bool ca;                          /* basicConstraints say so */
@@ -35,13 +36,14 @@ struct chain_link {
  * out: such a certificate is covered by a list without partitions, or unknown.
  * SP_EINVAL: a serial that is not positive or has more than 20 bytes, an
  * extension that is malformed or there twice; SP_ECRYPTO. */
-int chain_link_make(X509 *cert, X509 *issuer, struct chain_link *out) SP_MUST_USE;
+int chain_link_make(X509 *cert, X509 *issuer,
+                    struct chain_link *out) SP_MUST_USE;
 
 /* SHA-256 of the certificate's SubjectPublicKeyInfo in DER. SP_ECRYPTO. */
 int chain_key_hash(X509 *cert, uint8_t hash[32]) SP_MUST_USE;
 
 /* The name of a partition: SHA-256 of its URI, byte by byte. SP_ECRYPTO. */
-int chain_point_hash(const uint8_t *uri, size_t length, uint8_t hash[32])
-    SP_MUST_USE;
+int chain_point_hash(const uint8_t *uri, size_t length,
+                     uint8_t hash[32]) SP_MUST_USE;
 
 #endif

@@ -10,9 +10,9 @@
 /* The numbers are part of messages and entries: they do not change. */
 enum revocation {
     REVOCATION_UNCHECKED = 0, /* the party has no revocation rule */
-    REVOCATION_GOOD = 1,      /* a fresh statement covers it, and it is not in it */
-    REVOCATION_REVOKED = 2,   /* its issuer has said so, once is enough */
-    REVOCATION_UNKNOWN = 3    /* stale, unavailable, never fetched: refused (P9) */
+    REVOCATION_GOOD = 1, /* a fresh statement covers it, and it is not in it */
+    REVOCATION_REVOKED = 2, /* its issuer has said so, once is enough */
+    REVOCATION_UNKNOWN = 3 /* stale, unavailable, never fetched: refused (P9) */
 };
 
 #endif
