@@ -297,12 +297,13 @@ static int recognise(const char *folder, X509 *leaf, STACK_OF(X509) * chain,
     assert_int_equal(
         identities_add_party(ids, 0, (uint8_t *)anchors, strlen(anchors),
                              with_chain ? (uint8_t *)issuing : NULL,
-                             with_chain ? strlen(issuing) : 0, problem),
+                             with_chain ? strlen(issuing) : 0, NULL, problem),
         0);
     assert_int_equal(identities_add_person(ids, 0, 0, &match, problem), 0);
     match.san_uri = "sallyport://test/lab/ada";
     assert_int_equal(identities_add_person(ids, 0, 1, &match, problem), 0);
-    r = identity_from_chain(ids, leaf, chain, now, id, error);
+    r = identity_from_chain(ids, leaf, chain, now, NULL, id, error);
+    identity_release(id);
     identities_free(ids);
     free(anchors);
     free(issuing);
