@@ -91,10 +91,11 @@ static bool header_good(const struct set_header *h, size_t length)
 static bool scope_good(const struct set_list *l)
 {
     const uint32_t both = CRL_USERS_ONLY | CRL_CAS_ONLY;
+    static const uint8_t nobody[32];
 
     if (l->scope == SET_STICKY)
         return l->npoints == 0 && l->state == 0 && l->this_update == 0 &&
-               l->next_update == 0;
+               l->next_update == 0 && memcmp(l->issuer_name, nobody, 32) == 0;
     if ((l->scope & ~0xffff0fu) != 0 || (l->scope & both) == both)
         return false;
     if ((l->scope & CRL_SOME_REASONS) == 0 && CRL_REASONS(l->scope) != 0)
@@ -219,7 +220,8 @@ static bool points_share(const struct set_list *l,
 /* Whether not being in the list means anything for this certificate. */
 static bool list_covers(const struct set_list *l, const struct chain_link *link)
 {
-    if ((l->scope & (SET_STICKY | CRL_SOME_REASONS)) != 0)
+    if ((l->scope & (SET_STICKY | CRL_SOME_REASONS)) != 0 ||
+        memcmp(l->issuer_name, link->issuer_name, 32) != 0)
         return false;
     if ((l->scope & (link->ca ? CRL_USERS_ONLY : CRL_CAS_ONLY)) != 0)
         return false;

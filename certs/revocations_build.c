@@ -87,6 +87,7 @@ static struct part part_of_crl(const struct crl *crl)
     struct set_list *m = &p.meta;
 
     memcpy(m->issuer_key, info->issuer_key, sizeof m->issuer_key);
+    memcpy(m->issuer_name, info->issuer_name, sizeof m->issuer_name);
     m->scope = info->scope;
     m->npoints = info->npoints;
     memcpy(m->points, info->points, sizeof m->points);

@@ -35,6 +35,7 @@ struct set_header {
 struct set_list {
     /* What makes two lists versions of one another. */
     uint8_t issuer_key[32];
+    uint8_t issuer_name[32]; /* zero if sticky */
     uint32_t scope;
     uint32_t npoints;
     uint8_t points[CHAIN_POINTS_MAX][32];
@@ -50,7 +51,7 @@ struct set_list {
 };
 
 _Static_assert(sizeof(struct set_header) == 64, "docs/revocation.md");
-_Static_assert(sizeof(struct set_list) == 384, "docs/revocation.md");
+_Static_assert(sizeof(struct set_list) == 416, "docs/revocation.md");
 _Static_assert(sizeof(struct crl_record) == 24, "docs/revocation.md");
 
 #define SET_IDENTITY offsetof(struct set_list, state)

@@ -28,6 +28,7 @@ static struct chain_link link_of(const struct set_list *l,
     size_t skip = 0;
 
     memcpy(link.issuer_key, l->issuer_key, 32);
+    memcpy(link.issuer_name, l->issuer_name, 32);
     memcpy(link.points, l->points, sizeof link.points);
     while (r->serial[skip] == 0)
         skip++;

@@ -116,6 +116,7 @@ static struct chain_link link_of(const struct made *issuer, const char *serial,
 
     bytes_hex(&b, serial);
     assert_int_equal(chain_key_hash(issuer->cert, l.issuer_key), 0);
+    assert_int_equal(chain_name_hash(issuer->cert, l.issuer_name), 0);
     memcpy(l.serial, b.data, b.length);
     l.serial_length = (uint8_t)b.length;
     free(b.data);
@@ -385,6 +386,40 @@ static void a_chain_is_as_good_as_its_worst_link(void **state)
     both[0].issuer_key[0] ^= 1;
     assert_int_equal(
         revocations_check(&s.view, both, 2, MADE_NOW, MAXAGE, &until), REVOKED);
+    set_free(&s);
+}
+
+/* One key under two names is two issuers: the lists of one are neither versions
+ * of the other's, nor good for its certificates; but both revoke. */
+static void one_key_under_two_names(void **state)
+{
+    struct made renamed = make_certificate(
+        &(struct make){.cn = "Sub, renamed", .ca = true, .key = sub.key});
+    struct chain_link old = link_of(&sub, "01", false, NULL),
+                      new = link_of(&renamed, "01", false, NULL);
+    struct set s = {0};
+    int64_t until;
+
+    (void)state;
+    assert_memory_equal(old.issuer_key, new.issuer_key, 32);
+    sk_X509_push(pool, renamed.cert);
+    set_next(&s, &(struct made_crl){.issuer = &renamed, .number = 9}, 1);
+    assert_int_equal(
+        revocations_check(&s.view, &new, 1, MADE_NOW, MAXAGE, &until), GOOD);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), UNKNOWN);
+    set_next(&s, &(struct made_crl){.number = 1}, 1);
+    assert_int_equal(s.outcomes[0].error, 0);
+    assert_int_equal(s.view.nlists, 2);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), GOOD);
+    set_next(&s, &(struct made_crl){.number = 2, .entries = {{"01"}}}, 1);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), REVOKED);
+    assert_int_equal(
+        revocations_check(&s.view, &new, 1, MADE_NOW, MAXAGE, &until), REVOKED);
+    sk_X509_pop(pool);
+    made_free(&renamed);
     set_free(&s);
 }
 
@@ -1412,6 +1447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(a_chain_is_as_good_as_its_worst_link),
+        cmocka_unit_test(one_key_under_two_names),
         cmocka_unit_test(without_anything_nothing_is_known),
         cmocka_unit_test(lists_are_described),
         cmocka_unit_test(p9_dropped_serials_stay_revoked),
