@@ -74,6 +74,14 @@ enum revocation revocations_check(const struct revocations *set,
                                   int64_t now_ms, int64_t max_age_ms,
                                   int64_t *good_until_ms);
 
+/* Why that answer was UNKNOWN, for a log: which certificate of the chain (1:
+ * the first link) and what is missing or since when it is stale. Empty for
+ * another answer. */
+void revocations_problem(const struct revocations *set,
+                         const struct chain_link *links, size_t n,
+                         int64_t now_ms, int64_t max_age_ms,
+                         char problem[CRL_PROBLEM]);
+
 /* One list of the set, for logs and the ledger. */
 struct revocations_info {
     char issuer[CRL_NAME_MAX];

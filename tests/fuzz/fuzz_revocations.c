@@ -43,6 +43,7 @@ static void asked(const struct revocations *set)
     struct revocations_built built;
     struct revocations_info info;
     struct revocations next;
+    char problem[CRL_PROBLEM];
     int64_t until;
 
     must(revocations_build(NULL, 0, set, NOW, NULL, &built) == 0);
@@ -64,6 +65,8 @@ static void asked(const struct revocations *set)
                 revocations_check(set, &link, 1, NOW, AGE, &until);
             must(r == revocations_check(&next, &link, 1, NOW, AGE, &until));
             must((r == REVOCATION_GOOD) == (until > NOW));
+            revocations_problem(set, &link, 1, NOW, AGE, problem);
+            must((r == REVOCATION_UNKNOWN) == (problem[0] != '\0'));
         }
     }
     free(built.data);

@@ -334,6 +334,7 @@ static void check_run(const struct check_case *c)
     int64_t max_age = c->max_age == 0 ? MAXAGE : c->max_age, until = 77;
     size_t n = 1;
     struct set s = {0};
+    char problem[CRL_PROBLEM];
     enum revocation r;
 
     /* Lists begin with a time or an issuer. */
@@ -348,6 +349,10 @@ static void check_run(const struct check_case *c)
     if (r != c->expected || until != c->until)
         fail_msg("%s: %d until %lld, expected %d until %lld", c->name, r,
                  (long long)until, c->expected, (long long)c->until);
+    revocations_problem(&s.view, &l, 1, c->now ? c->now : MADE_NOW,
+                        max_age == -1 ? 0 : max_age, problem);
+    if ((problem[0] != '\0') != (r == UNKNOWN))
+        fail_msg("%s: problem \"%s\"", c->name, problem);
     set_free(&s);
 }
 
@@ -386,6 +391,33 @@ static void a_chain_is_as_good_as_its_worst_link(void **state)
     both[0].issuer_key[0] ^= 1;
     assert_int_equal(
         revocations_check(&s.view, both, 2, MADE_NOW, MAXAGE, &until), REVOKED);
+    set_free(&s);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+    struct chain_link links[2] = {link_of(&sub, "01", false, NULL),
+                                  link_of(&root, "05", true, NULL)};
+    char p[CRL_PROBLEM];
+    struct set s = {0};
+
+    (void)state;
+    revocations_problem(NULL, links, 2, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "no lists are loaded");
+    set_next(&s, &(struct made_crl){FRESH}, 1);
+    revocations_problem(&s.view, links, 0, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "no certificate below an anchor");
+    revocations_problem(&s.view, links, 2, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "certificate 2: no list of its issuer is loaded");
+    revocations_problem(&s.view, links, 1, MADE_NOW + HOUR, MAXAGE, p);
+    assert_string_equal(p, "certificate 1: the list of CN=Sub is stale since "
+                           "2026-11-20T11:00:00.000Z");
+    revocations_problem(&s.view, links, 1, MADE_NOW, HOUR, p);
+    assert_string_equal(p, "certificate 1: the list of CN=Sub is too old, or "
+                           "not yet valid: of 2026-11-20T09:00:00.000Z");
+    set_next(&s, &(struct made_crl){FRESH, .issuer = &root, .users = true}, 1);
+    revocations_problem(&s.view, links, 2, MADE_NOW, MAXAGE, p);
+    assert_non_null(strstr(p, "certificate 2: no list of its issuer CN=Root"));
     set_free(&s);
 }
 
@@ -1035,14 +1067,17 @@ static void ask_everything(const struct revocations *view)
                                   link_of(&root, "05", true, "http://p/"),
                                   link_of(&root, "ff", false, "http://q/")};
     struct revocations_info info;
+    char problem[CRL_PROBLEM];
     int64_t until;
 
     for (size_t i = 0; i < view->nlists; i++) {
         revocations_list(view, i, &info);
         assert_non_null(memchr(info.issuer, 0, sizeof info.issuer));
     }
-    for (size_t n = 0; n <= 3; n++)
+    for (size_t n = 0; n <= 3; n++) {
         (void)revocations_check(view, links, n, MADE_NOW, MAXAGE, &until);
+        revocations_problem(view, links, n, MADE_NOW, MAXAGE, problem);
+    }
 }
 
 static void a_torn_set_does_not_open(void **state)
@@ -1447,6 +1482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(a_chain_is_as_good_as_its_worst_link),
+        cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(one_key_under_two_names),
         cmocka_unit_test(without_anything_nothing_is_known),
         cmocka_unit_test(lists_are_described),
