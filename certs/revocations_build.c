@@ -618,6 +618,92 @@ static int set_make(const struct build *b, struct revocations_built *out,
     return 0;
 }
 
+/* --- shares -------------------------------------------------------------- */
+
+/* The parts of one issuer's key. */
+struct share {
+    const struct part *parts;
+    uint64_t lists, records;
+};
+
+static struct share share_of(const struct build *b, size_t first)
+{
+    struct share s = {.parts = b->parts + first};
+
+    for (size_t i = first;
+         i < b->nparts &&
+         memcmp(b->parts[i].meta.issuer_key, s.parts->meta.issuer_key, 32) == 0;
+         i++) {
+        s.lists++;
+        s.records += b->parts[i].meta.count;
+    }
+    return s;
+}
+
+static uint64_t share_size(const struct share *s)
+{
+    return s->lists * sizeof(struct set_list) +
+           s->records * sizeof(struct crl_record);
+}
+
+static bool share_grows(const struct build *b, const struct share *s)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->part_of[i] != NOWHERE &&
+            memcmp(crl_info(b->crls[i])->issuer_key, s->parts->meta.issuer_key,
+                   32) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whose new lists are too much: of an issuer that has more than one may have,
+ * or, if all together have too much, of the one that has most. */
+static bool share_find(const struct build *b, struct share *worst)
+{
+    uint64_t records = 0;
+    bool over = false;
+
+    *worst = (struct share){0};
+    for (size_t i = 0; i < b->nparts && !over;) {
+        struct share s = share_of(b, i);
+
+        i += s.lists;
+        records += s.records;
+        if (!share_grows(b, &s))
+            continue;
+        over = s.lists > REVOCATIONS_ISSUER_LISTS ||
+               s.records > REVOCATIONS_ISSUER_RECORDS;
+        if (over || share_size(&s) > share_size(worst))
+            *worst = s;
+    }
+    if (b->nparts > REVOCATIONS_LISTS_MAX || records > REVOCATIONS_RECORDS_MAX)
+        over = true;
+    return over && worst->lists > 0;
+}
+
+/* True if somebody's lists were refused: all is to be built without them. */
+static bool share_refuse(struct build *b)
+{
+    char text[CRL_PROBLEM];
+    struct share s;
+
+    if (!share_find(b, &s))
+        return false;
+    snprintf(text, sizeof text,
+             "too much: its issuer would have %llu lists with %llu serial "
+             "numbers: expected at most %u with %u, and fewer in a full set",
+             (unsigned long long)s.lists, (unsigned long long)s.records,
+             REVOCATIONS_ISSUER_LISTS, REVOCATIONS_ISSUER_RECORDS);
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->part_of[i] != NOWHERE &&
+            memcmp(crl_info(b->crls[i])->issuer_key, s.parts->meta.issuer_key,
+                   32) == 0)
+            outcome_set(b, i, SP_ETOOBIG, text);
+    }
+    return true;
+}
+
 /* A part that the set before has to the byte is not new. */
 static size_t taken_count(const struct build *b)
 {
@@ -635,13 +721,29 @@ static size_t taken_count(const struct build *b)
     return taken;
 }
 
+static void build_reset(struct build *b)
+{
+    for (size_t i = 0; i < b->nparts; i++)
+        free(b->parts[i].owned);
+    b->nparts = 0;
+    b->nsticky = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        b->part_of[i] = NOWHERE;
+        if (b->outcomes[i].error != SP_ETOOBIG)
+            b->outcomes[i] = (struct revocations_outcome){0};
+    }
+}
+
+/* SP_EAGAIN: without the lists that were refused now. */
 static int build_run(struct build *b, int64_t now,
                      struct revocations_built *out)
 {
     int r = 0;
 
+    build_reset(b);
     for (size_t i = 0; r == 0 && i < b->count; i++) {
-        b->part_of[i] = NOWHERE;
+        if (b->outcomes[i].error != 0)
+            continue;
         if (crl_records(b->crls[i]) == NULL)
             outcome_set(b, i, SP_EPERM, "not verified");
         else if (!crl_info(b->crls[i])->delta)
@@ -653,6 +755,8 @@ static int build_run(struct build *b, int64_t now,
     parts_compact(b);
     if ((r = parts_keep(b)) != 0 || (r = sticky_add(b)) != 0)
         return r;
+    if (share_refuse(b))
+        return SP_EAGAIN;
     out->taken = taken_count(b);
     return set_make(b, out, now);
 }
@@ -669,13 +773,16 @@ int revocations_build(struct crl *const *crls, size_t count,
     int r = SP_ENOMEM;
 
     *out = (struct revocations_built){0};
-    for (size_t i = 0; i < count; i++)
-        outcomes[i] = (struct revocations_outcome){0};
     if (count > REVOCATIONS_LISTS_MAX)
         return SP_ETOOBIG;
+    for (size_t i = 0; i < count; i++)
+        outcomes[i] = (struct revocations_outcome){0};
     b.part_of = calloc(count + 1, sizeof *b.part_of);
-    if (b.part_of != NULL)
-        r = build_run(&b, now, out);
+    if (b.part_of != NULL) {
+        do
+            r = build_run(&b, now, out);
+        while (r == SP_EAGAIN); /* each time with fewer lists */
+    }
     for (size_t i = 0; i < b.nparts; i++)
         free(b.parts[i].owned);
     free(b.parts);

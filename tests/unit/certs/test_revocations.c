@@ -1306,36 +1306,117 @@ static void forgeries_are_refused(void **state)
 /* --- limits and costs
  * --------------------------------------------------------------- */
 
-static void more_lists_than_a_set_may_have(void **state)
+/* Partitions of one issuer; the caller's. */
+static void many_lists(struct crl **crls, const struct made *issuer, size_t n)
 {
-    struct crl **crls = calloc(REVOCATIONS_LISTS_MAX + 1, sizeof(struct crl *));
-    struct revocations_outcome *outcomes =
-        calloc(REVOCATIONS_LISTS_MAX + 1, sizeof *outcomes);
-    struct revocations_built built, next;
-    struct revocations view;
     char uri[32];
 
-    (void)state;
-    for (unsigned i = 0; i <= REVOCATIONS_LISTS_MAX; i++) {
-        snprintf(uri, sizeof uri, "http://p/%u", i);
-        crls[i] = crl_of(&(struct made_crl){.points = {uri}});
+    for (size_t i = 0; i < n; i++) {
+        snprintf(uri, sizeof uri, "http://p/%zu", i);
+        crls[i] = crl_of(&(struct made_crl){
+            .issuer = issuer, .points = {uri}, .entries = {{"01"}}});
     }
-    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX, NULL,
+}
+
+#define MANY REVOCATIONS_ISSUER_LISTS
+
+/* An authority that has too many lists keeps what it had, and the others get
+ * what is theirs. */
+static void p9_nobody_crowds_out_the_others(void **state)
+{
+    static struct revocations_outcome outcomes[MANY + 2];
+    static struct crl *crls[MANY + 2];
+    struct revocations_built built, next;
+    struct revocations view;
+
+    (void)state;
+    many_lists(crls, &sub, MANY + 1);
+    crls[MANY + 1] = crl_of(&(struct made_crl){.issuer = &root});
+    assert_int_equal(
+        revocations_build(crls, MANY, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(built.taken, MANY);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(
+        revocations_build(crls, MANY + 2, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(next.taken, 1); /* the root's */
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(outcomes[MANY].error, SP_ETOOBIG);
+    assert_non_null(strstr(outcomes[MANY].problem, "would have 1025 lists"));
+    assert_int_equal(outcomes[MANY + 1].error, 0);
+    free(built.data);
+    built = next;
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, MANY + 1);
+    free(built.data);
+    /* Without anything before, none of them is there. */
+    assert_int_equal(
+        revocations_build(crls, MANY + 2, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, 1);
+    free(built.data);
+    for (size_t i = 0; i < MANY + 2; i++)
+        crl_drop(crls[i]);
+}
+
+/* A full set: who has most does not grow, who has little does. */
+static void p9_a_full_set_takes_from_who_has_most(void **state)
+{
+    const struct made *issuers[] = {&sub, &root, &other, NULL, NULL};
+    struct made more[2] = {
+        make_certificate(&(struct make){.cn = "Fourth", .ca = true}),
+        make_certificate(&(struct make){.cn = "Fifth", .ca = true})};
+    const size_t all = 4 * MANY;
+    struct crl **crls = calloc(all + 1, sizeof(struct crl *));
+    struct revocations_outcome *outcomes = calloc(all, sizeof *outcomes);
+    struct revocations_built built, next;
+    struct revocations view;
+
+    (void)state;
+    issuers[3] = &more[0];
+    issuers[4] = &more[1];
+    sk_X509_push(pool, more[0].cert);
+    sk_X509_push(pool, more[1].cert);
+    for (size_t i = 0; i < 4; i++)
+        many_lists(crls + i * MANY, issuers[i], MANY);
+    many_lists(crls + all, &more[1], 1);
+    struct crl *const kept = crls[MANY - 10];
+    assert_int_equal(
+        revocations_build(crls, all, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, REVOCATIONS_LISTS_MAX);
+    /* Nobody else grows: the newcomer itself is too much. */
+    assert_int_equal(
+        revocations_build(crls + all, 1, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(next.length, built.length);
+    free(next.data);
+    free(built.data);
+    /* Of two that would grow, the one with more stays out. */
+    assert_int_equal(revocations_build(crls + MANY - 10, all - MANY + 10, NULL,
                                        MADE_NOW, outcomes, &built),
                      0);
     assert_int_equal(revocations_open(built.data, built.length, &view), 0);
-    assert_int_equal(view.nlists, REVOCATIONS_LISTS_MAX);
-    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX + 1, NULL,
-                                       MADE_NOW, outcomes, &next),
-                     SP_ETOOBIG);
-    assert_null(next.data);
-    assert_int_equal(revocations_build(crls + REVOCATIONS_LISTS_MAX, 1, &view,
-                                       MADE_NOW, outcomes, &next),
-                     SP_ETOOBIG);
-    assert_null(next.data);
-    for (unsigned i = 0; i <= REVOCATIONS_LISTS_MAX; i++)
-        crl_drop(crls[i]);
+    assert_int_equal(view.nlists, 3 * MANY + 10);
+    crls[MANY - 10] = crls[all];
+    assert_int_equal(
+        revocations_build(crls, MANY - 9, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(outcomes[MANY - 10].error, 0);
+    assert_int_equal(next.taken, 1);
     free(built.data);
+    assert_int_equal(revocations_open(next.data, next.length, &view), 0);
+    assert_int_equal(view.nlists, 3 * MANY + 11);
+    free(next.data);
+    crls[MANY - 10] = kept;
+    for (size_t i = 0; i <= all; i++)
+        crl_drop(crls[i]);
+    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX + 1, NULL,
+                                       MADE_NOW, outcomes, &built),
+                     SP_ETOOBIG);
+    sk_X509_pop(pool);
+    sk_X509_pop(pool);
+    made_free(&more[0]);
+    made_free(&more[1]);
     free(outcomes);
     free(crls);
 }
@@ -1501,7 +1582,8 @@ int main(void)
         cmocka_unit_test(a_torn_set_does_not_open),
         cmocka_unit_test(a_forged_set_is_read_within_its_bounds),
         cmocka_unit_test(forgeries_are_refused),
-        cmocka_unit_test(more_lists_than_a_set_may_have),
+        cmocka_unit_test(p9_nobody_crowds_out_the_others),
+        cmocka_unit_test(p9_a_full_set_takes_from_who_has_most),
         cmocka_unit_test(a_thousand_reloads_leave_nothing),
         cmocka_unit_test(what_checking_costs),
     };
