@@ -77,6 +77,8 @@ static void a_link_names_issuer_and_serial(void **state)
     EVP_Digest(der, (size_t)n, key, NULL, EVP_sha256(), NULL);
     OPENSSL_free(der);
     assert_memory_equal(l.issuer_key, key, 32);
+    X509_NAME_digest(X509_get_subject_name(sub.cert), EVP_sha256(), key, NULL);
+    assert_memory_equal(l.issuer_name, key, 32);
     assert_int_equal(l.serial_length, 2);
     assert_int_equal(l.serial[0] << 8 | l.serial[1],
                      ASN1_INTEGER_get(X509_get0_serialNumber(leaf.cert)));

@@ -116,6 +116,7 @@ static struct chain_link link_of(const struct made *issuer, const char *serial,
 
     bytes_hex(&b, serial);
     assert_int_equal(chain_key_hash(issuer->cert, l.issuer_key), 0);
+    assert_int_equal(chain_name_hash(issuer->cert, l.issuer_name), 0);
     memcpy(l.serial, b.data, b.length);
     l.serial_length = (uint8_t)b.length;
     free(b.data);
@@ -333,6 +334,7 @@ static void check_run(const struct check_case *c)
     int64_t max_age = c->max_age == 0 ? MAXAGE : c->max_age, until = 77;
     size_t n = 1;
     struct set s = {0};
+    char problem[CRL_PROBLEM];
     enum revocation r;
 
     /* Lists begin with a time or an issuer. */
@@ -347,6 +349,10 @@ static void check_run(const struct check_case *c)
     if (r != c->expected || until != c->until)
         fail_msg("%s: %d until %lld, expected %d until %lld", c->name, r,
                  (long long)until, c->expected, (long long)c->until);
+    revocations_problem(&s.view, &l, 1, c->now ? c->now : MADE_NOW,
+                        max_age == -1 ? 0 : max_age, problem);
+    if ((problem[0] != '\0') != (r == UNKNOWN))
+        fail_msg("%s: problem \"%s\"", c->name, problem);
     set_free(&s);
 }
 
@@ -385,6 +391,67 @@ static void a_chain_is_as_good_as_its_worst_link(void **state)
     both[0].issuer_key[0] ^= 1;
     assert_int_equal(
         revocations_check(&s.view, both, 2, MADE_NOW, MAXAGE, &until), REVOKED);
+    set_free(&s);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+    struct chain_link links[2] = {link_of(&sub, "01", false, NULL),
+                                  link_of(&root, "05", true, NULL)};
+    char p[CRL_PROBLEM];
+    struct set s = {0};
+
+    (void)state;
+    revocations_problem(NULL, links, 2, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "no lists are loaded");
+    set_next(&s, &(struct made_crl){FRESH}, 1);
+    revocations_problem(&s.view, links, 0, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "no certificate below an anchor");
+    revocations_problem(&s.view, links, 2, MADE_NOW, MAXAGE, p);
+    assert_string_equal(p, "certificate 2: no list of its issuer is loaded");
+    revocations_problem(&s.view, links, 1, MADE_NOW + HOUR, MAXAGE, p);
+    assert_string_equal(p, "certificate 1: the list of CN=Sub is stale since "
+                           "2026-11-20T11:00:00.000Z");
+    revocations_problem(&s.view, links, 1, MADE_NOW, HOUR, p);
+    assert_string_equal(p, "certificate 1: the list of CN=Sub is too old, or "
+                           "not yet valid: of 2026-11-20T09:00:00.000Z");
+    set_next(&s, &(struct made_crl){FRESH, .issuer = &root, .users = true}, 1);
+    revocations_problem(&s.view, links, 2, MADE_NOW, MAXAGE, p);
+    assert_non_null(strstr(p, "certificate 2: no list of its issuer CN=Root"));
+    set_free(&s);
+}
+
+/* One key under two names is two issuers: the lists of one are neither versions
+ * of the other's, nor good for its certificates; but both revoke. */
+static void one_key_under_two_names(void **state)
+{
+    struct made renamed = make_certificate(
+        &(struct make){.cn = "Sub, renamed", .ca = true, .key = sub.key});
+    struct chain_link old = link_of(&sub, "01", false, NULL),
+                      new = link_of(&renamed, "01", false, NULL);
+    struct set s = {0};
+    int64_t until;
+
+    (void)state;
+    assert_memory_equal(old.issuer_key, new.issuer_key, 32);
+    sk_X509_push(pool, renamed.cert);
+    set_next(&s, &(struct made_crl){.issuer = &renamed, .number = 9}, 1);
+    assert_int_equal(
+        revocations_check(&s.view, &new, 1, MADE_NOW, MAXAGE, &until), GOOD);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), UNKNOWN);
+    set_next(&s, &(struct made_crl){.number = 1}, 1);
+    assert_int_equal(s.outcomes[0].error, 0);
+    assert_int_equal(s.view.nlists, 2);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), GOOD);
+    set_next(&s, &(struct made_crl){.number = 2, .entries = {{"01"}}}, 1);
+    assert_int_equal(
+        revocations_check(&s.view, &old, 1, MADE_NOW, MAXAGE, &until), REVOKED);
+    assert_int_equal(
+        revocations_check(&s.view, &new, 1, MADE_NOW, MAXAGE, &until), REVOKED);
+    sk_X509_pop(pool);
+    made_free(&renamed);
     set_free(&s);
 }
 
@@ -1000,14 +1067,17 @@ static void ask_everything(const struct revocations *view)
                                   link_of(&root, "05", true, "http://p/"),
                                   link_of(&root, "ff", false, "http://q/")};
     struct revocations_info info;
+    char problem[CRL_PROBLEM];
     int64_t until;
 
     for (size_t i = 0; i < view->nlists; i++) {
         revocations_list(view, i, &info);
         assert_non_null(memchr(info.issuer, 0, sizeof info.issuer));
     }
-    for (size_t n = 0; n <= 3; n++)
+    for (size_t n = 0; n <= 3; n++) {
         (void)revocations_check(view, links, n, MADE_NOW, MAXAGE, &until);
+        revocations_problem(view, links, n, MADE_NOW, MAXAGE, problem);
+    }
 }
 
 static void a_torn_set_does_not_open(void **state)
@@ -1236,36 +1306,117 @@ static void forgeries_are_refused(void **state)
 /* --- limits and costs
  * --------------------------------------------------------------- */
 
-static void more_lists_than_a_set_may_have(void **state)
+/* Partitions of one issuer; the caller's. */
+static void many_lists(struct crl **crls, const struct made *issuer, size_t n)
 {
-    struct crl **crls = calloc(REVOCATIONS_LISTS_MAX + 1, sizeof(struct crl *));
-    struct revocations_outcome *outcomes =
-        calloc(REVOCATIONS_LISTS_MAX + 1, sizeof *outcomes);
-    struct revocations_built built, next;
-    struct revocations view;
     char uri[32];
 
-    (void)state;
-    for (unsigned i = 0; i <= REVOCATIONS_LISTS_MAX; i++) {
-        snprintf(uri, sizeof uri, "http://p/%u", i);
-        crls[i] = crl_of(&(struct made_crl){.points = {uri}});
+    for (size_t i = 0; i < n; i++) {
+        snprintf(uri, sizeof uri, "http://p/%zu", i);
+        crls[i] = crl_of(&(struct made_crl){
+            .issuer = issuer, .points = {uri}, .entries = {{"01"}}});
     }
-    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX, NULL,
+}
+
+#define MANY REVOCATIONS_ISSUER_LISTS
+
+/* An authority that has too many lists keeps what it had, and the others get
+ * what is theirs. */
+static void p9_nobody_crowds_out_the_others(void **state)
+{
+    static struct revocations_outcome outcomes[MANY + 2];
+    static struct crl *crls[MANY + 2];
+    struct revocations_built built, next;
+    struct revocations view;
+
+    (void)state;
+    many_lists(crls, &sub, MANY + 1);
+    crls[MANY + 1] = crl_of(&(struct made_crl){.issuer = &root});
+    assert_int_equal(
+        revocations_build(crls, MANY, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(built.taken, MANY);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(
+        revocations_build(crls, MANY + 2, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(next.taken, 1); /* the root's */
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(outcomes[MANY].error, SP_ETOOBIG);
+    assert_non_null(strstr(outcomes[MANY].problem, "would have 1025 lists"));
+    assert_int_equal(outcomes[MANY + 1].error, 0);
+    free(built.data);
+    built = next;
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, MANY + 1);
+    free(built.data);
+    /* Without anything before, none of them is there. */
+    assert_int_equal(
+        revocations_build(crls, MANY + 2, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, 1);
+    free(built.data);
+    for (size_t i = 0; i < MANY + 2; i++)
+        crl_drop(crls[i]);
+}
+
+/* A full set: who has most does not grow, who has little does. */
+static void p9_a_full_set_takes_from_who_has_most(void **state)
+{
+    const struct made *issuers[] = {&sub, &root, &other, NULL, NULL};
+    struct made more[2] = {
+        make_certificate(&(struct make){.cn = "Fourth", .ca = true}),
+        make_certificate(&(struct make){.cn = "Fifth", .ca = true})};
+    const size_t all = 4 * MANY;
+    struct crl **crls = calloc(all + 1, sizeof(struct crl *));
+    struct revocations_outcome *outcomes = calloc(all, sizeof *outcomes);
+    struct revocations_built built, next;
+    struct revocations view;
+
+    (void)state;
+    issuers[3] = &more[0];
+    issuers[4] = &more[1];
+    sk_X509_push(pool, more[0].cert);
+    sk_X509_push(pool, more[1].cert);
+    for (size_t i = 0; i < 4; i++)
+        many_lists(crls + i * MANY, issuers[i], MANY);
+    many_lists(crls + all, &more[1], 1);
+    struct crl *const kept = crls[MANY - 10];
+    assert_int_equal(
+        revocations_build(crls, all, NULL, MADE_NOW, outcomes, &built), 0);
+    assert_int_equal(revocations_open(built.data, built.length, &view), 0);
+    assert_int_equal(view.nlists, REVOCATIONS_LISTS_MAX);
+    /* Nobody else grows: the newcomer itself is too much. */
+    assert_int_equal(
+        revocations_build(crls + all, 1, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(next.length, built.length);
+    free(next.data);
+    free(built.data);
+    /* Of two that would grow, the one with more stays out. */
+    assert_int_equal(revocations_build(crls + MANY - 10, all - MANY + 10, NULL,
                                        MADE_NOW, outcomes, &built),
                      0);
     assert_int_equal(revocations_open(built.data, built.length, &view), 0);
-    assert_int_equal(view.nlists, REVOCATIONS_LISTS_MAX);
-    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX + 1, NULL,
-                                       MADE_NOW, outcomes, &next),
-                     SP_ETOOBIG);
-    assert_null(next.data);
-    assert_int_equal(revocations_build(crls + REVOCATIONS_LISTS_MAX, 1, &view,
-                                       MADE_NOW, outcomes, &next),
-                     SP_ETOOBIG);
-    assert_null(next.data);
-    for (unsigned i = 0; i <= REVOCATIONS_LISTS_MAX; i++)
-        crl_drop(crls[i]);
+    assert_int_equal(view.nlists, 3 * MANY + 10);
+    crls[MANY - 10] = crls[all];
+    assert_int_equal(
+        revocations_build(crls, MANY - 9, &view, MADE_NOW, outcomes, &next), 0);
+    assert_int_equal(outcomes[0].error, SP_ETOOBIG);
+    assert_int_equal(outcomes[MANY - 10].error, 0);
+    assert_int_equal(next.taken, 1);
     free(built.data);
+    assert_int_equal(revocations_open(next.data, next.length, &view), 0);
+    assert_int_equal(view.nlists, 3 * MANY + 11);
+    free(next.data);
+    crls[MANY - 10] = kept;
+    for (size_t i = 0; i <= all; i++)
+        crl_drop(crls[i]);
+    assert_int_equal(revocations_build(crls, REVOCATIONS_LISTS_MAX + 1, NULL,
+                                       MADE_NOW, outcomes, &built),
+                     SP_ETOOBIG);
+    sk_X509_pop(pool);
+    sk_X509_pop(pool);
+    made_free(&more[0]);
+    made_free(&more[1]);
     free(outcomes);
     free(crls);
 }
@@ -1412,6 +1563,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(a_chain_is_as_good_as_its_worst_link),
+        cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(one_key_under_two_names),
         cmocka_unit_test(without_anything_nothing_is_known),
         cmocka_unit_test(lists_are_described),
         cmocka_unit_test(p9_dropped_serials_stay_revoked),
@@ -1429,7 +1582,8 @@ int main(void)
         cmocka_unit_test(a_torn_set_does_not_open),
         cmocka_unit_test(a_forged_set_is_read_within_its_bounds),
         cmocka_unit_test(forgeries_are_refused),
-        cmocka_unit_test(more_lists_than_a_set_may_have),
+        cmocka_unit_test(p9_nobody_crowds_out_the_others),
+        cmocka_unit_test(p9_a_full_set_takes_from_who_has_most),
         cmocka_unit_test(a_thousand_reloads_leave_nothing),
         cmocka_unit_test(what_checking_costs),
     };
