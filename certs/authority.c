@@ -252,7 +252,12 @@ static int records_open(struct authority *a, char problem[256])
         r = sp_error_from_errno();
     if (r != 0)
         return authority_fail(problem, r, "its records: %s", sp_strerror(r));
-    return authority_index_load(a->records, &a->index, problem);
+    r = authority_index_load(a->records, &a->index, problem);
+    /* The daemon reads the newer form alone. */
+    if (r == 0 && a->index.old &&
+        (r = authority_index_store(a->records, &a->index)) != 0)
+        authority_fail(problem, r, "its index: %s", sp_strerror(r));
+    return r;
 }
 
 int authority_open(const struct authority_opening *o, struct authority **out,

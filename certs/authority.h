@@ -45,7 +45,8 @@ struct authority_opening {
     const char *passphrase; /* of the key, or the token's PIN; NULL: none */
 };
 
-/* Waits for the folder's lock. SP_ENOENT without an authority or its key;
+/* Waits for the folder's lock; an index of the older form is written anew.
+ * SP_ENOENT without an authority or its key;
  * SP_EPERM: a missing or wrong passphrase, a key that is not the certificate's,
  * an issuing certificate that ca.crt has not signed or that was revoked;
  * SP_ECORRUPT: its index; SP_EINVAL. */
