@@ -320,7 +320,10 @@ static X509 *leaf_with(struct authority *a, EVP_PKEY *key, const char *san)
                            .from = now - HOUR,
                            .to = now + HOUR};
 
-    return make_certificate(&m).cert;
+    struct made leaf = make_certificate(&m);
+
+    EVP_PKEY_free(leaf.key);
+    return leaf.cert;
 }
 
 /* Who has the issuing key, but not the root's, vouches for this deployment. */
