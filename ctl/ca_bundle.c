@@ -425,13 +425,14 @@ static int options_read(struct packing *p, int argc, char **argv)
             fputs(usage, stdout);
             return -1;
         }
-        if (c == 'a' &&
-            (status = address_add(&p->bundle, optarg)) != EXIT_HOLDS)
-            return status;
-        if (c != 'a' && option_slot(p, c) == NULL)
+        const char **slot = option_slot(p, c);
+
+        if (slot != NULL)
+            *slot = optarg;
+        else if (c != 'a')
             return EXIT_MISUSED;
-        if (c != 'a')
-            *option_slot(p, c) = optarg;
+        else if ((status = address_add(&p->bundle, optarg)) != EXIT_HOLDS)
+            return status;
     }
     if (argc - optind != 1 || p->party == NULL || p->person == NULL ||
         p->certificate == NULL || p->out == NULL || p->bundle.naddresses == 0) {

@@ -152,7 +152,7 @@ static int teardown(void **state)
 /* "pkcs11:" + path + "?module-path=..." + query. */
 static const char *uri(const char *path, const char *query)
 {
-    static char text[600];
+    static char text[1400];
 
     snprintf(text, sizeof text, "pkcs11:%s?module-path=%s%s", path, module,
              query);
