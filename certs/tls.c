@@ -57,6 +57,8 @@ static void peer_free(void *parent, void *peer, CRYPTO_EX_DATA *data, int index,
     (void)index;
     (void)argl;
     (void)argp;
+    if (peer != NULL)
+        identity_release(&((struct tls_peer *)peer)->id);
     free(peer);
 }
 
@@ -126,15 +128,18 @@ static int certificate_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl =
         X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_peer *peer = peer_attach(ssl);
+    const struct identity_options options = {.allow_test_pki =
+                                                 g->allow_test_pki};
     int r;
 
     if (peer == NULL) {
         X509_STORE_CTX_set_error(ctx, X509_V_ERR_OUT_OF_MEM);
         return 0;
     }
+    identity_release(&peer->id);
     r = verified_identity(g->verified, g->ids, X509_STORE_CTX_get0_cert(ctx),
                           X509_STORE_CTX_get0_untrusted(ctx), clock_wall_ms(),
-                          &peer->id, &peer->x509_error);
+                          &options, &peer->id, &peer->x509_error);
     if (r == 0 || r == SP_EAMBIGUOUS)
         peer->x509_error = profile_check(g, &peer->id);
     X509_STORE_CTX_set_error(ctx, peer->x509_error);
@@ -314,6 +319,18 @@ static int server_harden(SSL_CTX *ctx, struct gate *g)
     return 0;
 }
 
+/* Tells clients whom the parties trust, for those who have more than one
+ * certificate (certs/identity.h: few names, or none). */
+static int server_hint(SSL_CTX *ctx, const struct identities *ids)
+{
+    STACK_OF(X509_NAME) *names = identities_hints(ids);
+
+    if (names == NULL)
+        return SP_ENOMEM;
+    SSL_CTX_set_client_CA_list(ctx, names);
+    return 0;
+}
+
 /* --- making one ---------------------------------------------------------- */
 
 /* Whether clients could be shown this one. */
@@ -395,6 +412,8 @@ static int server_set_up(SSL_CTX *ctx, struct gate *g, char problem[256])
                              "is not to be had from this OpenSSL");
         return r;
     }
+    if ((r = server_hint(ctx, g->ids)) != 0)
+        return r;
     return server_use_certificates(ctx, g, problem);
 }
 
@@ -506,6 +525,12 @@ const char *tls_failure_code(const SSL *ssl)
         return "expired";
     if (peer != NULL && peer->x509_error == X509_V_ERR_CERT_NOT_YET_VALID)
         return "not_yet_valid";
+    if (peer != NULL && peer->x509_error == IDENTITY_ERROR_TEST_PKI)
+        return "test_pki";
+    if (peer != NULL &&
+        (peer->x509_error == X509_V_ERR_NO_EXPLICIT_POLICY ||
+         peer->x509_error == X509_V_ERR_INVALID_POLICY_EXTENSION))
+        return "wrong_policy";
     if (peer != NULL && peer->x509_error != X509_V_OK)
         return "untrusted";
     if (ERR_GET_LIB(e) == ERR_LIB_SSL &&

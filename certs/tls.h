@@ -66,8 +66,9 @@ const struct identity *tls_identity(const SSL *ssl);
 void tls_forget_chain(SSL *ssl);
 
 /* Why a handshake failed, for the ledger: "no_certificate", "untrusted",
- * "expired", "not_yet_valid", "protocol"; and OpenSSL's own text for the log (a
- * constant). Both read the thread's error queue: ask before it is cleared. */
+ * "expired", "not_yet_valid", "wrong_policy", "test_pki", "protocol"; and
+ * OpenSSL's own text for the log (a constant). Both read the thread's error
+ * queue: ask before it is cleared. */
 const char *tls_failure_code(const SSL *ssl);
 const char *tls_error_text(void);
 /* Whether that is an alert of the other side: in TLS 1.3 one that does not

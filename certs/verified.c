@@ -26,6 +26,14 @@ struct verified {
     struct place *places[PLACES]; /* NULL: nobody came yet */
 };
 
+static void place_empty(struct place **place)
+{
+    if (*place != NULL)
+        identity_release(&(*place)->id);
+    free(*place);
+    *place = NULL;
+}
+
 struct verified *verified_new(void)
 {
     struct verified *v = calloc(1, sizeof *v);
@@ -46,7 +54,7 @@ void verified_free(struct verified *v)
     if (v == NULL)
         return;
     for (size_t i = 0; i < PLACES; i++)
-        free(v->places[i]);
+        place_empty(&v->places[i]);
     EVP_MD_CTX_free(v->digest);
     EVP_MD_free(v->sha256);
     free(v);
@@ -85,14 +93,17 @@ static bool place_is(const struct place *p, const uint8_t key[32], int64_t now)
 static void place_fill(struct place **place, const uint8_t key[32],
                        const struct identity *id)
 {
-    if (*place == NULL && (*place = malloc(sizeof **place)) == NULL)
+    place_empty(place);
+    if ((*place = calloc(1, sizeof **place)) == NULL)
         return;
     memcpy((*place)->key, key, 32);
-    (*place)->id = *id;
+    if (identity_copy(&(*place)->id, id) != 0)
+        place_empty(place);
 }
 
 int verified_identity(struct verified *v, const struct identities *ids,
                       X509 *leaf, STACK_OF(X509) * chain, int64_t now,
+                      const struct identity_options *options,
                       struct identity *id, int *x509_error)
 {
     struct place **place;
@@ -101,15 +112,15 @@ int verified_identity(struct verified *v, const struct identities *ids,
 
     if (v == NULL || !key_make(v, leaf, chain, key)) {
         ERR_clear_error();
-        return identity_from_chain(ids, leaf, chain, now, id, x509_error);
+        return identity_from_chain(ids, leaf, chain, now, options, id,
+                                   x509_error);
     }
     place = &v->places[(key[0] | (unsigned)key[1] << 8) % PLACES];
-    if (place_is(*place, key, now)) {
-        *id = (*place)->id;
+    if (place_is(*place, key, now) && identity_copy(id, &(*place)->id) == 0) {
         *x509_error = X509_V_OK;
         return 0;
     }
-    r = identity_from_chain(ids, leaf, chain, now, id, x509_error);
+    r = identity_from_chain(ids, leaf, chain, now, options, id, x509_error);
     if (r == 0)
         place_fill(place, key, id);
     return r;

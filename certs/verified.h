@@ -20,9 +20,11 @@ struct verified *verified_new(void);
 void verified_free(struct verified *v);
 
 /* As identity_from_chain(), which it asks if it does not know (`v` may be NULL:
- * it knows nothing). Only what was found good is remembered. */
+ * it knows nothing), always with the same options. Only what was found good is
+ * remembered. */
 int verified_identity(struct verified *v, const struct identities *ids,
                       X509 *leaf, STACK_OF(X509) * chain, int64_t now,
+                      const struct identity_options *options,
                       struct identity *id, int *x509_error) SP_MUST_USE;
 
 #endif

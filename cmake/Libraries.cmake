@@ -15,6 +15,7 @@ dependency(event_extra libevent_extra) # its HTTP server, for the demo model
 dependency(sodium libsodium)
 dependency(yaml yaml-0.1)
 dependency(seccomp libseccomp)
+dependency(p11kit p11-kit-1) # finds keys on cards; only the command is linked with it
 if(SP_TESTS)
   dependency(cmocka cmocka)
   dependency(jansson jansson) # a second reader, to compare with

@@ -35,6 +35,10 @@ static const char help[] =
     "  --header 'NAME: VALUE' x-sallyport-purpose, x-sallyport-case,\n"
     "                         anthropic-version or anthropic-beta; may be "
     "repeated\n"
+    "  --revocation STATUS    what is found out about the certificate: good,\n"
+    "                         revoked or unknown; default good\n"
+    "  --certificate SHA256   which certificate it is, if the ledger may have\n"
+    "                         seen it revoked\n"
     "  --address IP           where from; default 127.0.0.1\n"
     "  --at TIME              when, such as 2026-11-20T08:00:00Z; default now\n"
     "  --ledger               fail if there is no ledger\n"
@@ -265,9 +269,14 @@ static bool option_take(struct options *o, int option)
     const struct {
         int option;
         const char **text;
-    } texts[] = {{'a', &o->request.as},     {'p', &o->request.path},
-                 {'m', &o->request.method}, {'d', &o->request.address},
-                 {'b', &o->body},           {'r', &o->route}};
+    } texts[] = {{'a', &o->request.as},
+                 {'p', &o->request.path},
+                 {'m', &o->request.method},
+                 {'d', &o->request.address},
+                 {'b', &o->body},
+                 {'r', &o->route},
+                 {'v', &o->request.revocation},
+                 {'c', &o->request.certificate}};
     const struct {
         int option;
         bool *flag;
@@ -313,6 +322,8 @@ int verb_explain(int argc, char **argv)
         {"body", required_argument, NULL, 'b'},
         {"header", required_argument, NULL, 'H'},
         {"address", required_argument, NULL, 'd'},
+        {"revocation", required_argument, NULL, 'v'},
+        {"certificate", required_argument, NULL, 'c'},
         {"at", required_argument, NULL, 't'},
         {"ledger", no_argument, NULL, 'l'},
         {"fresh", no_argument, NULL, 'f'},

@@ -11,6 +11,10 @@
 /* A request as the options say it. */
 struct explain_request {
     const char *as, *method, *path, *address;
+    const char *revocation;  /* "good", "revoked", "unknown"; NULL: good, if the
+                                party wants it asked */
+    const char *certificate; /* SHA-256 of its DER in hex, NULL: one that the
+                                ledger has not seen */
     const char *headers[EXPLAIN_HEADERS]; /* "name: value" */
     size_t nheaders;
     char *body; /* malloc'd, or NULL */

@@ -4,6 +4,7 @@
  * Runs in the command; the body is whatever the operator gave.
  */
 #include <ctype.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,44 @@ static void head_check(const struct explain_request *r, const struct policy *p,
         fault_set(f, REASON_DOCUMENT_NOT_FOUND);
 }
 
+/* Whoever says nothing asks about a certificate that is right. */
+static int revocation_take(const struct explain_request *r,
+                           const struct policy_party *party, struct facts *f)
+{
+    static const char *const words[] = {NULL, "good", "revoked", "unknown"};
+
+    if (r->revocation == NULL) {
+        f->revocation = party->revocation.mode == POLICY_REVOCATION_NONE
+                            ? REVOCATION_UNCHECKED
+                            : REVOCATION_GOOD;
+        return 0;
+    }
+    for (int i = REVOCATION_GOOD; i < REVOCATION_COUNT; i++)
+        if (strcmp(words[i], r->revocation) == 0) {
+            f->revocation = (enum revocation)i;
+            return 0;
+        }
+    return explain_complain("--revocation %s: expected good, revoked or "
+                            "unknown",
+                            r->revocation);
+}
+
+static int certificate_take(const struct explain_request *r, struct facts *f)
+{
+    size_t n;
+
+    if (r->certificate == NULL)
+        return 0;
+    if (strlen(r->certificate) == 64 &&
+        sodium_hex2bin(f->cert_sha256, sizeof f->cert_sha256, r->certificate,
+                       64, NULL, &n, NULL) == 0 &&
+        n == sizeof f->cert_sha256)
+        return 0;
+    return explain_complain("--certificate %s: expected 64 hex digits, the "
+                            "SHA-256 of its DER",
+                            r->certificate);
+}
+
 int explain_facts(const struct explain_request *r, const struct policy *p,
                   struct json *body, struct facts *f)
 {
@@ -133,7 +172,9 @@ int explain_facts(const struct explain_request *r, const struct policy *p,
 
     *f = (struct facts){
         .cert_not_after = INT64_MAX, .max_tokens = -1, .outputs = 1};
-    if ((error = who_find(p, r->as, f)) != 0)
+    if ((error = who_find(p, r->as, f)) != 0 ||
+        (error = revocation_take(r, &p->parties[f->party], f)) != 0 ||
+        (error = certificate_take(r, f)) != 0)
         return error;
     if (strlen(r->address) >= sizeof f->address ||
         network_address(r->address, address) != 0)

@@ -223,7 +223,7 @@ static void problem_text(const struct course *c,
                  d->step != NULL ? d->step : "");
 }
 
-#define UNCHECKED 7
+#define UNCHECKED 8
 
 /* What this run leaves to others. */
 static unsigned unchecked(const struct course *c, const char *list[UNCHECKED])
@@ -241,6 +241,8 @@ static unsigned unchecked(const struct course *c, const char *list[UNCHECKED])
         list[n++] = "snapshots that another version of the program wrote";
     list[n++] = "what requests were really like: facts, counts and commitments "
                 "are as they were told";
+    list[n++] = "what lists and responders said of certificates, and what the "
+                "authority issued";
     list[n++] = "signatures on acceptances (`sallyport log acceptances`)";
     list[n++] = "that operators gave the orders that are entered";
     return n;
@@ -273,14 +275,15 @@ static void outcome_json(const struct course *c, const struct checkpoint *head,
         fputs(",\"step\":", stdout);
         log_print_json_text(d->step != NULL ? d->step : "");
     }
-    printf(
-        ",\"entries\":%" PRIu64 ",\"admitted\":%" PRIu64 ",\"refused\":%" PRIu64
-        ",\"closed\":%" PRIu64 ",\"windows\":%" PRIu64 ",\"tripwires\":%" PRIu64
-        ",\"orders\":%" PRIu64 ",\"policies\":%" PRIu64 ",\"approved\":%" PRIu64
-        ",\"snapshots\":%" PRIu64 ",\"not_checked\":[",
-        k->entries, k->admitted, k->refused, k->closed, k->windows,
-        k->tripwires, k->orders, k->policies, k->approved,
-        k->snapshots - k->other_snapshots);
+    printf(",\"entries\":%" PRIu64 ",\"admitted\":%" PRIu64
+           ",\"refused\":%" PRIu64 ",\"closed\":%" PRIu64
+           ",\"windows\":%" PRIu64 ",\"tripwires\":%" PRIu64
+           ",\"orders\":%" PRIu64 ",\"certificates\":%" PRIu64
+           ",\"policies\":%" PRIu64 ",\"approved\":%" PRIu64
+           ",\"snapshots\":%" PRIu64 ",\"not_checked\":[",
+           k->entries, k->admitted, k->refused, k->closed, k->windows,
+           k->tripwires, k->orders, k->certificates, k->policies, k->approved,
+           k->snapshots - k->other_snapshots);
     for (unsigned i = 0; i < n; i++) {
         fputs(i == 0 ? "" : ",", stdout);
         log_print_json_text(list[i]);

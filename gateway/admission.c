@@ -233,6 +233,32 @@ void admission_connection_refused(struct admissions *a,
                  log_quote(c->address), c->reason);
 }
 
+int admission_certificate_matched(struct admissions *a,
+                                  const struct certificate_matched *v)
+{
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+    int r;
+
+    if (a->link == NULL)
+        return SP_ECLOSED;
+    r = certificate_matched_put(v, record, sizeof(record), &length);
+    return r != 0 ? r : link_put_quiet(a->link, record, length);
+}
+
+int admission_certificate_revoked(struct admissions *a,
+                                  const struct certificate_is_revoked *v)
+{
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+    int r;
+
+    if (a->link == NULL)
+        return SP_ECLOSED;
+    r = certificate_is_revoked_put(v, record, sizeof(record), &length);
+    return r != 0 ? r : link_put_quiet(a->link, record, length);
+}
+
 /* ---- durability ---- */
 
 bool admission_durable(const struct exchange *x)
@@ -398,7 +424,7 @@ static void orphan_all(struct admissions *a)
 
     for (struct exchange *x = a->worker->exchanges; x != NULL; x = next) {
         next = x->next;
-        if (x->state != EXCHANGE_READING)
+        if (x->state != EXCHANGE_READING && x->state != EXCHANGE_CHECKING)
             exchange_orphaned(x);
     }
 }

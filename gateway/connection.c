@@ -74,6 +74,7 @@ static void request_begin(struct connection *c, const struct request_head *head)
         connection_close(c);
         return;
     }
+    c->exchange->peer = &c->peer;
     c->state = CONNECTION_BUSY;
     want = exchange_head(c->exchange, head);
     if (want == EXCHANGE_WANTS_NOTHING || c->state != CONNECTION_BUSY)
@@ -298,6 +299,7 @@ static void connection_handshake(struct connection *c)
         c->identity = tls_identity(c->ssl);
         if (c->identity == NULL)
             c->identity = &nobody;
+        peer_begin(&c->peer, c->all->worker, c->ssl, c->identity);
         tls_forget_chain(c->ssl);
         /* OpenSSL reads ahead: the request may have come out of the socket with
          * the end of the handshake, and then nothing rings for it. */

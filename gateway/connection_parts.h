@@ -12,6 +12,7 @@
 #include "gateway/connection.h"
 #include "gateway/exchange.h"
 #include "gateway/http1_server.h"
+#include "gateway/peer.h"
 #include "gateway/refused.h"
 
 /* A refused request's body is read to its end if no more than this is left. */
@@ -38,6 +39,7 @@ struct connection {
     int fd;
     SSL *ssl;
     const struct identity *identity; /* lives as long as ssl */
+    struct peer peer;
     struct event event, timer;
     bool readable, writable;
     bool drained;  /* the newest read(2) emptied the socket */

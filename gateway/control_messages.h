@@ -44,7 +44,7 @@ struct control_role {
     enum role_state state;
 };
 
-#define CONTROL_ROLES_MAX (LIMIT_WORKERS + 4)
+#define CONTROL_ROLES_MAX (LIMIT_WORKERS + 5)
 
 struct control_roles {
     int64_t started; /* the daemon; ms UTC */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "gateway/dialer_parts.h"
+#include "gateway/revocation_messages.h"
 #include "lib/log.h"
 
 /* Dials of one worker at a time; more than that is a model that is not there.
@@ -46,10 +47,13 @@ static void dial_free(struct dial *d)
 
 void client_close(struct client *c)
 {
+    struct http_call *h;
     struct dial *d;
 
-    while ((d = LIST_FIRST(&c->dials)) != NULL)
+    while ((d = LIST_FIRST(&c->dials)) != NULL) /* they point to calls */
         dial_free(d);
+    while ((h = LIST_FIRST(&c->calls)) != NULL)
+        http_call_free(h);
     if (c->channel != NULL)
         channel_free(c->channel);
     c->channel = NULL;
@@ -396,6 +400,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 {
     struct dialer *d = arg;
     struct witness_channel witnesses;
+    struct fetch_channel fetches;
     struct link_message v;
     struct stop stop;
 
@@ -403,6 +408,12 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     case MESSAGE_WITNESSES:
         if (nfds == 1 && witness_channel_get(&witnesses, data, length) == 0) {
             witnesses_channel(d, fds[0]);
+            return;
+        }
+        break;
+    case MESSAGE_FETCHES:
+        if (nfds == 1 && fetch_channel_get(&fetches, data, length) == 0) {
+            fetches_channel(d, fds[0]);
             return;
         }
         break;
@@ -429,7 +440,7 @@ static void on_closed(void *arg, int error)
     fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
 }
 
-static bool endpoint_needs_name(const struct policy_endpoint *e)
+bool endpoint_needs_name(const struct policy_endpoint *e)
 {
     struct sockaddr_storage address;
 
@@ -447,7 +458,7 @@ static bool needs_names(const struct snapshot *s)
         for (size_t j = 0; j < p->models[i].nendpoints; j++)
             if (endpoint_needs_name(&p->models[i].endpoints[j]))
                 return true;
-    return false;
+    return fetches_need_names(p);
 }
 
 /* Before the sandbox: this is the last time a file is read. */

@@ -20,6 +20,7 @@
 #include "gateway/gather.h"
 #include "gateway/log_reads.h"
 #include "gateway/own_view.h"
+#include "gateway/peer.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
@@ -89,6 +90,8 @@ static void exchange_end(struct exchange *x, enum cause cause)
 {
     struct worker *w = x->worker;
 
+    if (x->state == EXCHANGE_CHECKING)
+        peer_unwait(x->peer, x);
     if (x->state == EXCHANGE_ASKING)
         admission_forget(x);
     upstream_cancel(x);
@@ -132,6 +135,9 @@ static enum cause cut_cause(enum reason reason)
 {
     if (reason == REASON_BUDGET_EXHAUSTED || reason == REASON_EGRESS_CEILING)
         return CAUSE_BUDGET;
+    if (reason == REASON_CERTIFICATE_REVOKED ||
+        reason == REASON_REVOCATION_UNAVAILABLE)
+        return CAUSE_REVOKED;
     return reason == REASON_WINDOW_EXPIRED ||
                    reason == REASON_CERTIFICATE_EXPIRED ||
                    reason == REASON_HOURS_DENIED || reason == REASON_TIME_LIMIT

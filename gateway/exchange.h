@@ -23,6 +23,7 @@
 
 enum exchange_state {
     EXCHANGE_READING,   /* the head is here, the body comes */
+    EXCHANGE_CHECKING,  /* a responder is asked about the certificate */
     EXCHANGE_ASKING,    /* the keeper decides */
     EXCHANGE_CALLING,   /* admitted; the model has not answered */
     EXCHANGE_HOLDING,   /* there is an answer; its entry becomes durable (P1) */
@@ -49,6 +50,7 @@ struct substitute {
 
 struct log_read;
 struct own_view;
+struct peer;
 struct sealed;
 
 /* Which of the ledger's public files, or whose proof: `index` is an entry's. */
@@ -64,6 +66,8 @@ struct exchange {
     struct exchange *next, *previous; /* in worker->exchanges or a free list */
     const struct codec *codec;        /* NULL: the client is gone */
     void *stream;
+    struct peer *peer; /* who is at the other end; NULL: a test's */
+    struct exchange *check_next; /* in peer->waiting */
 
     /* what is asked */
     struct facts facts;
@@ -155,6 +159,9 @@ void exchange_writable(struct exchange *x);
 void exchange_left(struct exchange *x);
 /* The client's TCP sent FIN: whoever waits for a model has gone. */
 void exchange_client_done(struct exchange *x);
+
+/* From gateway/peer.c: what the certificate is worth is known now. */
+void exchange_checked(struct exchange *x);
 
 /* From gateway/admission.c. */
 void exchange_decided(struct exchange *x, const struct answer_admit *a);

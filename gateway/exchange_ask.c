@@ -13,6 +13,7 @@
 #include "gateway/log_reads.h"
 #include "gateway/models.h"
 #include "gateway/own.h"
+#include "gateway/peer.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
@@ -26,6 +27,13 @@ static void ask(struct exchange *x)
 {
     int r = SP_EAGAIN;
 
+    if (x->peer != NULL && !peer_settled(x->peer, x)) {
+        x->state = EXCHANGE_CHECKING;
+        return;
+    }
+    if (x->peer != NULL)
+        x->facts.revocation = peer_status(x->peer);
+
     if (shares_may_ask(x->worker->shares, x->facts.party, x->facts.person,
                        clock_boot_ms()))
         r = admission_ask(x);
@@ -37,6 +45,12 @@ static void ask(struct exchange *x)
     else
         exchange_answer_unrecorded(
             x, r == SP_EAGAIN ? REASON_OVERLOADED : REASON_AUDIT_UNAVAILABLE);
+}
+
+void exchange_checked(struct exchange *x)
+{
+    x->state = EXCHANGE_READING;
+    ask(x);
 }
 
 static int64_t body_limit(const struct exchange *x)

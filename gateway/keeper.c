@@ -347,6 +347,8 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct worker_died died;
     struct witness_channel witnesses;
     struct order_message order;
+    struct revocations_number revocations;
+    struct crl_loaded loaded;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -375,6 +377,21 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_clock_turn(k);
             keeper_due(k);
             keeper_order(k, &order);
+            ledger_kick(k->ledger, true);
+            return;
+        }
+        break;
+    case MESSAGE_CRL_LOADED:
+        if (nfds == 0 && crl_loaded_get(&loaded, data, length) == 0) {
+            keeper_clock_turn(k);
+            keeper_crl_loaded(k, &loaded);
+            return;
+        }
+        break;
+    case MESSAGE_REVOCATIONS:
+        if (nfds == 0 &&
+            revocations_number_get(&revocations, data, length) == 0) {
+            keeper_revocations(k, &revocations);
             ledger_kick(k->ledger, true);
             return;
         }
@@ -469,6 +486,7 @@ static void keeper_turn(struct keeper *k)
     }
     keeper_alarm_set(k);
     keeper_orders_turn(k);
+    keeper_revocations_turn(k);
 }
 
 /* True if every link's other side will ring before we would miss something. */

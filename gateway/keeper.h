@@ -5,7 +5,8 @@
  * approved it), keeper_keep.c (keeping it with the ledger), keeper_decide.c
  * (what workers ask), keeper_own.c (acceptances, findings, statuses),
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
- * heartbeat), keeper_snapshot.c (the standing as a file). One thread runs all
+ * heartbeat), keeper_certificates.c (what is issued and revoked),
+ * keeper_snapshot.c (the standing as a file). One thread runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
  * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
@@ -21,6 +22,7 @@
 #include "certs/identity.h"
 #include "gateway/openset.h"
 #include "gateway/own_messages.h"
+#include "gateway/revocation_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "ledger/ledger.h"
@@ -56,6 +58,11 @@ struct event_base;
  * one thread that decides must not be kept busy with them. */
 #define KEEPER_VERIFICATIONS_PER_SECOND 50
 
+/* certificate.matched and .revoked entries of one worker in one second; and
+ * how many certificates a keeper remembers to have written down. */
+#define KEEPER_CERTIFICATES_PER_SECOND 500
+#define KEEPER_SEEN                    8192
+
 /* A content of our own routes as it comes in parts. */
 struct keeper_own {
     uint8_t *data; /* OWN_CONTENT_BYTES; NULL before the first part */
@@ -84,6 +91,8 @@ struct keeper_link {
     int64_t refusals_second;
     unsigned refusals;
     unsigned refusals_dropped;
+    int64_t certificates_second;
+    unsigned certificates;
     struct keeper_own own;
     bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */
@@ -108,6 +117,13 @@ struct keeper_order {
     uint64_t ticket;
     uint64_t until; /* its entries are below: the answer waits for the disk */
     struct order_answer answer;
+};
+
+/* A person's certificate that is in the ledger already. */
+struct keeper_seen {
+    uint8_t sha256[32];
+    uint32_t person;
+    bool used;
 };
 
 struct keeper_witnesses; /* keeper_witness.c */
@@ -143,6 +159,12 @@ struct keeper {
     struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
     size_t norders;
     struct keeper_snapshot snapshots;
+    struct {
+        struct revocations_number number;
+        uint64_t until; /* its entries are below */
+        bool waiting;   /* for the disk */
+    } revocations;      /* the newest set */
+    struct keeper_seen seen[KEEPER_SEEN];
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
     pthread_cond_t durable_grew;
@@ -220,11 +242,39 @@ void keeper_own_release(struct keeper_link *l);
 void keeper_order(struct keeper *k, const struct order_message *m);
 /* Answers those whose entries are on disk; each turn. */
 void keeper_orders_turn(struct keeper *k);
+
+/* keeper_certificates.c */
+/* Takes the authority's index (policy/issued.h) and records what is new in it,
+ * then what is due by that. SP_EINVAL with `problem`: nothing is recorded of a
+ * text that is not right as a whole; behind a line that contradicts the ledger
+ * nothing more is. SP_ETOOBIG: the ledger holds no more. */
+int keeper_certificates_index(struct keeper *k, const char *text, size_t length,
+                              char problem[256]) SP_MUST_USE;
+/* A list, a responder or an operator says that one is revoked: records it and
+ * cuts whoever is here with it. SP_EEXIST: it is already; SP_EINVAL: it cannot
+ * be said so, which is logged. */
+int keeper_certificate_revoked(
+    struct keeper *k, const struct entry_certificate_revoked *r) SP_MUST_USE;
+/* Ends its requests and connections, in every worker. */
+void keeper_certificate_cut(struct keeper *k, const uint8_t sha256[32]);
+
 /* What a tripwire does: `cause` is "tripwire:<name>", `person` NULL the whole
  * party. Records it and cuts; the caller's turn of the loop sends it.
  * SP_EEXIST: suspended or revoked already; SP_ENOENT: nobody has that name. */
 int keeper_suspend(struct keeper *k, const char *party, const char *person,
                    const char *cause) SP_MUST_USE;
+
+/* keeper_revocation.c. The clock was read. */
+void keeper_crl_loaded(struct keeper *k, const struct crl_loaded *v);
+void keeper_revocations(struct keeper *k, const struct revocations_number *v);
+/* Says which set is on disk; each turn. */
+void keeper_revocations_turn(struct keeper *k);
+int keeper_take_matched(struct keeper *k, struct keeper_link *l,
+                        const uint8_t *data, size_t length,
+                        const char **what) SP_MUST_USE;
+int keeper_take_revoked(struct keeper *k, struct keeper_link *l,
+                        const uint8_t *data, size_t length,
+                        const char **what) SP_MUST_USE;
 
 /* keeper.c: to the supervisor. */
 void keeper_tell(struct keeper *k, const void *data, size_t length);

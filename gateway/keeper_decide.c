@@ -283,6 +283,10 @@ int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
         return take_settle(k, l, data, length, what);
     case MESSAGE_CONNECTION_REFUSED:
         return take_refused(k, l, data, length, what);
+    case MESSAGE_CERTIFICATE_MATCHED:
+        return keeper_take_matched(k, l, data, length, what);
+    case MESSAGE_CERTIFICATE_REVOKED:
+        return keeper_take_revoked(k, l, data, length, what);
     case MESSAGE_OWN_PART:
         return ending ? 0 : keeper_take_part(l, data, length, what);
     default:

@@ -102,12 +102,17 @@ static bool certificate_is_theirs(const struct keeper *k, const struct facts *f,
                                   X509 *cert, const struct own_acceptance *a)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
+    /* The very certificate that the connection came with: whether its listener
+     * takes the test PKI's has been asked there. */
+    const struct identity_options options = {.allow_test_pki = true};
     struct identity id = {0};
     int why, r = SP_ENOMEM;
 
     if (chain != NULL && (r = chain_read(a, chain)) == 0)
-        r = identity_from_chain(k->identities, cert, chain, k->now, &id, &why);
+        r = identity_from_chain(k->identities, cert, chain, k->now, &options,
+                                &id, &why);
     sk_X509_pop_free(chain, X509_free);
+    identity_release(&id);
     return r == 0 && id.party == f->party && id.person == f->person &&
            memcmp(id.cert_sha256, f->cert_sha256, 32) == 0;
 }

@@ -152,6 +152,8 @@ static void facts_write(struct msg_out *m, const struct facts *f)
     /* Before 1970 is before everything: entries hold no times below 0. */
     msg_put_i64(m, f->cert_not_before > 0 ? f->cert_not_before : 0);
     msg_put_i64(m, f->cert_not_after > 0 ? f->cert_not_after : 0);
+    msg_put_u8(m, (uint8_t)f->revocation);
+    msg_put_u8(m, f->test_pki);
     msg_put_text(m, f->address);
     msg_put_u8(m, (uint8_t)f->method);
     msg_put_u8(m, (uint8_t)f->route);
@@ -171,6 +173,8 @@ static void facts_read(struct msg_in *m, struct facts *f)
     msg_get_fixed(m, f->cert_sha256, sizeof(f->cert_sha256));
     f->cert_not_before = msg_get_i64(m);
     f->cert_not_after = msg_get_i64(m);
+    f->revocation = (enum revocation)get_enum(m, REVOCATION_COUNT);
+    f->test_pki = msg_get_bool(m);
     get_word(m, f->address, sizeof(f->address), ADDRESS_CHARACTERS);
     f->method = (enum method)get_enum(m, METHOD_OTHER + 1);
     f->route = (enum route)get_enum(m, ROUTE_COUNT);
@@ -403,6 +407,9 @@ int cut_put(const struct cut *v, void *memory, size_t capacity, size_t *length)
     msg_put_u32(&m, v->party);
     msg_put_u32(&m, v->person);
     msg_put_u8(&m, (uint8_t)v->reason);
+    msg_put_u8(&m, v->has_certificate);
+    if (v->has_certificate)
+        msg_put_fixed(&m, v->certificate, sizeof(v->certificate));
     return put_done(&m, length);
 }
 
@@ -412,9 +419,11 @@ static bool any_or(uint32_t wanted, uint32_t have)
 }
 
 bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
-               uint32_t party, uint32_t person)
+               uint32_t party, uint32_t person, const uint8_t certificate[32])
 {
-    return any_or(c->window, window) && any_or(c->model, model) &&
+    return (!c->has_certificate ||
+            memcmp(c->certificate, certificate, 32) == 0) &&
+           any_or(c->window, window) && any_or(c->model, model) &&
            any_or(c->party, party) && any_or(c->person, person);
 }
 
@@ -429,6 +438,10 @@ int cut_get(struct cut *v, const void *data, size_t length)
     v->party = msg_get_u32(&m);
     v->person = msg_get_u32(&m);
     v->reason = (enum reason)get_enum(&m, REASON_COUNT);
+    v->has_certificate = msg_get_bool(&m);
+    memset(v->certificate, 0, sizeof(v->certificate));
+    if (v->has_certificate)
+        msg_get_fixed(&m, v->certificate, sizeof(v->certificate));
     if (v->reason == REASON_NONE)
         return SP_EPROTO;
     return msg_get_end(&m);
@@ -468,7 +481,7 @@ int setup_get(struct setup *v, const void *data, size_t length)
 static bool type_is_link(uint16_t type)
 {
     return type == MESSAGE_LINK || type == MESSAGE_LINK_GONE ||
-           type == MESSAGE_DIALER;
+           type == MESSAGE_DIALER || type == MESSAGE_REVOKER;
 }
 
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,

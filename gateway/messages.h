@@ -68,6 +68,24 @@ enum message_type {
     MESSAGE_WITNESSES,
     MESSAGE_ASK_WITNESS,    /* keeper → dialer */
     MESSAGE_ANSWER_WITNESS, /* dialer → keeper */
+    /* Revocation (revocation_messages.h). supervisor → revoker and dialer: + 1
+     * fd, an end of a channel between them */
+    MESSAGE_FETCHES,
+    MESSAGE_ASK_FETCH,    /* revoker → dialer */
+    MESSAGE_ANSWER_FETCH, /* dialer → revoker, + 1 fd if there is an answer */
+    MESSAGE_REVOKER,      /* + 1 fd: worker's or revoker's end of a channel */
+    MESSAGE_ASK_REVOCATION,    /* worker → revoker */
+    MESSAGE_ANSWER_REVOCATION, /* revoker → worker */
+    MESSAGE_CRL_FILE,          /* supervisor → revoker, + 1 fd: a list */
+    MESSAGE_CRL_LOADED,        /* revoker → supervisor → keeper: one of a set */
+    /* revoker → supervisor (+ 1 fd) → keeper: all of it is told; supervisor →
+     * worker (+ 1 fd): it takes effect */
+    MESSAGE_REVOCATIONS,
+    MESSAGE_REVOCATIONS_RECORDED, /* keeper → supervisor: on disk */
+    MESSAGE_ANNOUNCE,             /* supervisor → revoker: tell it again */
+    /* worker → keeper, over the link */
+    MESSAGE_CERTIFICATE_MATCHED,
+    MESSAGE_CERTIFICATE_REVOKED,
     /* supervisor → worker, + 1 fd: a sealed fileset of files that are new */
     MESSAGE_RELOAD
 };
@@ -148,13 +166,17 @@ struct connection_refused {
 struct cut {
     uint32_t window, model, party, person;
     enum reason reason;
+    bool has_certificate;
+    uint8_t certificate[32]; /* SHA-256 of its DER; then its connections end,
+                                too */
 };
+#define CUT_BYTES 64 /* encoded, at most */
 #define CUT_ALL                                                                \
     .window = VERDICT_NONE, .model = VERDICT_NONE, .party = VERDICT_NONE,      \
     .person = VERDICT_NONE
 /* Whether a request of these is among them. */
 bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
-               uint32_t party, uint32_t person);
+               uint32_t party, uint32_t person, const uint8_t certificate[32]);
 
 /* ticket: control's number for the order; comes back in the answer. */
 struct order_message {
@@ -185,7 +207,7 @@ struct setup {
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority", and for the worker "@server.crt", "@server.key",
+ * names, "@authority" and "@authority.chain", and for the worker "@server.crt", "@server.key",
  * "@server.ocsp", the same for other names as "@names/<i>.crt" …, for endpoints
  * "@client/<name>.crt" and ".key", "@credential/<name>"; for the keeper
  * "@ledger.key", "@approvers.txt" and signatures (policy/approval.h); for the
@@ -193,7 +215,7 @@ struct setup {
  * gets only what is its own (P12).
  */
 
-/* LINK, LINK_GONE, DIALER. `generation` is the number of the link or channel:
+/* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or channel:
  * it grows with each one made in this run, so that word of an old one cannot
  * be taken for the new one's. */
 struct link_message {
@@ -295,7 +317,8 @@ MESSAGE_PAIR(roles_message, control_roles);
 MESSAGE_PAIR(order_message, order_message);
 MESSAGE_PAIR(order_answer_message, order_answer_message);
 
-/* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE or MESSAGE_DIALER. */
+/* `type` is MESSAGE_LINK, MESSAGE_LINK_GONE, MESSAGE_DIALER or
+ * MESSAGE_REVOKER. */
 int link_message_put(uint16_t type, const struct link_message *v, void *memory,
                      size_t capacity, size_t *length) SP_MUST_USE;
 int link_message_get(struct link_message *v, const void *data,

@@ -94,6 +94,8 @@ static void tell_roles(struct supervisor *s)
     for (size_t i = 0; i < processes_count(s); i++) {
         const struct process *p = &s->processes[i];
 
+        if (p->unused)
+            continue;
         row++;
         *row = (struct control_role){.index = p->index,
                                      .pid = p->pid,
@@ -231,9 +233,17 @@ static void process_ready(struct process *p)
             join_dialer(s, worker);
         if (p->role == ROLE_KEEPER || p == worker)
             join_keeper(s, worker);
+        if (p->role == ROLE_REVOKER || p == worker)
+            supervisor_join_revoker(s, worker);
     }
     if (p->role == ROLE_KEEPER || p->role == ROLE_DIALER)
         join_witnesses(s);
+    if (p->role == ROLE_REVOKER)
+        supervisor_revoker_ready(s);
+    if (p->role == ROLE_REVOKER || p->role == ROLE_DIALER)
+        supervisor_join_fetches(s);
+    if (p->role == ROLE_REVOKER || p->role == ROLE_KEEPER)
+        supervisor_announce(s);
     if (p->role == ROLE_CONTROL)
         tell_ledger(s);
     if (p->generation > 1)
@@ -370,6 +380,10 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
         if (keeper)
             r = supervisor_order_answer(p->supervisor, data, length);
         break;
+    case MESSAGE_REVOCATIONS_RECORDED:
+        if (keeper)
+            r = supervisor_revocations_recorded(p->supervisor, data, length);
+        break;
     default:
         break;
     }
@@ -381,6 +395,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 {
     struct process *p = arg;
 
+    if (p->role == ROLE_REVOKER && p->state != ROLE_STATE_STARTING &&
+        nfds <= 1 &&
+        supervisor_revoker_message(p->supervisor, data, length,
+                                   nfds == 1 ? fds[0] : -1) == 0)
+        return;
     for (size_t i = 0; i < nfds; i++)
         close(fds[i]);
     if (nfds == 0 && role_message(p, data, length) == 0)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "gateway/openings.h"
+#include "gateway/revocation_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 
@@ -30,6 +31,7 @@ struct process {
     int status;
     struct channel *channel; /* NULL: none, or read to its end */
     bool alive;              /* started, and its end not yet handled */
+    bool unused;             /* nobody needs it: it is never started */
     uint64_t generation;
     unsigned deaths; /* before the first time everything was ready */
     int64_t started; /* boot ms */
@@ -54,7 +56,7 @@ enum phase {
 #define SUPERVISOR_ORDERS 512
 
 /* Where they are in processes[]. */
-enum { KEEPER, DIALER, CONTROL, WORKERS };
+enum { KEEPER, DIALER, CONTROL, REVOKER, WORKERS };
 
 struct supervisor {
     enum phase phase;
@@ -73,6 +75,10 @@ struct supervisor {
     int64_t stop_asked;           /* boot ms */
     uint64_t orders[SUPERVISOR_ORDERS]; /* tickets, oldest first */
     size_t norders;
+    /* Sets of revoked certificates: the newest, which the keeper records, and
+     * the one that workers have. -1: none. */
+    struct revocations_number offered_number;
+    int offered, in_force;
     uint64_t reloads;   /* so far */
     bool reload_wanted; /* asked for before everything was ready */
 };
@@ -97,6 +103,25 @@ int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
 /* The keeper is gone: what it had is answered. */
 void supervisor_orders_lost(struct supervisor *s);
 
+/* supervisor_revocation.c */
+void supervisor_revocation_init(struct supervisor *s);
+/* Both are there, or one is there again. */
+void supervisor_revoker_ready(struct supervisor *s);
+void supervisor_join_fetches(struct supervisor *s);
+/* A worker is ready, or the revoker is. */
+void supervisor_join_revoker(struct supervisor *s, struct process *worker);
+/* The keeper is there: it hears of everything that counts. */
+void supervisor_announce(struct supervisor *s);
+/* From the revoker (perhaps with a descriptor, which it takes) and from the
+ * keeper; SP_EPROTO. */
+int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
+                               size_t length, int fd);
+int supervisor_revocations_recorded(struct supervisor *s, const uint8_t *data,
+                                    size_t length);
+/* Reads the lists' files again. */
+void supervisor_send_lists(struct supervisor *s);
+/* Whether everybody has what they need to tell who is revoked. */
+bool supervisor_revocation_ready(const struct supervisor *s);
 /* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
 void supervisor_reload(struct supervisor *s);
 /* The part of it that takes over revocation lists: `fresh` is what the folder

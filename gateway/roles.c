@@ -40,7 +40,8 @@ static const struct role_info table[ROLE_COUNT] = {
         {
             .name = "dialer",
             .main = dialer_main,
-            .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_CONNECT,
+            .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_CONNECT |
+                              SANDBOX_MEMORY,
             .tcp_connect = true,
             .nfds = 1,
         },
@@ -50,6 +51,13 @@ static const struct role_info table[ROLE_COUNT] = {
             .main = control_main,
             .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT,
             .nfds = 2,
+        },
+    [ROLE_REVOKER] =
+        {
+            .name = "revoker",
+            .main = revoker_main,
+            .sandbox_groups = SANDBOX_BASE | SANDBOX_MEMORY,
+            .nfds = 1,
         },
 };
 

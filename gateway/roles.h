@@ -20,6 +20,7 @@ enum role {
     ROLE_KEEPER,
     ROLE_DIALER,
     ROLE_CONTROL,
+    ROLE_REVOKER,
     ROLE_COUNT
 };
 
@@ -77,5 +78,6 @@ int worker_main(struct role_start *start);
 int keeper_main(struct role_start *start);
 int dialer_main(struct role_start *start);
 int control_main(struct role_start *start);
+int revoker_main(struct role_start *start);
 
 #endif

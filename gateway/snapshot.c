@@ -176,6 +176,26 @@ static bool name_is_below(const char *name)
     return true;
 }
 
+/* A list, which the revoker reads: nothing of it comes in here. */
+static int look_named(const struct reading *r, const char *name,
+                      const uint8_t **data, size_t *length)
+{
+    struct stat st;
+
+    *data = NULL;
+    *length = 0;
+    if (!name_is_below(name))
+        return SP_EPERM;
+    if (fstatat(r->folder, name, &st, 0) != 0)
+        return sp_error_from_errno();
+    if (!S_ISREG(st.st_mode))
+        return SP_EINVAL;
+    if (everybody_writes(&st) ||
+        faccessat(r->folder, name, R_OK, AT_EACCESS) != 0)
+        return SP_EPERM;
+    return 0;
+}
+
 /* The policy's parser asks for a file: read it once, keep it. */
 static int read_named(void *arg, const char *name, const uint8_t **data,
                       size_t *length)
@@ -188,6 +208,8 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
 
     if (strcmp(name, "ca") == 0)
         name = "@authority";
+    if (*length == POLICY_FILE_LOOK)
+        return look_named(r, name, data, length);
     if (fileset_get(r->s->files, name, data, length) == 0)
         return 0;
     if (!name_is_below(name))
@@ -213,7 +235,8 @@ int snapshot_file(void *arg, const char *name, const uint8_t **data,
 static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
                           size_t *length)
 {
-    if (snapshot_file(arg, name, data, length) == 0)
+    if (*length != POLICY_FILE_LOOK &&
+        snapshot_file(arg, name, data, length) == 0)
         return 0;
     *data = NULL;
     *length = 0;
@@ -345,6 +368,24 @@ static bool policy_uses_authority(const struct policy *p)
     return false;
 }
 
+/* The issuing authority's certificate, beside the root's: people may send their
+ * own alone. It vouches for nothing by itself. Old authorities have none. */
+static int read_authority_chain(struct reading *r, const char *root)
+{
+    const char *slash = strrchr(root, '/');
+    char *path = NULL;
+    int e = 0;
+
+    if (asprintf(&path, "%.*sissuing.crt",
+                 slash == NULL ? 0 : (int)(slash - root) + 1, root) < 0)
+        return SP_ENOMEM;
+    if (access(path, F_OK) == 0)
+        e = add_file(r, "@authority.chain", "authority", path,
+                     LIMIT_TRUST_BYTES, "the issuing authority's certificate");
+    free(path);
+    return e;
+}
+
 /* Only a policy that says `anchors: ca` needs it; but if it is there, it must
  * be one. */
 static int read_authority(struct reading *r)
@@ -364,6 +405,8 @@ static int read_authority(struct reading *r)
     if (e == 0 && fileset_get(r->s->files, "@authority", &pem, &length) == 0 &&
         (e = tls_client_new(pem, length, problem, &ctx)) != 0)
         reading_complain(r, "authority", "%s: %s", path, problem);
+    if (e == 0)
+        e = read_authority_chain(r, path);
     SSL_CTX_free(ctx);
     free(path);
     return e;
@@ -684,9 +727,14 @@ bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b)
 static int copy_named(const struct snapshot *s, struct fileset *to,
                       const char *name)
 {
+    int e;
+
     if (name == NULL)
         return 0;
-    return copy_file(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
+    if (strcmp(name, "ca") != 0)
+        return copy_file(s, to, name);
+    e = copy_file(s, to, "@authority.chain");
+    return e != 0 && e != SP_ENOENT ? e : copy_file(s, to, "@authority");
 }
 
 /* What certificates are verified with: by workers, and by the keeper when
@@ -762,6 +810,8 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
         e = copy_file(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
+    if (e == 0 && role == ROLE_REVOKER)
+        e = pack_people(s, to);
     if (e == 0 && role == ROLE_DIALER)
         e = pack_dialer(s, to);
     if (e == 0 && role == ROLE_KEEPER && (e = pack_keeper(s, to)) == 0)

@@ -34,9 +34,10 @@ void supervisor_ready(struct supervisor *s)
     const struct openings *o = &s->openings;
 
     for (size_t i = 0; i < processes_count(s); i++)
-        if (s->processes[i].state != ROLE_STATE_READY)
+        if (!s->processes[i].unused &&
+            s->processes[i].state != ROLE_STATE_READY)
             return;
-    if (s->phase != PHASE_STARTING)
+    if (s->phase != PHASE_STARTING || !supervisor_revocation_ready(s))
         return;
     s->phase = PHASE_RUNNING;
     for (size_t i = 0; i < o->nlisteners; i++)
@@ -81,9 +82,10 @@ void supervisor_stop_next(struct supervisor *s)
         s->phase = PHASE_REST;
         process_stop(&s->processes[DIALER], clock_boot_ms(), STOP_GRACE_MS);
         process_stop(&s->processes[CONTROL], clock_boot_ms(), STOP_GRACE_MS);
+        process_stop(&s->processes[REVOKER], clock_boot_ms(), STOP_GRACE_MS);
     }
     if (s->phase == PHASE_REST && !s->processes[DIALER].alive &&
-        !s->processes[CONTROL].alive)
+        !s->processes[CONTROL].alive && !s->processes[REVOKER].alive)
         event_base_loopbreak(s->base);
 }
 
@@ -213,6 +215,8 @@ static void events_init(struct supervisor *s)
     process_init(s, KEEPER, ROLE_KEEPER);
     process_init(s, DIALER, ROLE_DIALER);
     process_init(s, CONTROL, ROLE_CONTROL);
+    process_init(s, REVOKER, ROLE_REVOKER);
+    supervisor_revocation_init(s);
     for (size_t i = 0; i < s->nworkers; i++)
         process_init(s, WORKERS + i, ROLE_WORKER);
 }
@@ -301,7 +305,8 @@ int supervisor_run(const char *config)
     }
     events_init(s);
     for (size_t i = 0; i < processes_count(s); i++)
-        process_begin(&s->processes[i]);
+        if (!s->processes[i].unused)
+            process_begin(&s->processes[i]);
     if (event_base_dispatch(s->base) < 0)
         s->exit_status = 1;
     kill_all(s);

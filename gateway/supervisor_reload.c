@@ -139,9 +139,8 @@ static void log_reloaded(const struct supervisor *s, size_t count)
 
 void supervisor_reload_revocation(struct supervisor *s, struct snapshot *fresh)
 {
-    /* Revocation lists are not read yet; this is where they are taken over. */
-    (void)s;
-    (void)fresh;
+    (void)fresh; /* lists are opened, and the revoker reads them */
+    supervisor_send_lists(s);
 }
 
 static int reload_files(struct supervisor *s, const struct snapshot *fresh)

@@ -25,7 +25,9 @@
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/log_reads.h"
+#include "gateway/peer.h"
 #include "gateway/people.h"
+#include "gateway/revocation_messages.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/tls_files.h"
@@ -160,6 +162,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct transcript_file file;
     struct log_file log;
     struct reload_message again;
+    struct revocations_number set;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -190,6 +193,16 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds != 0 || link_message_get(&link, data, length) != 0)
             break;
         admissions_gone(w->admissions, link.generation);
+        return;
+    case MESSAGE_REVOCATIONS:
+        if (nfds != 1 || revocations_number_get(&set, data, length) != 0)
+            break;
+        peers_set(w->peers, set.number, fds[0]);
+        return;
+    case MESSAGE_REVOKER:
+        if (nfds != 1 || link_message_get(&link, data, length) != 0)
+            break;
+        peers_channel(w->peers, fds[0]);
         return;
     case MESSAGE_DIALER:
         if (nfds != 1 || link_message_get(&link, data, length) != 0)
@@ -320,9 +333,10 @@ static int set_up_parts(struct worker *w, char problem[256])
     w->connections = connections_new(w);
     w->seals = seals_new(w);
     w->log_reads = log_reads_new(w);
+    w->peers = peers_new(w);
     if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
         w->deadlines == NULL || w->connections == NULL || w->seals == NULL ||
-        w->log_reads == NULL)
+        w->log_reads == NULL || w->peers == NULL)
         return SP_ENOMEM;
     if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
         return r;
@@ -438,6 +452,7 @@ static void tear_down(struct worker *w)
     exchanges_free(w);
     seals_free(w->seals);
     log_reads_free(w->log_reads);
+    peers_free(w->peers);
     admissions_free(w->admissions);
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)

@@ -30,6 +30,7 @@ struct admissions;
 struct answer_rule;
 struct listener;
 struct log_reads;
+struct peers;
 struct seals;
 struct shares;
 struct upstreams;
@@ -75,6 +76,7 @@ struct worker {
     struct connections *connections;
     struct seals *seals;
     struct log_reads *log_reads;
+    struct peers *peers;
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];

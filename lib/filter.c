@@ -42,6 +42,7 @@
 #define F SANDBOX_FILES
 #define R SANDBOX_READ_FILES
 #define T SANDBOX_THREADS
+#define M SANDBOX_MEMORY
 
 /* Calls that are harmless whatever their arguments. */
 static const struct {
@@ -136,7 +137,7 @@ static const struct {
     {F | R, SCMP_SYS(access)},
     {F | R, SCMP_SYS(faccessat)},
     {F | R, SCMP_SYS(faccessat2)},
-    {F | R, SCMP_SYS(pread64)},
+    {F | R | M, SCMP_SYS(pread64)},
     {F | R, SCMP_SYS(preadv)},
     {F | R, SCMP_SYS(fadvise64)},
     {F, SCMP_SYS(openat)},
@@ -161,6 +162,9 @@ static const struct {
     {F, SCMP_SYS(getdents64)},
     {F, SCMP_SYS(flock)},
     {F, SCMP_SYS(fstatfs)},
+    /* memory to hand on */
+    {M, SCMP_SYS(memfd_create)},
+    {M, SCMP_SYS(ftruncate)},
 #ifdef SP_SANITIZED
     /* What AddressSanitizer, its leak check (a tracer thread that attaches to
      * the others) and ThreadSanitizer do. These builds are for tests, and not
@@ -291,6 +295,7 @@ static const struct {
     {F, SCMP_SYS(fcntl), 1, {{1, EQ(F_SETLKW)}}},
     {F, SCMP_SYS(fcntl), 1, {{1, EQ(F_OFD_SETLK)}}},
     {T, SCMP_SYS(clone), 1, {{0, UINT64_MAX, THREAD_FLAGS}}},
+    {M, SCMP_SYS(fcntl), 1, {{1, EQ(F_ADD_SEALS)}}},
 #ifdef SP_SANITIZED
     {B, SCMP_SYS(openat), 1, {{2, READ_ONLY_MASK, 0}}},
     {B, SCMP_SYS(open), 1, {{1, READ_ONLY_MASK, 0}}},
@@ -323,6 +328,7 @@ static const struct {
 #undef F
 #undef R
 #undef T
+#undef M
 
 static int rule_add(scmp_filter_ctx ctx, uint32_t action, int call,
                     const struct condition *conditions, unsigned count)

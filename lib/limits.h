@@ -47,6 +47,8 @@
 /* Names in a policy: they go into headers, entries and file names. */
 #define LIMIT_NAME_BYTES 64
 #define LIMIT_MODEL_BYTES 128
+/* How a person is recognised: a UPN or an address, with the issuer's name. */
+#define LIMIT_MATCH_BYTES 1024
 
 /* One ledger entry (docs/ledger.md) */
 #define LIMIT_ENTRY_BYTES 16384
@@ -60,6 +62,9 @@
 #define LIMIT_POLICY_PARTIES 256
 #define LIMIT_POLICY_PEOPLE  131072
 #define LIMIT_POLICY_MODELS  64
+/* Certificates that are remembered: two of everybody, and as many revoked ones
+ * of other authorities. */
+#define LIMIT_CERTIFICATES 262144
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50

@@ -29,7 +29,9 @@ enum sandbox_group {
     SANDBOX_FILES = 1u << 4,   /* openat, fstat, rename, unlink, mkdir, fsync,
                                   fdatasync, pread/pwrite, fallocate, getdents */
     SANDBOX_READ_FILES = 1u << 5, /* openat read-only, fstat, read (resolver) */
-    SANDBOX_THREADS = 1u << 6  /* clone of threads only, set_robust_list, … */
+    SANDBOX_THREADS = 1u << 6, /* clone of threads only, set_robust_list, … */
+    SANDBOX_MEMORY = 1u << 7   /* memory that can be sealed and handed
+                                  on, and files that it was handed */
 };
 
 struct sandbox_path {

@@ -44,6 +44,10 @@ struct allowed {
 void compare_list(struct comparison *c, const char *what,
                   const struct allowed *before, const struct allowed *now);
 
+/* Who is asked about a party's certificates. */
+void compare_revocation(struct comparison *c, const struct policy_revocation *a,
+                        const struct policy_revocation *b);
+
 /* Two terms that the uses `routes` (a bit per enum route) are under, before
  * and now. */
 void compare_terms(struct comparison *c, const struct policy_terms *before,

@@ -33,6 +33,31 @@ static enum reason step_certificate(struct question *q)
     return REASON_NONE;
 }
 
+/* What the ledger knows to be revoked is, whatever a worker says; and a worker
+ * that did not ask, where the policy wants it, knows nothing (P9). */
+static enum reason step_revocation(struct question *q)
+{
+    const struct policy_party *party = &q->p->parties[q->f->party];
+
+    if (standing_certificate_is_revoked(q->s, q->f->cert_sha256))
+        return REASON_CERTIFICATE_REVOKED;
+    if (standing_revocations_lost(q->s))
+        return REASON_REVOCATION_UNAVAILABLE;
+    switch (q->f->revocation) {
+    case REVOCATION_UNCHECKED:
+        return party->revocation.mode == POLICY_REVOCATION_NONE
+                   ? REASON_NONE
+                   : REASON_REVOCATION_UNAVAILABLE;
+    case REVOCATION_GOOD:
+        return REASON_NONE;
+    case REVOCATION_REVOKED:
+        return REASON_CERTIFICATE_REVOKED;
+    case REVOCATION_UNKNOWN:
+    default:
+        return REASON_REVOCATION_UNAVAILABLE;
+    }
+}
+
 /* Whatever is asked: also what would be refused for another reason. */
 static enum reason step_suspended(struct question *q)
 {
@@ -280,6 +305,7 @@ static const struct {
     [STEP_CLOCK] = {"clock", step_clock},
     [STEP_IDENTITY] = {"identity", step_identity},
     [STEP_CERTIFICATE] = {"certificate", step_certificate},
+    [STEP_REVOCATION] = {"revocation", step_revocation},
     [STEP_SUSPENDED] = {"suspended", step_suspended},
     [STEP_SOURCE] = {"source", step_source},
     [STEP_MODEL] = {"model", step_model},
@@ -311,6 +337,8 @@ enum decide_step decide_reason_step(enum reason reason)
         [REASON_CLOCK_UNSAFE] = STEP_CLOCK,
         [REASON_IDENTITY_UNMAPPED] = STEP_IDENTITY,
         [REASON_CERTIFICATE_EXPIRED] = STEP_CERTIFICATE,
+        [REASON_CERTIFICATE_REVOKED] = STEP_REVOCATION,
+        [REASON_REVOCATION_UNAVAILABLE] = STEP_REVOCATION,
         [REASON_PERSON_SUSPENDED] = STEP_SUSPENDED,
         [REASON_ACCESS_REVOKED] = STEP_SUSPENDED,
         [REASON_SOURCE_DENIED] = STEP_SOURCE,
@@ -489,6 +517,8 @@ void decide_entry(const struct policy *p, const struct facts *f,
     /* Entries have no times before 1970; for the decision it is all one. */
     q->cert_not_before = f->cert_not_before < 0 ? 0 : f->cert_not_before;
     q->cert_not_after = f->cert_not_after < 0 ? 0 : f->cert_not_after;
+    q->revocation = f->revocation;
+    q->test_pki = f->test_pki;
     q->policy = p->serial;
     q->deadline = v->deadline;
     q->reserve_tokens = v->reserve.units[UNIT_TOKENS];
@@ -518,6 +548,8 @@ void decide_facts(const struct policy *p, const struct entry *e,
         .person = person < 0 ? FACTS_NOBODY : (uint32_t)person,
         .cert_not_before = q->cert_not_before,
         .cert_not_after = q->cert_not_after,
+        .revocation = q->revocation,
+        .test_pki = q->test_pki,
         .method = q->method,
         .route = q->route,
         .dialect = q->dialect,

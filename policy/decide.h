@@ -2,7 +2,7 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → suspended → source → model → window →
+ *   clock → identity → certificate → revocation → suspended → source → model → window →
  *   nda → route → purpose → body → fields → tools → media → rate and
  *   concurrency → budgets
  */
@@ -19,6 +19,7 @@ enum decide_step {
     STEP_CLOCK,
     STEP_IDENTITY,
     STEP_CERTIFICATE,
+    STEP_REVOCATION,
     STEP_SUSPENDED,
     STEP_SOURCE,
     STEP_MODEL,

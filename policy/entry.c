@@ -15,327 +15,15 @@
 
 #include "lib/json.h"
 #include "lib/limits.h"
-
-enum value_type {
-    VALUE_TEXT, /* const char * */
-    VALUE_U16,
-    VALUE_U32,
-    VALUE_U64,
-    VALUE_I64, /* ≥ 0 */
-    VALUE_BOOL,
-    VALUE_HASH, /* uint8_t[32], as hex */
-    VALUE_METHOD,
-    VALUE_ROUTE,
-    VALUE_DIALECT,
-    VALUE_REASON,
-    VALUE_CAUSE,
-    VALUE_FIELDS,   /* const struct field_set *, as its text; may be NULL */
-    VALUE_MEDIA,    /* uint8_t: bits of enum facts_media, as words */
-    VALUE_SOURCE,   /* enum usage_source */
-    VALUE_OPERATOR, /* struct entry_operator, as its uid */
-};
-
-/* When a key may be missing. */
-enum field_rule {
-    ALWAYS,
-    IF_SET, /* a text that is not NULL, a number ≥ 0, a reason ≠ NONE, fields
-               that are not NULL, an operator who is known */
-    IF_ANY,         /* a number > 0 */
-    IF_AGREEMENT,   /* a window under an agreement */
-    IF_MANY,        /* a count > 1 */
-    IF_REPLACES,    /* has_replaces */
-    IF_COMMITMENTS, /* has_commitments */
-    IF_TRANSCRIPT   /* has_transcript */
-};
-
-/* No key is longer. Copied whole: a copy of a fixed size is one or two
- * instructions, one of any size is a call. */
-#define LEAD_MAX 32
-
-struct field {
-    const char *key;
-    char lead[LEAD_MAX]; /* how the key is written: ,"key": */
-    size_t lead_length;
-    enum value_type type;
-    enum field_rule rule;
-    size_t offset; /* in struct entry */
-};
-
-#define LEAD(key) ",\"" key "\":"
-#define FIELD(key, type, rule, member)                                         \
-    {                                                                          \
-        key, LEAD(key), sizeof LEAD(key) - 1, VALUE_##type, rule,              \
-            offsetof(struct entry, u.member)                                   \
-    }
-
-static const struct field log_opened[] = {
-    FIELD("origin", TEXT, ALWAYS, log_opened.origin),
-    FIELD("version", TEXT, ALWAYS, log_opened.version),
-    FIELD("vkey", TEXT, ALWAYS, log_opened.vkey),
-    FIELD("crypto", TEXT, IF_SET, log_opened.crypto),
-    {0},
-};
-static const struct field log_rekeyed[] = {
-    FIELD("vkey", TEXT, ALWAYS, log_rekeyed.vkey),
-    FIELD("replaces", TEXT, ALWAYS, log_rekeyed.replaces),
-    {0},
-};
-static const struct field policy_loaded[] = {
-    FIELD("serial", U32, ALWAYS, policy_loaded.serial),
-    FIELD("sha256", HASH, ALWAYS, policy_loaded.sha256),
-    FIELD("replaces", HASH, IF_REPLACES, policy_loaded.replaces),
-    FIELD("basis", TEXT, IF_SET, policy_loaded.basis),
-    FIELD("developer", TEXT, IF_SET, policy_loaded.developer),
-    FIELD("author", TEXT, IF_SET, policy_loaded.author),
-    FIELD("approvers", TEXT, IF_SET, policy_loaded.approvers),
-    {0},
-};
-static const struct field approvers_set[] = {
-    FIELD("required", U32, ALWAYS, approvers_set.required),
-    FIELD("valid_ms", I64, ALWAYS, approvers_set.valid_ms),
-    FIELD("approvers", TEXT, ALWAYS, approvers_set.approvers),
-    FIELD("by", TEXT, IF_SET, approvers_set.by),
-    {0},
-};
-static const struct field window_opened[] = {
-    FIELD("window", TEXT, ALWAYS, window_opened.window),
-    FIELD("party", TEXT, ALWAYS, window_opened.party),
-    FIELD("model", TEXT, ALWAYS, window_opened.model),
-    FIELD("opens", I64, ALWAYS, window_opened.opens),
-    FIELD("closes", I64, ALWAYS, window_opened.closes),
-    FIELD("agreement", TEXT, IF_SET, window_opened.agreement),
-    FIELD("agreement_sha256", HASH, IF_AGREEMENT,
-          window_opened.agreement_sha256),
-    FIELD("selection", TEXT, IF_SET, window_opened.selection),
-    FIELD("designation", TEXT, IF_SET, window_opened.designation),
-    FIELD("designated_by", TEXT, IF_SET, window_opened.designated_by),
-    FIELD("designation_reference", TEXT, IF_SET,
-          window_opened.designation_reference),
-    {0},
-};
-static const struct field window_closed[] = {
-    FIELD("window", TEXT, ALWAYS, window_closed.window),
-    FIELD("cause", TEXT, ALWAYS, window_closed.cause),
-    FIELD("operator", OPERATOR, IF_SET, window_closed.by),
-    FIELD("reason", TEXT, IF_SET, window_closed.reason),
-    {0},
-};
-#define REQUEST_FIELDS                                                         \
-    FIELD("party", TEXT, IF_SET, request.party),                               \
-        FIELD("person", TEXT, IF_SET, request.person),                         \
-        FIELD("model", TEXT, IF_SET, request.model),                           \
-        FIELD("window", TEXT, IF_SET, request.window),                         \
-        FIELD("terms", TEXT, IF_SET, request.terms),                           \
-        FIELD("method", METHOD, ALWAYS, request.method),                       \
-        FIELD("route", ROUTE, ALWAYS, request.route),                          \
-        FIELD("dialect", DIALECT, ALWAYS, request.dialect),                    \
-        FIELD("fault", REASON, IF_SET, request.fault),                         \
-        FIELD("stream", BOOL, ALWAYS, request.stream),                         \
-        FIELD("max_tokens", I64, IF_SET, request.max_tokens),                  \
-        FIELD("bytes", U64, ALWAYS, request.bytes),                            \
-        FIELD("outputs", U32, IF_MANY, request.outputs),                       \
-        FIELD("fields", FIELDS, IF_SET, request.fields),                       \
-        FIELD("tools", U32, IF_ANY, request.tools),                            \
-        FIELD("tool_types", TEXT, IF_SET, request.tool_types),                 \
-        FIELD("media", MEDIA, IF_ANY, request.media),                          \
-        FIELD("purpose", TEXT, IF_SET, request.purpose),                       \
-        FIELD("case", TEXT, IF_SET, request.case_id),                          \
-        FIELD("version", TEXT, IF_SET, request.version),                       \
-        FIELD("betas", TEXT, IF_SET, request.betas),                           \
-        FIELD("address", TEXT, ALWAYS, request.address),                       \
-        FIELD("cert_sha256", HASH, ALWAYS, request.cert_sha256),               \
-        FIELD("cert_not_before", I64, ALWAYS, request.cert_not_before),        \
-        FIELD("cert_not_after", I64, ALWAYS, request.cert_not_after),          \
-        FIELD("policy", U32, ALWAYS, request.policy)
-static const struct field request_admitted[] = {
-    REQUEST_FIELDS,
-    FIELD("deadline", I64, ALWAYS, request.deadline),
-    FIELD("reserve_tokens", U64, IF_ANY, request.reserve_tokens),
-    FIELD("reserve_input", U64, IF_ANY, request.reserve_input),
-    FIELD("reserve_output", U64, IF_ANY, request.reserve_output),
-    FIELD("reserve_bytes", U64, IF_ANY, request.reserve_bytes),
-    {0},
-};
-static const struct field request_refused[] = {
-    REQUEST_FIELDS,
-    FIELD("reason", REASON, ALWAYS, request.reason),
-    FIELD("field", TEXT, IF_SET, request.field),
-    {0},
-};
-static const struct field request_closed[] = {
-    FIELD("of", U64, ALWAYS, request_closed.of),
-    FIELD("cause", CAUSE, ALWAYS, request_closed.cause),
-    FIELD("status", U16, ALWAYS, request_closed.status),
-    FIELD("asked_bytes", U64, ALWAYS, request_closed.asked_bytes),
-    FIELD("answered_bytes", U64, ALWAYS, request_closed.answered_bytes),
-    FIELD("content_bytes", U64, IF_ANY, request_closed.content_bytes),
-    FIELD("usage", SOURCE, IF_SET, request_closed.source),
-    FIELD("input_tokens", U64, IF_ANY, request_closed.input_tokens),
-    FIELD("output_tokens", U64, IF_ANY, request_closed.output_tokens),
-    FIELD("cached_tokens", U64, IF_ANY, request_closed.cached_tokens),
-    FIELD("reasoning_tokens", U64, IF_ANY, request_closed.reasoning_tokens),
-    FIELD("finish", TEXT, IF_SET, request_closed.finish),
-    FIELD("asked", HASH, IF_COMMITMENTS, request_closed.asked),
-    FIELD("answered", HASH, IF_COMMITMENTS, request_closed.answered),
-    FIELD("transcript", HASH, IF_TRANSCRIPT, request_closed.transcript),
-    {0},
-};
-static const struct field connection_refused[] = {
-    FIELD("address", TEXT, ALWAYS, connection_refused.address),
-    FIELD("reason", TEXT, ALWAYS, connection_refused.reason),
-    FIELD("count", U32, ALWAYS, connection_refused.count),
-    {0},
-};
-static const struct field clock_anomaly[] = {
-    FIELD("what", TEXT, ALWAYS, clock_anomaly.what),
-    FIELD("wall", I64, ALWAYS, clock_anomaly.wall),
-    {0},
-};
-static const struct field worker_died[] = {
-    FIELD("worker", U32, ALWAYS, worker_died.worker),
-    FIELD("status", TEXT, ALWAYS, worker_died.status),
-    FIELD("requests", U32, ALWAYS, worker_died.requests),
-    {0},
-};
-static const struct field ledger_resumed[] = {
-    FIELD("version", TEXT, ALWAYS, ledger_resumed.version),
-    FIELD("cut_bytes", U64, ALWAYS, ledger_resumed.cut_bytes),
-    FIELD("requests", U32, ALWAYS, ledger_resumed.requests),
-    FIELD("landlock", U32, ALWAYS, ledger_resumed.landlock),
-    FIELD("crypto", TEXT, IF_SET, ledger_resumed.crypto),
-    {0},
-};
-static const struct field nda_accepted[] = {
-    FIELD("of", U64, ALWAYS, nda_accepted.of),
-    FIELD("party", TEXT, ALWAYS, nda_accepted.party),
-    FIELD("person", TEXT, ALWAYS, nda_accepted.person),
-    FIELD("document", TEXT, ALWAYS, nda_accepted.document),
-    FIELD("sha256", HASH, ALWAYS, nda_accepted.sha256),
-    FIELD("certificate", TEXT, ALWAYS, nda_accepted.certificate),
-    FIELD("signature", TEXT, ALWAYS, nda_accepted.signature),
-    FIELD("algorithm", TEXT, ALWAYS, nda_accepted.algorithm),
-    {0},
-};
-static const struct field finding_filed[] = {
-    FIELD("of", U64, ALWAYS, finding_filed.of),
-    FIELD("part", U32, ALWAYS, finding_filed.part),
-    FIELD("parts", U32, ALWAYS, finding_filed.parts),
-    FIELD("party", TEXT, ALWAYS, finding_filed.party),
-    FIELD("person", TEXT, ALWAYS, finding_filed.person),
-    FIELD("sha256", HASH, ALWAYS, finding_filed.sha256),
-    FIELD("data", TEXT, ALWAYS, finding_filed.data),
-    {0},
-};
-static const struct field person_suspended[] = {
-    FIELD("party", TEXT, ALWAYS, person_suspended.party),
-    FIELD("person", TEXT, IF_SET, person_suspended.person),
-    FIELD("cause", TEXT, ALWAYS, person_suspended.cause),
-    FIELD("operator", OPERATOR, IF_SET, person_suspended.by),
-    FIELD("reason", TEXT, IF_SET, person_suspended.reason),
-    {0},
-};
-static const struct field person_resumed[] = {
-    FIELD("party", TEXT, ALWAYS, person_resumed.party),
-    FIELD("person", TEXT, IF_SET, person_resumed.person),
-    FIELD("of", U64, ALWAYS, person_resumed.of),
-    FIELD("operator", OPERATOR, IF_SET, person_resumed.by),
-    FIELD("approver", TEXT, ALWAYS, person_resumed.approver),
-    FIELD("reason", TEXT, IF_SET, person_resumed.reason),
-    {0},
-};
-static const struct field party_revoked[] = {
-    FIELD("party", TEXT, ALWAYS, party_revoked.party),
-    FIELD("person", TEXT, IF_SET, party_revoked.person),
-    FIELD("operator", OPERATOR, IF_SET, party_revoked.by),
-    FIELD("reason", TEXT, IF_SET, party_revoked.reason),
-    {0},
-};
-static const struct field model_released[] = {
-    FIELD("model", TEXT, ALWAYS, model_released.model),
-    FIELD("cause", TEXT, ALWAYS, model_released.cause),
-    FIELD("operator", OPERATOR, IF_SET, model_released.by),
-    FIELD("reason", TEXT, IF_SET, model_released.reason),
-    {0},
-};
-static const struct field tripwire_alerted[] = {
-    FIELD("party", TEXT, ALWAYS, tripwire_alerted.party),
-    FIELD("person", TEXT, ALWAYS, tripwire_alerted.person),
-    FIELD("tripwire", TEXT, ALWAYS, tripwire_alerted.tripwire),
-    FIELD("what", TEXT, ALWAYS, tripwire_alerted.what),
-    FIELD("value", U64, ALWAYS, tripwire_alerted.value),
-    FIELD("above", U64, ALWAYS, tripwire_alerted.above),
-    {0},
-};
-static const struct field witness_alarm[] = {
-    FIELD("what", TEXT, ALWAYS, witness_alarm.what),
-    FIELD("witness", TEXT, IF_SET, witness_alarm.witness),
-    FIELD("size", U64, ALWAYS, witness_alarm.size),
-    FIELD("problem", TEXT, ALWAYS, witness_alarm.problem),
-    {0},
-};
-
-static const struct field transcript_revealed[] = {
-    FIELD("of", U64, ALWAYS, transcript_revealed.of),
-    FIELD("operator", OPERATOR, IF_SET, transcript_revealed.by),
-    FIELD("reason", TEXT, ALWAYS, transcript_revealed.reason),
-    {0},
-};
-
-static const struct field snapshot[] = {
-    FIELD("size", U64, ALWAYS, snapshot.size),
-    FIELD("format", TEXT, ALWAYS, snapshot.format),
-    FIELD("sha256", HASH, ALWAYS, snapshot.sha256),
-    {0},
-};
-static const struct field window_statement[] = {
-    FIELD("window", TEXT, ALWAYS, window_statement.window),
-    FIELD("admitted", U64, ALWAYS, window_statement.admitted),
-    FIELD("refused", U64, ALWAYS, window_statement.refused),
-    FIELD("input_tokens", U64, ALWAYS, window_statement.input_tokens),
-    FIELD("output_tokens", U64, ALWAYS, window_statement.output_tokens),
-    FIELD("content_bytes", U64, ALWAYS, window_statement.content_bytes),
-    {0},
-};
-static const struct field nothing[] = {{0}};
-
-static const struct {
-    const char *text;
-    const struct field *fields;
-} kinds[ENTRY_KIND_COUNT] = {
-    [ENTRY_NONE] = {"none", NULL},
-    [ENTRY_LOG_OPENED] = {"log.opened", log_opened},
-    [ENTRY_POLICY_LOADED] = {"policy.loaded", policy_loaded},
-    [ENTRY_WINDOW_OPENED] = {"window.opened", window_opened},
-    [ENTRY_WINDOW_CLOSED] = {"window.closed", window_closed},
-    [ENTRY_REQUEST_ADMITTED] = {"request.admitted", request_admitted},
-    [ENTRY_REQUEST_REFUSED] = {"request.refused", request_refused},
-    [ENTRY_REQUEST_CLOSED] = {"request.closed", request_closed},
-    [ENTRY_CONNECTION_REFUSED] = {"connection.refused", connection_refused},
-    [ENTRY_CLOCK_ANOMALY] = {"clock.anomaly", clock_anomaly},
-    [ENTRY_WORKER_DIED] = {"worker.died", worker_died},
-    [ENTRY_LEDGER_RESUMED] = {"ledger.resumed", ledger_resumed},
-    [ENTRY_APPROVERS_SET] = {"approvers.set", approvers_set},
-    [ENTRY_NDA_ACCEPTED] = {"nda.accepted", nda_accepted},
-    [ENTRY_FINDING_FILED] = {"finding.filed", finding_filed},
-    [ENTRY_HEARTBEAT] = {"ledger.heartbeat", nothing},
-    [ENTRY_PERSON_SUSPENDED] = {"person.suspended", person_suspended},
-    [ENTRY_PERSON_RESUMED] = {"person.resumed", person_resumed},
-    [ENTRY_PARTY_REVOKED] = {"party.revoked", party_revoked},
-    [ENTRY_MODEL_RELEASED] = {"model.released", model_released},
-    [ENTRY_TRIPWIRE_ALERTED] = {"tripwire.alerted", tripwire_alerted},
-    [ENTRY_WITNESS_ALARM] = {"witness.alarm", witness_alarm},
-    [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
-    [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
-    [ENTRY_WINDOW_STATEMENT] = {"window.statement", window_statement},
-    [ENTRY_LOG_REKEYED] = {"log.rekeyed", log_rekeyed},
-};
+#include "policy/entry_table.h"
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "OTHER"};
 static const char *const dialects[] = {"openai", "anthropic"};
 
 const char *entry_kind_text(enum entry_kind kind)
 {
-    return kinds[(unsigned)kind < ENTRY_KIND_COUNT ? kind : ENTRY_NONE].text;
+    return entry_kinds[(unsigned)kind < ENTRY_KIND_COUNT ? kind : ENTRY_NONE]
+        .text;
 }
 
 /* "party/model/opens" */
@@ -358,6 +46,9 @@ bool entry_is_of_party(const struct entry *e, const char *party)
         [ENTRY_PERSON_SUSPENDED] = e->u.person_suspended.party,
         [ENTRY_PERSON_RESUMED] = e->u.person_resumed.party,
         [ENTRY_PARTY_REVOKED] = e->u.party_revoked.party,
+        [ENTRY_CERTIFICATE_ISSUED] = e->u.certificate_issued.party,
+        [ENTRY_CERTIFICATE_REVOKED] = e->u.certificate_revoked.party,
+        [ENTRY_CERTIFICATE_MATCHED] = e->u.certificate_matched.party,
     };
 
     if (e->kind == ENTRY_WINDOW_CLOSED)
@@ -381,6 +72,8 @@ typedef const struct field_set *fields_pointer;
 
 static const char *const source_words[USAGE_COUNT] = {"none", "reported",
                                                       "estimated", "unknown"};
+static const char *const revocation_words[REVOCATION_COUNT] = {
+    "unchecked", "good", "revoked", "unknown"};
 /* By the bits of enum facts_media. */
 static const char *const media_words[] = {"none", "data", "remote",
                                           "data remote"};
@@ -489,22 +182,30 @@ static bool field_is_set(const struct entry *e, const struct field *f)
             return GET(fields_pointer, e, f) != NULL;
         if (f->type == VALUE_OPERATOR)
             return GET(struct entry_operator, e, f).known;
+        if (f->type == VALUE_REVOCATION)
+            return GET(enum revocation, e, f) != REVOCATION_UNCHECKED;
         return GET(int64_t, e, f) >= 0;
     case IF_ANY:
         if (f->type == VALUE_MEDIA)
             return GET(uint8_t, e, f) != 0;
+        if (f->type == VALUE_I64)
+            return GET(int64_t, e, f) > 0;
         return f->type == VALUE_U64 ? GET(uint64_t, e, f) > 0
                                     : GET(uint32_t, e, f) > 0;
     case IF_AGREEMENT:
         return e->u.window_opened.agreement != NULL;
     case IF_MANY:
         return GET(uint32_t, e, f) > 1;
+    case IF_TRUE:
+        return GET(bool, e, f);
     case IF_REPLACES:
         return e->u.policy_loaded.has_replaces;
     case IF_COMMITMENTS:
         return e->u.request_closed.has_commitments;
     case IF_TRANSCRIPT:
         return e->u.request_closed.has_transcript;
+    case IF_ISSUER:
+        return e->u.certificate_revoked.has_issuer;
     case ALWAYS:
     default:
         return true;
@@ -561,6 +262,9 @@ static void field_encode(struct line *l, const struct entry *e,
     case VALUE_MEDIA:
         line_put_quoted(l, media_words[GET(uint8_t, e, f) & 3]);
         break;
+    case VALUE_REVOCATION:
+        line_put_quoted(l, revocation_words[GET(enum revocation, e, f) & 3]);
+        break;
     case VALUE_OPERATOR:
         line_put_unsigned(l, GET(struct entry_operator, e, f).uid);
         break;
@@ -580,8 +284,9 @@ int entry_encode(const struct entry *e, char *line, size_t size, size_t *length)
     line_put(&l, LEAD("t"), sizeof LEAD("t") - 1);
     line_put_signed(&l, e->t);
     line_put(&l, LEAD("kind"), sizeof LEAD("kind") - 1);
-    line_put_quoted(&l, kinds[e->kind].text);
-    for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
+    line_put_quoted(&l, entry_kinds[e->kind].text);
+    for (const struct field *f = entry_kinds[e->kind].fields; f->key != NULL;
+         f++) {
         if (!field_is_set(e, f))
             continue;
         line_put_lead(&l, f);
@@ -810,6 +515,10 @@ static int listed_decode(struct scan *s, const struct field *f, struct entry *e)
         if ((i = word_decode(s, source_words, USAGE_COUNT)) <= 0)
             return SP_EINVAL;
         AT(enum usage_source, e, f) = (enum usage_source)i;
+    } else if (f->type == VALUE_REVOCATION) {
+        if ((i = word_decode(s, revocation_words, REVOCATION_COUNT)) <= 0)
+            return SP_EINVAL;
+        AT(enum revocation, e, f) = (enum revocation)i;
     } else {
         if ((i = word_decode(s, media_words, 4)) <= 0)
             return SP_EINVAL;
@@ -890,6 +599,8 @@ static int field_decode(struct entry_reader *r, struct scan *s,
             e->u.request_closed.has_commitments = true;
         if (f->rule == IF_TRANSCRIPT)
             e->u.request_closed.has_transcript = true;
+        if (f->rule == IF_ISSUER)
+            e->u.certificate_revoked.has_issuer = true;
         return hash_decode(s, &AT(uint8_t, e, f));
     case VALUE_FIELDS:
         return fields_text_decode(r, s, f, e);
@@ -897,6 +608,7 @@ static int field_decode(struct entry_reader *r, struct scan *s,
     case VALUE_MEDIA:
     case VALUE_METHOD:
     case VALUE_DIALECT:
+    case VALUE_REVOCATION:
         return listed_decode(s, f, e);
     case VALUE_ROUTE:
     case VALUE_REASON:
@@ -916,7 +628,7 @@ static enum entry_kind kind_decode(struct scan *s)
 
     if (scan_quoted(s, &text, &length) == 0)
         for (int k = ENTRY_NONE + 1; k < ENTRY_KIND_COUNT; k++)
-            if (word_is(kinds[k].text, text, length))
+            if (word_is(entry_kinds[k].text, text, length))
                 return (enum entry_kind)k;
     return ENTRY_NONE;
 }
@@ -944,7 +656,8 @@ static int fields_decode(struct entry_reader *r, struct scan *s,
 
     if (e->kind == ENTRY_REQUEST_ADMITTED || e->kind == ENTRY_REQUEST_REFUSED)
         e->u.request = (struct entry_request){.max_tokens = -1, .outputs = 1};
-    for (const struct field *f = kinds[e->kind].fields; f->key != NULL; f++) {
+    for (const struct field *f = entry_kinds[e->kind].fields; f->key != NULL;
+         f++) {
         if (!scan_lead(s, f)) {
             if (f->rule == ALWAYS)
                 return SP_EINVAL;

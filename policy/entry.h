@@ -17,6 +17,7 @@
 #include "lib/error.h"
 #include "lib/json.h"
 #include "lib/limits.h"
+#include "lib/revocation.h"
 #include "policy/field.h"
 #include "policy/reason.h"
 #include "policy/route.h"
@@ -48,6 +49,10 @@ enum entry_kind {
     ENTRY_SNAPSHOT,            /* snapshot */
     ENTRY_WINDOW_STATEMENT,    /* window.statement */
     ENTRY_LOG_REKEYED,         /* log.rekeyed */
+    ENTRY_CERTIFICATE_ISSUED,  /* certificate.issued */
+    ENTRY_CERTIFICATE_REVOKED, /* certificate.revoked */
+    ENTRY_CERTIFICATE_MATCHED, /* certificate.matched */
+    ENTRY_CRL_LOADED,          /* crl.loaded */
     ENTRY_KIND_COUNT
 };
 
@@ -166,6 +171,8 @@ struct entry_request {
     const char *address;
     uint8_t cert_sha256[32];
     int64_t cert_not_before, cert_not_after;
+    enum revocation revocation;
+    bool test_pki;    /* the certificate is of a PKI for tests */
     uint32_t policy;  /* serial */
     int64_t deadline; /* admitted only, as those below */
     uint64_t reserve_tokens, reserve_input, reserve_output, reserve_bytes;
@@ -264,6 +271,56 @@ struct entry_snapshot {
     uint8_t sha256[32]; /* of the file */
 };
 
+/* A certificate of the deployment's authority, when the keeper first hears of
+ * it. Serials are lower-case hex of the magnitude, at most 40 digits. */
+struct entry_certificate_issued {
+    uint8_t sha256[32]; /* of its DER, as everywhere */
+    const char *serial;
+    const char *party, *person;
+    int64_t issued; /* when, as the authority says */
+    int64_t not_after;
+    const char *profile;      /* or NULL */
+    struct entry_operator by; /* unknown: the authority's index says so */
+};
+
+/* A certificate that nothing is admitted with any more, for ever. */
+struct entry_certificate_revoked {
+    uint8_t sha256[32];
+    bool has_issuer; /* if a list or responder said it: SHA-256 of the issuer's
+                      */
+    uint8_t issuer_key[32]; /* SubjectPublicKeyInfo */
+    const char *serial;
+    const char *party, *person; /* person: NULL if unknown */
+    const char *cause;          /* "crl", "ocsp", "authority", "window_ended",
+                                   "access_revoked" */
+    int64_t not_after;          /* 0: unknown */
+    const char *reason; /* RFC 5280's CRLReason in its own words, or NULL */
+    struct entry_operator by; /* of an order */
+    const char *words;        /* the operator's, or NULL */
+};
+
+/* What a certificate was recognised by, when a person's is first seen. */
+struct entry_certificate_matched {
+    uint8_t sha256[32];
+    uint8_t issuer_key[32];
+    const char *serial;
+    const char *party, *person;
+    const char *rule; /* "issuer_subject", "upn" …: the key in the policy */
+    uint8_t matched_sha256[32]; /* of what that is in the certificate */
+    const char *policy;         /* the policy OID that counted, or NULL */
+    bool service, test_pki;
+};
+
+/* A revocation list that counts from here on. */
+struct entry_crl_loaded {
+    uint8_t issuer_key[32];
+    uint8_t sha256[32]; /* of its DER */
+    const char *number; /* decimal, at most 40 digits, or NULL */
+    int64_t this_update, next_update;
+    uint32_t count;     /* of certificates that it revokes */
+    const char *source; /* "file", "fetched", "authority" */
+};
+
 struct entry {
     uint64_t n;
     int64_t t; /* ms UTC */
@@ -292,6 +349,10 @@ struct entry {
         struct entry_witness_alarm witness_alarm;
         struct entry_snapshot snapshot;
         struct entry_window_statement window_statement;
+        struct entry_certificate_issued certificate_issued;
+        struct entry_certificate_revoked certificate_revoked;
+        struct entry_certificate_matched certificate_matched;
+        struct entry_crl_loaded crl_loaded;
     } u;
 };
 

@@ -22,6 +22,7 @@ static say_step *const sayings[EXPLAIN_STEPS] = {
     [STEP_CLOCK] = say_clock,
     [STEP_IDENTITY] = say_identity,
     [STEP_CERTIFICATE] = say_certificate,
+    [STEP_REVOCATION] = say_revocation,
     [STEP_SUSPENDED] = say_suspended,
     [STEP_SOURCE] = say_source,
     [STEP_MODEL] = say_model,

@@ -56,6 +56,43 @@ void say_certificate(struct words *w, const struct explain_question *q,
     say_time(w, q->facts->cert_not_after);
 }
 
+void say_revocation(struct words *w, const struct explain_question *q,
+                    const struct verdict *v, const char *param)
+{
+    const struct policy_party *party = &q->policy->parties[q->facts->party];
+    const char *mode = policy_revocation_mode_text(party->revocation.mode);
+
+    struct standing_certificate c;
+
+    (void)param;
+    if (standing_certificate(q->standing, q->facts->cert_sha256, &c) &&
+        c.revoked) {
+        say(w, "revoked by entry %" PRIu64, c.entry);
+        return;
+    }
+    if (standing_revocations_lost(q->standing)) {
+        say(w, "more are revoked than the ledger's standing can hold");
+        return;
+    }
+    switch (q->facts->revocation) {
+    case REVOCATION_UNCHECKED:
+        if (v->reason == REASON_NONE)
+            say(w, "neither the ledger nor the party asks for more");
+        else
+            say(w, "nobody was asked, and the party wants it (mode %s)", mode);
+        break;
+    case REVOCATION_GOOD:
+        say(w, "not revoked (mode %s)", mode);
+        break;
+    case REVOCATION_REVOKED:
+        say(w, "revoked, itself or one of its authorities (mode %s)", mode);
+        break;
+    case REVOCATION_UNKNOWN:
+    default:
+        say(w, "nobody can say now (mode %s)", mode);
+    }
+}
+
 void say_suspended(struct words *w, const struct explain_question *q,
                    const struct verdict *v, const char *param)
 {

@@ -17,8 +17,8 @@ typedef void say_step(struct words *w, const struct explain_question *q,
                       const struct verdict *v, const char *param);
 
 /* explain_who.c: who asks, where from, for which model, and when. */
-say_step say_clock, say_identity, say_certificate, say_suspended, say_source,
-    say_model, say_window, say_nda, say_route;
+say_step say_clock, say_identity, say_certificate, say_revocation,
+    say_suspended, say_source, say_model, say_window, say_nda, say_route;
 
 /* explain_use.c: what for, and with what. */
 say_step say_purpose, say_body, say_fields, say_tools, say_media;

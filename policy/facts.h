@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/limits.h"
+#include "lib/revocation.h"
 #include "policy/field.h"
 #include "policy/reason.h"
 #include "policy/route.h"
@@ -36,7 +37,9 @@ struct facts {
     uint8_t cert_sha256[32];
     int64_t cert_not_before; /* ms UTC */
     int64_t cert_not_after;
-    char address[46]; /* the client's, as text, without the port */
+    enum revocation revocation; /* of the certificate or one above it */
+    bool test_pki;              /* the certificate is of a PKI for tests */
+    char address[46];           /* the client's, as text, without the port */
 
     enum method method;
     enum route route;

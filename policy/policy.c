@@ -49,6 +49,18 @@ static void models_free(struct policy *p)
     free(p->models);
 }
 
+static void revocation_release(struct policy_revocation *r)
+{
+    for (size_t i = 0; i < r->nfetch; i++)
+        free(r->fetch[i]);
+    for (size_t i = 0; i < r->nhosts; i++)
+        free(r->hosts[i]);
+    free(r->fetch);
+    free(r->hosts);
+    free(r->crl);
+    free(r->responder);
+}
+
 static void people_free(struct policy *p)
 {
     for (size_t i = 0; i < p->nparties; i++) {
@@ -56,7 +68,11 @@ static void people_free(struct policy *p)
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
         free(p->parties[i].selection);
+        for (size_t k = 0; k < p->parties[i].ncertificates; k++)
+            free(p->parties[i].certificates[k].oid);
+        free(p->parties[i].certificates);
         free(p->parties[i].networks);
+        revocation_release(&p->parties[i].revocation);
         free(p->parties[i].scope);
         free(p->parties[i].tripwires);
     }
@@ -67,6 +83,8 @@ static void people_free(struct policy *p)
         free(p->people[i].issuer_subject);
         free(p->people[i].spki_sha256);
         free(p->people[i].san_uri);
+        free(p->people[i].other);
+        free(p->people[i].policy);
     }
     free(p->people);
 }

@@ -45,6 +45,28 @@ enum policy_transcripts {
 
 enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 
+/* How a person's certificate is recognised (docs/certificates.md). */
+enum policy_match {
+    MATCH_NONE, /* of a policy with errors only */
+    MATCH_ISSUER_SUBJECT,
+    MATCH_SPKI,
+    MATCH_URI,
+    MATCH_SERIAL,
+    MATCH_UUID,
+    MATCH_EMAIL,
+    MATCH_UPN,
+    MATCH_EDIPI,
+    MATCH_FASCN,
+    MATCH_COUNT
+};
+
+/* A certificate policy that a party's certificates may be under. */
+#define POLICY_CERTIFICATES_MAX 64
+struct policy_certificate {
+    char *oid;
+    bool service; /* it is devices', not people's */
+};
+
 enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
 
 struct policy_endpoint {
@@ -74,15 +96,43 @@ struct policy_model {
                              none set */
 };
 
+/* Who is asked whether a certificate of a party has been revoked. */
+enum policy_revocation_mode {
+    POLICY_REVOCATION_NONE, /* nobody: lists of the policy's and responders */
+    POLICY_REVOCATION_CRL,
+    POLICY_REVOCATION_OCSP,
+    POLICY_REVOCATION_OCSP_THEN_CRL /* lists where no responder answers */
+};
+
+struct policy_revocation {
+    enum policy_revocation_mode mode;
+    char *crl;    /* name of a file of lists, PEM or DER, or NULL */
+    char **fetch; /* http:// URLs of lists */
+    size_t nfetch;
+    char **hosts; /* lower case; that URLs in certificates may point to */
+    size_t nhosts;
+    char *responder;       /* http:// URL that is asked instead, or NULL */
+    int64_t max_age_ms;    /* an older answer or list says nothing */
+    int64_t ocsp_cache_ms; /* an answer is asked for again after that */
+    int64_t timeout_ms;    /* of one question to a responder */
+};
+
 struct policy_party {
     char *name;
     enum party_kind kind;
     char *anchors;            /* "ca" (the deployment's own) or a file's name */
     char *intermediates;      /* a file's name or NULL */
+    bool has_anchors_sha256;
+    uint8_t anchors_sha256[32]; /* that the anchors' file must have */
+    /* One of them must hold for a certificate's chain; none: none is asked. */
+    struct policy_certificate *certificates;
+    size_t ncertificates;
+    bool any_eku; /* clientAuth may be left unsaid */
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
-    char *selection;    /* its reference, or NULL */
+    struct policy_revocation revocation;
+    char *selection; /* its reference, or NULL */
     bool has_sealing_key;
     uint8_t sealing_key[32]; /* X25519: its transcripts are sealed to it */
     uint32_t first;          /* of its people, who are one behind the other */
@@ -95,7 +145,7 @@ struct policy_party {
     size_t nscope;
 };
 
-/* Exactly one of the match fields is set. */
+/* Exactly one of the four texts is set, as `match` says. */
 struct policy_person {
     char *name;
     uint32_t party;
@@ -104,6 +154,9 @@ struct policy_person {
     char *issuer_subject; /* "SUBJECT | ISSUER", RFC 2253 as OpenSSL prints */
     uint8_t *spki_sha256; /* 32 bytes */
     char *san_uri;
+    char *other;  /* the text of any other kind of match */
+    char *policy; /* the one of the party's that must hold, or NULL */
+    enum policy_match match;
 };
 
 /* What happens to a field of a request. */
@@ -231,7 +284,10 @@ struct policy {
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
  * SP_ENOENT …; they must live until policy_parse() returns. NULL data: the
- * file was looked at elsewhere, its content is not checked here. */
+ * file was looked at elsewhere, its content is not checked here. With *length
+ * POLICY_FILE_LOOK before the call only whether it can be read is asked: it may
+ * be large, and *data is NULL. */
+#define POLICY_FILE_LOOK SIZE_MAX
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
 
@@ -272,8 +328,23 @@ int64_t policy_party_body_limit(const struct policy *p, uint32_t party);
 bool policy_terms_seal(const struct policy *p, uint32_t terms);
 bool policy_seals(const struct policy *p);
 
+/* An `http://HOST[:PORT]/PATH` as revocation may ask for, of a policy or a
+ * certificate: host (a name or IPv4 address in lower case, or an IPv6 address
+ * without its brackets), port and where in `url` the path begins. False: it is
+ * another kind of URL, or longer than POLICY_URL_MAX. */
+#define POLICY_URL_MAX  512
+#define POLICY_HOST_MAX 256 /* with its NUL */
+bool policy_url_parse(const char *url, char host[POLICY_HOST_MAX],
+                      uint16_t *port, const char **path);
+/* Whether a certificate's own URL, of that host, may be asked for. */
+bool policy_revocation_allows(const struct policy_revocation *r,
+                              const char *host);
+
+const char *policy_revocation_mode_text(enum policy_revocation_mode mode);
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);
+/* The word that a policy uses: "issuer_subject" …; "none". */
+const char *policy_match_text(enum policy_match match);
 
 /* Whether a policy's sequence holds parties of this kind back. */
 bool party_kind_waits(enum party_kind kind);

@@ -50,13 +50,12 @@ static int64_t take_number(const struct node *n, const char *key,
     return node_number(node_member(n, key), otherwise);
 }
 
-/* A file that the policy names must be there. */
-static void file_check(struct policy_build *b, const struct node *n,
-                       const char *key)
+void file_check(struct policy_build *b, const struct node *n, const char *key,
+                bool read, const char *expected)
 {
     const struct node *m = node_member(n, key);
     const uint8_t *data;
-    size_t length;
+    size_t length = read ? 0 : POLICY_FILE_LOOK;
     int r;
 
     if (b->file == NULL || !node_is_good(m) || m->kind != NODE_SCALAR)
@@ -65,9 +64,8 @@ static void file_check(struct policy_build *b, const struct node *n,
     if (r == SP_ENOMEM)
         b->no_memory = true;
     else if (r != 0)
-        document_error(b->d, b->report, m,
-                       "file \"%.256s\": %s: expected a PEM file", m->text,
-                       sp_strerror(r));
+        document_error(b->d, b->report, m, "file \"%.256s\": %s: expected %s",
+                       m->text, sp_strerror(r), expected);
 }
 
 static void model_endpoints(struct policy_build *b, struct policy_model *m,
@@ -146,7 +144,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
     model_endpoints(b, m, upstream);
-    file_check(b, upstream, "ca");
+    file_check(b, upstream, "ca", true, "a PEM file");
 }
 
 static void models_build(struct policy_build *b)
@@ -158,30 +156,6 @@ static void models_build(struct policy_build *b)
         b->p->nmodels = i + 1;
         model_build(b, &b->p->models[i], b->models->items[i]);
     }
-}
-
-/* Exactly one way to recognise a person. */
-static void person_match(struct policy_build *b, struct policy_person *person,
-                         const struct node *n)
-{
-    const struct node *hash = node_member(n, "spki_sha256");
-    int ways = (node_member(n, "issuer_subject") != NULL) + (hash != NULL) +
-               (node_member(n, "san_uri") != NULL);
-
-    if (!node_is_good(n) || n->kind != NODE_MAP)
-        return;
-    if (ways != 1)
-        document_error_key(b->d, b->report, n,
-                           "person \"%s\" has %s: expected one of "
-                           "issuer_subject, spki_sha256, san_uri",
-                           n->key,
-                           ways == 0 ? "no match" : "more than one match");
-    person->issuer_subject = take_text(b, n, "issuer_subject");
-    person->san_uri = take_text(b, n, "san_uri");
-    if (node_is_good(hash) && (person->spki_sha256 = malloc(32)) != NULL)
-        memcpy(person->spki_sha256, hash->hash, 32);
-    else if (node_is_good(hash))
-        b->no_memory = true;
 }
 
 static void people_build(struct policy_build *b, uint32_t party,
@@ -197,7 +171,7 @@ static void people_build(struct policy_build *b, uint32_t party,
             b->no_memory = true;
         person->kind = (enum person_kind)take_number(n, "kind", PERSON_HUMAN);
         person->custodian = take_text(b, n, "custodian");
-        person_match(b, person, n);
+        match_build(b, person, n);
         b->p->parties[party].npeople++;
     }
 }
@@ -230,8 +204,9 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->has_sealing_key =
         sealing_key_read(b, node_member(n, "sealing_key"), party->sealing_key);
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
-        file_check(b, n, "anchors");
-    file_check(b, n, "intermediates");
+        file_check(b, n, "anchors", true, "a PEM file");
+    file_check(b, n, "intermediates", true, "a PEM file");
+    certificates_build(b, party, n);
 }
 
 static void networks_build(struct policy_build *b, struct policy_party *party,
@@ -300,6 +275,8 @@ static void parties_build(struct policy_build *b)
         party_build(b, &b->p->parties[i], party);
         networks_build(b, &b->p->parties[i], node_member(party, "networks"));
         hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
+        revocation_build(b, &b->p->parties[i].revocation,
+                         node_member(party, "revocation"));
         b->p->parties[i].first = (uint32_t)b->p->npeople;
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }

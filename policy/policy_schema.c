@@ -4,6 +4,7 @@
  * supported are marked so: they are refused, never ignored.
  */
 #include "lib/limits.h"
+#include "policy/policy.h"
 #include "policy/schemas.h"
 
 #define REQUIRED SCHEMA_REQUIRED
@@ -34,6 +35,8 @@ static const char *const uses[] = {
 const char *const party_kind_words[] = {
     "government",      "state-local", "critical-infrastructure",
     "trusted-partner", "auditor",     NULL};
+const char *const revocation_mode_words[] = {"none", "crl", "ocsp",
+                                             "ocsp-then-crl", NULL};
 const char *const person_kind_words[] = {"human", "service", NULL};
 
 static const struct schema_field endpoint[] = {
@@ -237,6 +240,46 @@ static const struct schema_field person_fields[] = {
      .min = 1,
      .max = 512,
      .help = "Match by the URI among the certificate's alternative names."},
+    {.name = "issuer_serial",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by one certificate: `HEX | ISSUER`, its serial number."},
+    {.name = "san_uuid",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by a card's UUID: the URI `urn:uuid:` among the "
+             "alternative names."},
+    {.name = "san_email",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the address among the alternative names; with `anchors: "
+             "ca` only."},
+    {.name = "upn",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the user principal name: `UPN | ISSUER`."},
+    {.name = "edipi",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the DoD's number of a person: `1234567890 | ISSUER`, "
+             "from the common name or the UPN."},
+    {.name = "fasc_n",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by a PIV card's number: `AGENCY-SYSTEM-CREDENTIAL`, such "
+             "as `4700-0256-001337`, or all nine fields."},
+    {.name = "policy",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 63,
+     .help = "The one of the party's certificate policies that this person's "
+             "certificate must be under. Without it: any of their kind."},
     {.name = "kind",
      .type = SCHEMA_CHOICE,
      .words = person_kind_words,
@@ -304,6 +347,74 @@ static const struct schema_field selection[] = {
     END,
 };
 
+static const struct schema_field list_url[] = {
+    {.name = "URL", .type = SCHEMA_TEXT, .min = 9, .max = POLICY_URL_MAX},
+    END,
+};
+
+static const struct schema_field host[] = {
+    {.name = "host", .type = SCHEMA_TEXT, .min = 1, .max = POLICY_HOST_MAX - 1},
+    END,
+};
+
+static const struct schema_field revocation[] = {
+    {.name = "mode",
+     .type = SCHEMA_CHOICE,
+     .words = revocation_mode_words,
+     .help = "`crl`: lists; `ocsp`: a responder; `ocsp-then-crl`: lists where "
+             "no responder answers; `none`: nobody. Without it: `crl`, if "
+             "`crl` or `fetch` is there."},
+    {.name = "crl",
+     .type = SCHEMA_PATH,
+     .help = "File of revocation lists, PEM or DER."},
+    {.name = "fetch",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 16,
+     .fields = list_url,
+     .help = "Where lists are fetched from: `http://HOST[:PORT]/PATH`. They "
+             "are signed; they need no TLS."},
+    {.name = "hosts",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = 32,
+     .fields = host,
+     .help = "Hosts that may be asked where a certificate itself says so. "
+             "Without it: none but those of `fetch` and `responder`."},
+    {.name = "responder",
+     .type = SCHEMA_TEXT,
+     .min = 9,
+     .max = POLICY_URL_MAX,
+     .help = "The OCSP responder to ask, `http://HOST[:PORT]/PATH`, whatever "
+             "a certificate says."},
+    {.name = "max_age",
+     .type = SCHEMA_DURATION,
+     .min = 60000,
+     .max = 30 * DAY_MS,
+     .fallback = "24h",
+     .help = "How old a list or an answer may be, whatever it says itself; "
+             "then nobody gets in."},
+    {.name = "cache",
+     .type = SCHEMA_DURATION,
+     .max = 3600000,
+     .fallback = "5m",
+     .help = "How long an answer of a responder is kept."},
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 30000,
+     .fallback = "5s",
+     .help = "How long a responder may take."},
+    END,
+};
+
+static const struct schema_field certificate_policy[] = {
+    {.name = "policy", .type = SCHEMA_TEXT, .min = 1, .max = 63},
+    END,
+};
+
+static const char *const ekus[] = {"client", "any", NULL};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -325,8 +436,36 @@ static const struct schema_field party_fields[] = {
      .key = SCHEMA_NAME,
      .fields = person,
      .help = "Who of the party may come; each with exactly one match."},
-    LATER_FIELD("certificate_policies", "Certificate policies to require."),
-    LATER_FIELD("revocation", "Revocation lists of the party's anchors."),
+    {.name = "revocation",
+     .type = SCHEMA_RECORD,
+     .fields = revocation,
+     .help = "Who is asked whether a certificate has been revoked; if nobody "
+             "can say, it is refused. Without it: only what the ledger says."},
+    {.name = "anchors_sha256",
+     .type = SCHEMA_HASH,
+     .help = "SHA-256 of the anchors' file, so that those who sign the policy "
+             "sign the anchors, too. Without it: whatever is in the file."},
+    {.name = "certificate_policies",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = POLICY_CERTIFICATES_MAX,
+     .fields = certificate_policy,
+     .help = "Object identifiers of certificate policies: the chain of a "
+             "certificate must be valid for one of them. Without it and "
+             "`service_policies`: no policy is asked for."},
+    {.name = "service_policies",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = POLICY_CERTIFICATES_MAX,
+     .fields = certificate_policy,
+     .help = "More of them, under which certificates are devices': for people "
+             "with `kind: service`, and for no others."},
+    {.name = "eku",
+     .type = SCHEMA_CHOICE,
+     .words = ekus,
+     .fallback = "client",
+     .help = "`any`: certificates without extended key usage, or with that of "
+             "any usage, will do, as old cards have them."},
     {.name = "networks",
      .type = SCHEMA_LIST,
      .min = 1,

@@ -30,6 +30,14 @@ static const struct reason_info infos[REASON_COUNT] = {
     [REASON_CERTIFICATE_EXPIRED] =
         {"certificate_expired", 403, false, 0, DENIED,
          "The client certificate is outside its validity period."},
+    [REASON_CERTIFICATE_REVOKED] =
+        {"certificate_revoked", 403, false, 0, DENIED,
+         "The client certificate, or one of its authorities, has been "
+         "revoked."},
+    [REASON_REVOCATION_UNAVAILABLE] =
+        {"revocation_unavailable", 503, true, LATER, BUSY,
+         "It cannot be found out now whether the client certificate has been "
+         "revoked."},
     [REASON_PERSON_SUSPENDED] =
         {"person_suspended", 403, false, 0, DENIED,
          "Access is suspended. The developer's operator, together with an "
@@ -199,6 +207,7 @@ static const char *const causes[CAUSE_COUNT] = {
     [CAUSE_EXPIRED] = "cut_expiry",
     [CAUSE_ORDERED] = "cut_order",
     [CAUSE_BUDGET] = "cut_budget",
+    [CAUSE_REVOKED] = "cut_revoked",
     [CAUSE_UNSEALED] = "not_sealed",
     [CAUSE_LOST] = "lost",
 };

@@ -14,12 +14,14 @@
 enum reason {
     REASON_NONE, /* allowed */
     /* who */
-    REASON_IDENTITY_UNMAPPED,   /* 401 valid chain, nobody we know */
-    REASON_CERTIFICATE_EXPIRED, /* 403 since the handshake */
-    REASON_PERSON_SUSPENDED,    /* 403 or the whole party is */
-    REASON_ACCESS_REVOKED,      /* 403 of the person or the party, for ever */
-    REASON_SOURCE_DENIED,       /* 403 not from one of the party's networks */
-    REASON_HOURS_DENIED,        /* 403 outside of the party's hours; a cut */
+    REASON_IDENTITY_UNMAPPED,      /* 401 valid chain, nobody we know */
+    REASON_CERTIFICATE_EXPIRED,    /* 403 since the handshake */
+    REASON_CERTIFICATE_REVOKED,    /* 403 itself or one above it; a cut */
+    REASON_REVOCATION_UNAVAILABLE, /* 503 nobody says that it is not revoked */
+    REASON_PERSON_SUSPENDED,       /* 403 or the whole party is */
+    REASON_ACCESS_REVOKED, /* 403 of the person or the party, for ever */
+    REASON_SOURCE_DENIED,  /* 403 not from one of the party's networks */
+    REASON_HOURS_DENIED,   /* 403 outside of the party's hours; a cut */
     /* what and when */
     REASON_MODEL_NOT_FOUND,    /* 404 unknown and ungranted look the same */
     REASON_WINDOW_NOT_OPEN,    /* 403 */
@@ -94,6 +96,7 @@ enum cause {
     CAUSE_EXPIRED,     /* "cut_expiry" */
     CAUSE_ORDERED,     /* "cut_order" */
     CAUSE_BUDGET,      /* "cut_budget" */
+    CAUSE_REVOKED,     /* "cut_revoked": its certificate was */
     CAUSE_UNSEALED,    /* "not_sealed": its transcript could not be kept */
     CAUSE_LOST,        /* "lost": in a crash, written at recovery */
     CAUSE_COUNT

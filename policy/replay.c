@@ -188,23 +188,38 @@ static int request_differs(struct replay *r, const struct entry *e,
     return SP_ECORRUPT;
 }
 
+/* Which one is due. */
+static const char *due_name(const struct entry *due)
+{
+    if (due->kind == ENTRY_WINDOW_OPENED)
+        return due->u.window_opened.window;
+    if (due->kind == ENTRY_WINDOW_CLOSED)
+        return due->u.window_closed.window;
+    return due->kind == ENTRY_CERTIFICATE_REVOKED
+               ? due->u.certificate_revoked.serial
+               : due->u.model_released.model;
+}
+
 /* What time had made due before this decision must have been written. */
 static int due_check(struct replay *r, const struct entry *e)
 {
+    bool certificate;
     struct entry due;
 
     if (r->clock == TOLD_GOOD ? !standing_due(r->s, e->t, true, &due)
                               : !standing_due(r->s, e->t, false, &due))
         return 0;
+    certificate = due.kind == ENTRY_CERTIFICATE_REVOKED;
     differs(r, e->n,
-            "a window's beginning or end is missing before this "
-            "decision");
+            certificate
+                ? "a certificate's revocation is missing before this decision"
+                : "a window's beginning or end is missing before this "
+                  "decision");
     SAY(r->difference.recorded, "%s", entry_kind_text(e->kind));
     SAY(r->difference.derived, "%s of %s", entry_kind_text(due.kind),
-        due.kind == ENTRY_WINDOW_OPENED   ? due.u.window_opened.window
-        : due.kind == ENTRY_WINDOW_CLOSED ? due.u.window_closed.window
-                                          : due.u.model_released.model);
-    r->difference.step = decide_step_text(STEP_WINDOW);
+        due_name(&due));
+    r->difference.step =
+        decide_step_text(certificate ? STEP_REVOCATION : STEP_WINDOW);
     return SP_ECORRUPT;
 }
 
@@ -246,9 +261,13 @@ static int derived_check(struct replay *r, const struct entry *e,
     return SP_ECORRUPT;
 }
 
-/* By time or a new policy; what an operator orders follows from nothing. */
+/* By time or a new policy; what an operator orders follows from nothing, nor
+ * does what lists, responders and the authority say. */
 static bool is_by_itself(const struct entry *e)
 {
+    if (e->kind == ENTRY_CERTIFICATE_REVOKED)
+        return strcmp(e->u.certificate_revoked.cause, "window_ended") == 0 ||
+               strcmp(e->u.certificate_revoked.cause, "access_revoked") == 0;
     if (e->kind == ENTRY_WINDOW_CLOSED)
         return strcmp(e->u.window_closed.cause, "order") != 0;
     if (e->kind == ENTRY_MODEL_RELEASED)
@@ -256,7 +275,8 @@ static bool is_by_itself(const struct entry *e)
     return true;
 }
 
-static int window_check(struct replay *r, const struct entry *e)
+static int due_entry_check(struct replay *r, const struct entry *e,
+                           const char *what, const char *not_due)
 {
     struct entry due;
 
@@ -265,12 +285,24 @@ static int window_check(struct replay *r, const struct entry *e)
     if (r->policy == NULL || r->clock == TOLD_BEHIND
             ? !standing_due(r->s, e->t, false, &due)
             : !standing_due(r->s, e->t, true, &due)) {
-        differs(r, e->n, "a window's beginning or end that was not due");
+        differs(r, e->n, not_due);
         SAY(r->difference.recorded, "%s", entry_kind_text(e->kind));
         SAY(r->difference.derived, "nothing was due");
         return SP_ECORRUPT;
     }
-    return derived_check(r, e, &due, "a window's beginning or end");
+    return derived_check(r, e, &due, what);
+}
+
+static int window_check(struct replay *r, const struct entry *e)
+{
+    return due_entry_check(r, e, "a window's beginning or end",
+                           "a window's beginning or end that was not due");
+}
+
+static int certificate_check(struct replay *r, const struct entry *e)
+{
+    return due_entry_check(r, e, "a certificate's revocation",
+                           "a certificate's revocation that was not due");
 }
 
 static bool is_trip(const struct entry *e)
@@ -502,6 +534,7 @@ static int (*const checks[ENTRY_KIND_COUNT])(struct replay *,
     [ENTRY_WINDOW_OPENED] = window_check,
     [ENTRY_WINDOW_CLOSED] = window_check,
     [ENTRY_MODEL_RELEASED] = window_check,
+    [ENTRY_CERTIFICATE_REVOKED] = certificate_check,
     [ENTRY_TRIPWIRE_ALERTED] = trip_check,
     [ENTRY_PERSON_SUSPENDED] = trip_check,
     [ENTRY_POLICY_LOADED] = policy_check,
@@ -525,6 +558,8 @@ static void count(struct replay *r, const struct entry *e)
         [ENTRY_PARTY_REVOKED] = &c->orders,
         [ENTRY_MODEL_RELEASED] = &c->orders,
         [ENTRY_POLICY_LOADED] = &c->policies,
+        [ENTRY_CERTIFICATE_ISSUED] = &c->certificates,
+        [ENTRY_CERTIFICATE_REVOKED] = &c->certificates,
         [ENTRY_SNAPSHOT] = &c->snapshots,
     };
 

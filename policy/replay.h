@@ -30,6 +30,7 @@ typedef int replay_policy_fn(void *arg, const struct entry *loaded,
 struct replay_counts {
     uint64_t entries, admitted, refused, closed, windows, tripwires, orders;
     uint64_t policies, approved; /* those whose signatures were judged again */
+    uint64_t certificates;       /* issued or revoked */
     uint64_t snapshots, other_snapshots; /* of another format, not compared */
 };
 

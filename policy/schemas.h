@@ -16,6 +16,7 @@ extern const struct schema_field settings_schema[];
 /* The words of policy_schema that are enums of policy.h, by value. */
 extern const char *const party_kind_words[];
 extern const char *const person_kind_words[];
+extern const char *const revocation_mode_words[];
 
 /* docs/policy-reference.md and docs/settings-reference.md, whole. SP_EIO. */
 int policy_reference(FILE *out) SP_MUST_USE;

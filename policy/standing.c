@@ -24,6 +24,8 @@ struct standing *standing_new(void)
     }
     s->npeople = SLOT_NEWCOMER + 1;
     s->next_close = s->next_open = s->next_release = INT64_MAX;
+    s->next_forget = INT64_MAX;
+    s->due_certificate = SLOT_NONE;
     return s;
 }
 
@@ -46,6 +48,7 @@ void standing_free(struct standing *s)
     }
     free(s->people);
     standing_spend_free(s);
+    standing_certificates_free(s);
     free(s->acceptances);
     table_release(&s->accepted);
     free(s->holds);
@@ -153,6 +156,8 @@ int standing_slot_person(struct standing *s, const char *party,
     s->npeople++;
     if (s->people[*slot].party == NULL || s->people[*slot].person == NULL)
         return SP_ENOMEM;
+    s->people[*slot].revoked = standing_revoked(s, party, NULL, NULL) ||
+                               standing_revoked(s, party, person, NULL);
     standing_bind_person(s, party, person, *slot);
     return 0;
 }
@@ -202,6 +207,22 @@ int standing_slot_model(struct standing *s, const char *model, uint32_t *slot)
     *slot = (uint32_t)s->nmodels;
     s->models[s->nmodels++] = (struct model_state){NO_ENTRY};
     return 0;
+}
+
+int standing_slot_party(struct standing *s, const char *party, uint32_t *slot)
+{
+    void *array = s->parties;
+    int r;
+
+    if ((*slot = standing_slot(s, 'o', party, "")) != SLOT_NONE)
+        return 0;
+    r = standing_array_grow(&array, s->nparties, sizeof *s->parties);
+    s->parties = array;
+    if (r != 0 || (r = slot_put(s, 'o', party, "", (uint32_t)s->nparties)) != 0)
+        return r;
+    *slot = (uint32_t)s->nparties;
+    s->parties[s->nparties] = (struct party_state){.name = strdup(party)};
+    return s->parties[s->nparties++].name == NULL ? SP_ENOMEM : 0;
 }
 
 int standing_key_add(struct standing *s, const char *vkey)
@@ -345,6 +366,8 @@ static int apply_policy_loaded(struct standing *s, const struct entry *e)
         return standing_refuse(s, "the first policy replaces another one");
     if (!same && (r = approval_check(s, l)) != 0)
         return r;
+    if (!same)
+        s->loaded_n = e->n;
     s->loaded = true;
     s->serial = l->serial;
     memcpy(s->sha256, l->sha256, 32);
@@ -365,19 +388,34 @@ static bool id_is_right(const struct entry_window_opened *w)
            strcmp(id, w->window) == 0;
 }
 
+/* "party/model/opens" */
+static int window_party(struct standing *s, const char *id, uint32_t *party)
+{
+    char name[KEY_MAX];
+    size_t length = strcspn(id, "/");
+
+    if (length >= sizeof name)
+        return SP_EINVAL;
+    memcpy(name, id, length);
+    name[length] = 0;
+    return standing_slot_party(s, name, party);
+}
+
 int standing_window_add(struct standing *s, const char *id, uint32_t pair,
                         uint32_t model)
 {
     void *array = s->windows;
     struct window_state *w;
+    uint32_t party;
     int r = standing_array_grow(&array, s->nwindows, sizeof *s->windows);
 
     s->windows = array;
-    if (r != 0 || (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
+    if (r != 0 || (r = window_party(s, id, &party)) != 0 ||
+        (r = slot_put(s, 'w', id, "", (uint32_t)s->nwindows)) != 0)
         return r;
     w = &s->windows[s->nwindows];
-    *w =
-        (struct window_state){.pair = pair, .model = model, .bound = SLOT_NONE};
+    *w = (struct window_state){
+        .party = party, .pair = pair, .model = model, .bound = SLOT_NONE};
     if ((w->id = strdup(id)) == NULL)
         return SP_ENOMEM;
     s->nwindows++;
@@ -449,9 +487,11 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
         return standing_refuse(s, "window %.128s closes for no such cause",
                                w->window);
     s->windows[slot].closed = true;
+    s->parties[s->windows[slot].party].ended = e->t;
     s->unsaid++;
     s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
     standing_schedule(s);
+    standing_certificates_schedule(s);
     return 0;
 }
 
@@ -501,6 +541,12 @@ static int admission_check(struct standing *s, const struct entry *e,
                                q->policy);
     if ((r = standing_check_held(s, q)) != 0)
         return r;
+    if (standing_revocations_lost(s) ||
+        standing_certificate_is_revoked(s, q->cert_sha256))
+        return standing_refuse(s,
+                               "request %" PRIu64 " with a certificate that "
+                               "is revoked",
+                               e->n);
     if (route_info(q->route)->local) {
         if (q->window != NULL || q->terms != NULL)
             return standing_refuse(s, "local request %" PRIu64 " in a window",
@@ -705,6 +751,10 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_SNAPSHOT] = apply_snapshot,
         [ENTRY_WINDOW_STATEMENT] = standing_apply_statement,
         [ENTRY_LOG_REKEYED] = apply_log_rekeyed,
+        [ENTRY_CERTIFICATE_ISSUED] = standing_apply_issued,
+        [ENTRY_CERTIFICATE_REVOKED] = standing_apply_certificate_revoked,
+        [ENTRY_CERTIFICATE_MATCHED] = standing_apply_matched,
+        [ENTRY_CRL_LOADED] = standing_apply_crl_loaded,
     };
     int r;
 

@@ -58,10 +58,11 @@ size_t standing_open_requests(const struct standing *s);
 /* The open request with the smallest index ≥ `from`; UINT64_MAX if none. */
 uint64_t standing_next_open(const struct standing *s, uint64_t from);
 
-/* What time makes due at `now`: the next window.opened or window.closed entry
- * to append and apply (call until false). Fills kind and its fields, with
- * texts that live as long as the bound policy and the standing; not n and t.
- * `may_open` is false while the clock settles: then only closings are due. */
+/* What time makes due at `now`: the next window.opened, window.closed,
+ * model.released or certificate.revoked entry to append and apply (call until
+ * false). Fills kind and its fields, with texts that live as long as the bound
+ * policy and the standing; not n and t. `may_open` is false while the clock
+ * settles: then only closings are due. */
 bool standing_due(const struct standing *s, int64_t now, bool may_open,
                   struct entry *e);
 /* The sum of a closed window whose requests have all ended, if one is due; the
@@ -155,6 +156,36 @@ struct standing_scope {
 };
 uint32_t standing_open_in(const struct standing *s,
                           const struct standing_scope *scope);
+
+/* Certificates, by the SHA-256 of their DER. Those that were issued here are
+ * revoked by themselves (standing_due) when the last window of their party has
+ * ended, or its or their holder's access is revoked. */
+bool standing_certificate_is_revoked(const struct standing *s,
+                                     const uint8_t sha256[32]);
+/* A revocation found no room, so nobody can be vouched for any more. */
+bool standing_revocations_lost(const struct standing *s);
+/* No further certificate.issued is taken (LIMIT_CERTIFICATES). */
+bool standing_certificates_full(const struct standing *s);
+struct standing_certificate {
+    bool issued;        /* by the deployment's authority; else texts are NULL */
+    const char *serial; /* as long as no entry is applied */
+    const char *party, *person;
+    int64_t not_after; /* 0: unknown */
+    bool revoked;
+    uint64_t entry; /* that revoked it */
+};
+/* False: nothing is known of it. One is forgotten 30 days after it has run out,
+ * a revoked one after a year more. */
+bool standing_certificate(const struct standing *s, const uint8_t sha256[32],
+                          struct standing_certificate *c);
+/* Why a certificate cannot be revoked so, in words; NULL: it can. */
+const char *
+standing_revocation_objection(const struct standing *s,
+                              const struct entry_certificate_revoked *r);
+/* What entries may say: lower-case hex, at most 40 digits; one of RFC 5280's
+ * reasons, in its own words, but for removeFromCRL. */
+bool certificate_serial_is_good(const char *serial);
+bool certificate_reason_is_known(const char *reason);
 
 /* A tripwire of the bound policy that the newest request entry (its admission,
  * refusal or end) has set off and that nothing was done about yet. What is to

@@ -22,6 +22,7 @@ void standing_unbind(struct standing *s)
     for (size_t i = 0; i < s->nwindows; i++)
         s->windows[i].bound = SLOT_NONE;
     s->next_close = s->next_open = s->next_release = INT64_MAX;
+    s->due_certificate = SLOT_NONE;
 }
 
 static int window_bind(struct standing *s, uint32_t window)
@@ -93,11 +94,13 @@ int standing_bind(struct standing *s, const struct policy *p)
     s->policy = p;
     if ((r = names_bind(s)) == 0)
         r = models_bind(s);
-    if (r != 0)
+    if (r != 0) {
         standing_unbind(s);
-    else
-        standing_schedule(s);
-    return r;
+        return r;
+    }
+    standing_schedule(s);
+    standing_certificates_schedule(s);
+    return 0;
 }
 
 void standing_bind_person(struct standing *s, const char *party,
@@ -172,7 +175,7 @@ static int64_t window_end(const struct standing *s, uint32_t window)
 }
 
 /* Never opened so far, and something is left of it to open. */
-static bool window_may_open(const struct standing *s, uint32_t window)
+bool standing_window_may_open(const struct standing *s, uint32_t window)
 {
     return s->bound_windows[window].state == SLOT_NONE &&
            !standing_model_released(s, s->policy->windows[window].model) &&
@@ -203,7 +206,8 @@ void standing_schedule(struct standing *s)
             s->next_close = end;
     }
     for (uint32_t i = 0; i < s->policy->nwindows; i++)
-        if (window_may_open(s, i)) { /* sorted: the first is the next */
+        if (standing_window_may_open(s,
+                                     i)) { /* sorted: the first is the next */
             s->next_open = s->policy->windows[i].opens;
             break;
         }
@@ -260,7 +264,7 @@ static bool opening_due(const struct standing *s, int64_t now, struct entry *e)
     for (uint32_t i = 0; i < p->nwindows && p->windows[i].opens <= now; i++) {
         const struct policy_window *w = &p->windows[i];
 
-        if (!window_may_open(s, i))
+        if (!standing_window_may_open(s, i))
             continue;
         e->kind = ENTRY_WINDOW_OPENED;
         e->u.window_opened.window = w->id;
@@ -346,13 +350,20 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
         return true;
     if (now >= s->next_close && closing_due(s, now, e))
         return true;
+    /* For ever, so not by a clock that may be wrong. */
+    if (may_open && standing_certificate_due(s, e))
+        return true;
     return may_open && now >= s->next_open && opening_due(s, now, e);
 }
 
 int64_t standing_next_due(const struct standing *s)
 {
-    int64_t next = s->next_close < s->next_open ? s->next_close : s->next_open;
+    int64_t next = s->due_certificate != SLOT_NONE ? 0 : INT64_MAX;
 
+    if (s->next_close < next)
+        next = s->next_close;
+    if (s->next_open < next)
+        next = s->next_open;
     return next < s->next_release ? next : s->next_release;
 }
 
@@ -367,7 +378,7 @@ void standing_window(const struct standing *s, uint32_t window,
     b = &s->bound_windows[window];
     w->closes = window_end(s, window);
     w->first_opened = s->pairs[b->pair];
-    w->never = b->state == SLOT_NONE && !window_may_open(s, window);
+    w->never = b->state == SLOT_NONE && !standing_window_may_open(s, window);
     w->released = standing_model_released(s, s->policy->windows[window].model);
     if (b->state == SLOT_NONE)
         return;

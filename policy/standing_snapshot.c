@@ -19,7 +19,7 @@
 
 #include "policy/standing_state.h"
 
-#define LAYOUT    3
+#define LAYOUT    4
 #define MINUTE_MS 60000
 
 /* Names that are sorted. */
@@ -296,6 +296,8 @@ static void head_walk(struct walk *w)
     pack_bool(&w->p, &s->loaded);
     pack_u32(&w->p, &s->serial, UINT32_MAX);
     pack_fixed(&w->p, s->sha256, sizeof s->sha256);
+    pack_number(&w->p, &s->loaded_n, s->count);
+    pack_bool(&w->p, &s->revocations_lost);
     pack_number(&w->p, &s->finding, s->count);
     pack_u32(&w->p, &s->finding_part, LIMIT_FINDING_PARTS);
     if (w->p.reading && s->loaded)
@@ -392,6 +394,22 @@ static void hold_walk(struct walk *w, size_t i)
         w->s->held++;
 }
 
+static void party_walk(struct walk *w, size_t i)
+{
+    char name[KEY_MAX];
+    uint32_t slot;
+
+    if (!w->p.reading)
+        memcpy(name, w->s->parties[i].name, strlen(w->s->parties[i].name) + 1);
+    pack_text(&w->p, name, sizeof name);
+    if (w->p.reading && standing_slot(w->s, 'o', name, "") != SLOT_NONE)
+        pack_fail(&w->p, SP_EINVAL);
+    if (w->p.reading && is_well(w))
+        keep(w, standing_slot_party(w->s, name, &slot));
+    if (is_well(w))
+        pack_time(&w->p, &w->s->parties[i].ended, w->s->newest);
+}
+
 static void window_walk(struct walk *w, size_t i)
 {
     struct window_state new = {0}, *state;
@@ -468,6 +486,44 @@ static void person_walk(struct walk *w, size_t i)
         keep(w, standing_watch_need(p));
     if (watched && is_well(w))
         watch_pack(p->watch, &w->p, newest);
+}
+
+/* What only those have that were issued here. */
+static void issued_walk(struct walk *w, struct certificate_state *c)
+{
+    pack_text(&w->p, c->serial, sizeof c->serial);
+    slot_ref(w, &c->person, SLOT_NEWCOMER + 1, w->s->npeople);
+    slot_ref(w, &c->party, 0, w->s->nparties);
+    pack_time(&w->p, &c->issued, w->s->newest);
+    pack_number(&w->p, &c->recorded, w->s->count);
+    if (is_well(w) && (strcmp(w->s->parties[c->party].name,
+                              w->s->people[c->person].party) != 0 ||
+                       !certificate_serial_is_good(c->serial)))
+        pack_fail(&w->p, SP_EINVAL);
+}
+
+static void certificate_walk(struct walk *w, size_t i)
+{
+    struct certificate_state c = {.person = SLOT_NONE};
+    bool issued;
+
+    if (!w->p.reading)
+        c = w->s->certificates[i];
+    issued = c.person != SLOT_NONE;
+    pack_fixed(&w->p, c.sha256, sizeof c.sha256);
+    pack_time(&w->p, &c.not_after, INT64_MAX);
+    entry_ref(w, &c.revoked);
+    pack_bool(&w->p, &issued);
+    if (issued)
+        issued_walk(w, &c);
+    else if (c.revoked == NO_ENTRY)
+        pack_fail(&w->p, SP_EINVAL);
+    if (!w->p.reading || !is_well(w))
+        return;
+    if (table_get(&w->s->certificate_slots, c.sha256, 32) != TABLE_NONE)
+        pack_fail(&w->p, SP_EINVAL);
+    else
+        keep(w, standing_certificate_add(w->s, &c));
 }
 
 static enum spent_scope place_scope(const struct place_key *key)
@@ -629,9 +685,11 @@ static void standing_walk(struct walk *w)
     roster_walk(w, KIND_TERMS, terms_walk);
     roster_walk(w, KIND_PAIR, pair_walk);
     roster_walk(w, KIND_HOLD, hold_walk);
+    list_walk(w, 0, s->nparties, party_walk);
     list_walk(w, 0, s->nwindows, window_walk);
     list_walk(w, SLOT_NEWCOMER + 1, s->npeople - SLOT_NEWCOMER - 1,
               person_walk);
+    list_walk(w, 0, s->ncertificates, certificate_walk);
     list_walk(w, 0, s->nspent, place_walk);
     list_walk(w, 0, s->nacceptances, acceptance_walk);
     requests_walk(w);

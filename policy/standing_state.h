@@ -12,10 +12,32 @@
  * that looking up what a newcomer did finds nothing. */
 #define SLOT_NEWCOMER 0
 
+/* A party that had a window or a certificate, in the order of the ledger. */
+struct party_state {
+    char *name;
+    int64_t ended;   /* when its newest window.closed was written, 0: never */
+    bool over, gone; /* of the bound policy: no window of it is open or to
+                        come; it is not in there at all */
+};
+
+#define CERTIFICATE_SERIAL_SIZE 41 /* 20 bytes in hex (RFC 5280) and a NUL */
+
+/* Issued by the deployment's authority, revoked, or both. */
+struct certificate_state {
+    uint8_t sha256[32];
+    char serial[CERTIFICATE_SERIAL_SIZE];
+    uint32_t person; /* in people[]; SLOT_NONE: another authority's, of which
+                        nothing but hash, not_after and revoked is known */
+    uint32_t party;  /* in parties[] */
+    int64_t issued, not_after; /* not_after 0: unknown */
+    uint64_t recorded;         /* the entry that says that it was issued */
+    uint64_t revoked;          /* the entry, or NO_ENTRY */
+};
+
 /* A window that was opened, in the order of the ledger. */
 struct window_state {
     char *id;
-    uint32_t pair, model;
+    uint32_t party, pair, model;
     bool closed, by_policy;
     uint32_t bound; /* index in the bound policy, or SLOT_NONE */
     uint64_t requests;
@@ -30,6 +52,7 @@ struct person_state {
     int64_t own_minute;   /* since 1970: the one that `own_admitted` counts */
     uint32_t own_admitted;
     uint32_t own_open;
+    bool revoked; /* access is, the person's or the party's: as holds[] say */
 };
 
 #define NO_ENTRY UINT64_MAX
@@ -87,6 +110,7 @@ struct standing {
     bool loaded; /* there was a policy.loaded; which one: */
     uint32_t serial;
     uint8_t sha256[32];
+    uint64_t loaded_n;   /* the entry since which it is this one */
     char successor[192]; /* what the next policy must say, for its author */
     struct approvers approvers; /* in force; none in a ledger of old */
     uint64_t approvers_n;       /* the entry that set them */
@@ -105,6 +129,15 @@ struct standing {
     size_t held; /* of them in force: while it is 0 nobody is looked up */
     struct model_state *models;
     size_t nmodels;
+
+    struct party_state *parties;
+    size_t nparties;
+    struct table certificate_slots; /* SHA-256 to index in certificates[] */
+    struct certificate_state *certificates;
+    size_t ncertificates, nissued, nrevoked;
+    bool revocations_lost;    /* one found no room: nobody is let in */
+    int64_t next_forget;      /* when one of them need not be known any more */
+    uint32_t due_certificate; /* the first to revoke, or SLOT_NONE */
 
     struct table places; /* (window, terms, person) to place in spent[] */
     struct spent *spent;
@@ -156,13 +189,15 @@ int standing_apply_finding_filed(struct standing *s,
 void standing_own_count(struct person_state *p, int64_t t);
 
 /* The slot of names within a kind ('w'indow, 'x' pair, 'p'erson, 't'erms,
- * 'h'old, 'm'odel), or SLOT_NONE. `b` may be "". */
+ * 'h'old, 'm'odel, 'o'rganisation), or SLOT_NONE. `b` may be "". */
 uint32_t standing_slot(const struct standing *s, char kind, const char *a,
                        const char *b);
 int standing_slot_pair(struct standing *s, const char *party, const char *model,
                        uint32_t *slot) SP_MUST_USE;
 int standing_slot_person(struct standing *s, const char *party,
                          const char *person, uint32_t *slot) SP_MUST_USE;
+int standing_slot_party(struct standing *s, const char *party,
+                        uint32_t *slot) SP_MUST_USE;
 /* Terms ('t') have no state of their own. */
 int standing_slot_word(struct standing *s, char kind, const char *word,
                        uint32_t *slot) SP_MUST_USE;
@@ -206,6 +241,27 @@ int standing_apply_released(struct standing *s,
 int standing_apply_alerted(struct standing *s,
                            const struct entry *e) SP_MUST_USE;
 void standing_forget(struct standing *s, const char *party, const char *person);
+
+/* standing_certificates.c: what is issued and what is revoked. */
+int standing_apply_issued(struct standing *s,
+                          const struct entry *e) SP_MUST_USE;
+int standing_apply_certificate_revoked(struct standing *s,
+                                       const struct entry *e) SP_MUST_USE;
+int standing_apply_matched(struct standing *s,
+                           const struct entry *e) SP_MUST_USE;
+int standing_apply_crl_loaded(struct standing *s,
+                              const struct entry *e) SP_MUST_USE;
+/* Its hash is not there yet. */
+int standing_certificate_add(struct standing *s,
+                             const struct certificate_state *c) SP_MUST_USE;
+void standing_certificates_free(struct standing *s);
+/* Computes again which one is to be revoked first. */
+void standing_certificates_schedule(struct standing *s);
+bool standing_certificate_due(const struct standing *s, struct entry *e);
+
+/* standing_due.c: whether a window of the bound policy was never opened, and
+ * something is left of it to open. */
+bool standing_window_may_open(const struct standing *s, uint32_t window);
 
 /* Whether a request of this person may be admitted; SP_EINVAL. */
 int standing_check_held(struct standing *s,

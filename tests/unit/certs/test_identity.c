@@ -38,7 +38,7 @@ static void add_party(struct identities *ids, uint32_t party,
     char problem[256];
 
     if (identities_add_party(ids, party, (uint8_t *)anchors, strlen(anchors),
-                             (uint8_t *)more, more ? strlen(more) : 0,
+                             (uint8_t *)more, more ? strlen(more) : 0, NULL,
                              problem) != 0)
         fail_msg("party %u: %s", party, problem);
     free(anchors);
@@ -150,7 +150,8 @@ static void case_run(const struct identity_case *c)
     sk_X509_push(chain, leaf.cert);
     if (c->sent != NULL)
         sk_X509_push(chain, c->sent->cert);
-    r = identity_from_chain(world, leaf.cert, chain, MADE_NOW, &id, &error);
+    r = identity_from_chain(world, leaf.cert, chain, MADE_NOW, NULL, &id,
+                            &error);
     if (r != c->result)
         fail_msg("%s: wanted %s, have %s (%s)", c->name, sp_strerror(c->result),
                  sp_strerror(r), X509_verify_cert_error_string(error));
@@ -667,7 +668,7 @@ static void a_broken_signature_is_refused(void **state)
     bent = d2i_X509(NULL, &at, length);
     assert_non_null(bent);
     assert_int_equal(
-        identity_from_chain(world, bent, NULL, MADE_NOW, &id, &error),
+        identity_from_chain(world, bent, NULL, MADE_NOW, NULL, &id, &error),
         SP_EPERM);
     assert_int_equal(error, X509_V_ERR_CERT_SIGNATURE_FAILURE);
     X509_free(bent);
@@ -687,9 +688,9 @@ static void malformed_names_are_refused(void **state)
     made_extend(leaf.cert, agency_root.cert, NID_subject_alt_name, "URI:urn:a");
     made_extend(leaf.cert, agency_root.cert, NID_subject_alt_name, "URI:urn:b");
     assert_true(X509_sign(leaf.cert, agency_root.key, EVP_sha256()) > 0);
-    assert_int_equal(
-        identity_from_chain(world, leaf.cert, NULL, MADE_NOW, &id, &error),
-        SP_EPERM);
+    assert_int_equal(identity_from_chain(world, leaf.cert, NULL, MADE_NOW, NULL,
+                                         &id, &error),
+                     SP_EPERM);
     assert_int_equal(error, X509_V_ERR_INVALID_EXTENSION);
     made_free(&leaf);
 }
@@ -704,12 +705,13 @@ static void the_validity_is_that_of_the_whole_chain(void **state)
 
     (void)state;
     sk_X509_push(chain, agency_sub_short.cert);
-    assert_int_equal(
-        identity_from_chain(world, leaf.cert, chain, MADE_NOW, &id, &error), 0);
+    assert_int_equal(identity_from_chain(world, leaf.cert, chain, MADE_NOW,
+                                         NULL, &id, &error),
+                     0);
     assert_true(id.not_before == MADE_NOW - 60000);
     assert_true(id.not_after == MADE_NOW + 60000);
     assert_int_equal(identity_from_chain(world, leaf.cert, chain,
-                                         MADE_NOW + 60000, &id, &error),
+                                         MADE_NOW + 60000, NULL, &id, &error),
                      SP_EPERM);
     assert_int_equal(error, X509_V_ERR_CERT_HAS_EXPIRED);
     sk_X509_free(chain);
@@ -727,12 +729,13 @@ static void long_chains_are_refused(void **state)
     (void)state;
     for (int i = 0; i < 11; i++)
         sk_X509_push(chain, stranger_root.cert);
-    assert_int_equal(
-        identity_from_chain(world, leaf.cert, chain, MADE_NOW, &id, &error), 0);
+    assert_int_equal(identity_from_chain(world, leaf.cert, chain, MADE_NOW,
+                                         NULL, &id, &error),
+                     0);
     sk_X509_push(chain, stranger_root.cert);
-    assert_int_equal(
-        identity_from_chain(world, leaf.cert, chain, MADE_NOW, &id, &error),
-        SP_EPERM);
+    assert_int_equal(identity_from_chain(world, leaf.cert, chain, MADE_NOW,
+                                         NULL, &id, &error),
+                     SP_EPERM);
     assert_int_equal(error, X509_V_ERR_CERT_CHAIN_TOO_LONG);
     sk_X509_free(chain);
     made_free(&leaf);
@@ -752,15 +755,16 @@ static void two_people_of_two_parties_make_nobody(void **state)
     (void)state;
     add_party(ids, 0, &agency_root, NULL);
     assert_int_equal(identities_add_party(ids, 1, (uint8_t *)both, strlen(both),
-                                          NULL, 0, problem),
+                                          NULL, 0, NULL, problem),
                      0);
     add_person(ids, 0, 0, (struct identity_match){.san_uri = ALICE_URI});
     assert_int_equal(
-        identity_from_chain(ids, leaf.cert, NULL, MADE_NOW, &id, &error), 0);
+        identity_from_chain(ids, leaf.cert, NULL, MADE_NOW, NULL, &id, &error),
+        0);
     assert_int_equal(id.person, 0);
     add_person(ids, 1, 1, (struct identity_match){.san_uri = ALICE_URI});
     assert_int_equal(
-        identity_from_chain(ids, leaf.cert, NULL, MADE_NOW, &id, &error),
+        identity_from_chain(ids, leaf.cert, NULL, MADE_NOW, NULL, &id, &error),
         SP_EAMBIGUOUS);
     assert_int_equal(id.party, NOBODY);
     free(both);
@@ -783,10 +787,11 @@ static void an_anchor_may_be_an_issuing_authority(void **state)
     add_party(ids, 7, &agency_sub, NULL);
     add_person(ids, 7, 70, (struct identity_match){.san_uri = ALICE_URI});
     assert_int_equal(
-        identity_from_chain(ids, in.cert, NULL, MADE_NOW, &id, &error), 0);
+        identity_from_chain(ids, in.cert, NULL, MADE_NOW, NULL, &id, &error),
+        0);
     assert_int_equal(id.person, 70);
     assert_int_equal(
-        identity_from_chain(ids, out.cert, NULL, MADE_NOW, &id, &error),
+        identity_from_chain(ids, out.cert, NULL, MADE_NOW, NULL, &id, &error),
         SP_EPERM);
     made_free(&in);
     made_free(&out);
@@ -811,9 +816,9 @@ static void circular_cross_certificates_end(void **state)
     (void)state;
     for (size_t i = 0; i < 3; i++)
         sk_X509_push(chain, ring[i]->cert);
-    assert_int_equal(
-        identity_from_chain(world, leaf.cert, chain, MADE_NOW, &id, &error),
-        SP_EPERM);
+    assert_int_equal(identity_from_chain(world, leaf.cert, chain, MADE_NOW,
+                                         NULL, &id, &error),
+                     SP_EPERM);
     sk_X509_free(chain);
     made_free(&leaf);
     made_free(&cross);
@@ -849,7 +854,7 @@ static void bad_anchors_are_refused(void **state)
         int r = identities_add_party(
             ids, 1, (const uint8_t *)cases[i].anchors, strlen(cases[i].anchors),
             (const uint8_t *)cases[i].pool,
-            cases[i].pool ? strlen(cases[i].pool) : 0, problem);
+            cases[i].pool ? strlen(cases[i].pool) : 0, NULL, problem);
 
         assert_int_equal(r, SP_EINVAL);
         if (strstr(problem, cases[i].says) == NULL)
@@ -858,7 +863,7 @@ static void bad_anchors_are_refused(void **state)
     }
     add_party(ids, 1, &agency_root, NULL);
     assert_int_equal(identities_add_party(ids, 1, (uint8_t *)good, strlen(good),
-                                          NULL, 0, problem),
+                                          NULL, 0, NULL, problem),
                      SP_EEXIST);
     free(torn);
     free(good);
@@ -919,7 +924,7 @@ static void one_anchor_leads_to_few_trusts(void **state)
         extra[i] = make_certificate(&(struct make){.cn = name, .ca = true});
         pem = made_pem(&agency_root, &extra[i]);
         r = identities_add_party(ids, i, (uint8_t *)pem, strlen(pem), NULL, 0,
-                                 problem);
+                                 NULL, problem);
         free(pem);
         if (i < 16)
             assert_int_equal(r, 0);

@@ -120,7 +120,7 @@ static int gate_make(void **state)
     ids = identities_new();
     pem = made_pem(&root, NULL);
     assert_int_equal(identities_add_party(ids, 3, (uint8_t *)pem, strlen(pem),
-                                          NULL, 0, problem),
+                                          NULL, 0, NULL, problem),
                      0);
     free(pem);
     assert_int_equal(identities_add_person(ids, 3, 30, &match, problem), 0);

@@ -24,6 +24,7 @@ static struct verified *v;
 static int setup(void **state)
 {
     struct identity_match match = {.san_uri = URI};
+    const struct identity_rules rules = {.wants_links = true};
     char problem[256], *pem;
 
     (void)state;
@@ -48,7 +49,7 @@ static int setup(void **state)
     assert_non_null(v);
     pem = made_pem(&root, NULL);
     assert_int_equal(identities_add_party(ids, 3, (uint8_t *)pem, strlen(pem),
-                                          NULL, 0, problem),
+                                          NULL, 0, &rules, problem),
                      0);
     free(pem);
     assert_int_equal(identities_add_person(ids, 3, 30, &match, problem), 0);
@@ -78,11 +79,16 @@ static int ask(const struct identities *who, const struct made *leaf,
 
     if (more != NULL)
         sk_X509_push(chain, more->cert);
-    r = verified_identity(v, who, leaf->cert, chain, now, &id, &error);
+    r = verified_identity(v, who, leaf->cert, chain, now, NULL, &id, &error);
     sk_X509_free(chain);
     assert_int_equal(r == 0, error == X509_V_OK);
-    if (r == 0)
+    if (r == 0) {
         assert_true(id.party == 3 && id.person == 30);
+        /* What was remembered has links and issuer of its own. */
+        assert_true(id.nlinks == 1 && id.links != NULL);
+        assert_int_equal(X509_cmp(id.issuer, root.cert), 0);
+    }
+    identity_release(&id);
     return r;
 }
 

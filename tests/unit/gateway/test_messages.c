@@ -51,6 +51,8 @@ static void check_longer(const uint8_t *data, size_t length, decode_fn *decode)
 static void check_types(const uint8_t *data, size_t length, decode_fn *decode,
                         uint16_t type, uint16_t also, uint16_t and_also)
 {
+    bool links = type == MESSAGE_LINK && also == MESSAGE_LINK_GONE;
+
     for (uint16_t other = 0; other < 64; other++) {
         uint8_t *copy = malloc(length);
 
@@ -58,7 +60,8 @@ static void check_types(const uint8_t *data, size_t length, decode_fn *decode,
         memcpy(copy, data, length);
         copy[0] = (uint8_t)other;
         copy[1] = 0;
-        if (other == type || other == also || other == and_also)
+        if (other == type || other == also || other == and_also ||
+            (links && other == MESSAGE_REVOKER))
             free(copy);
         else
             assert_int_equal(decode(copy, length), SP_EPROTO);
@@ -162,6 +165,8 @@ static struct ask_admit an_ask(void)
                 .person = 4,
                 .cert_not_before = 1700000000000,
                 .cert_not_after = 1800000000000,
+                .revocation = REVOCATION_UNKNOWN,
+                .test_pki = true,
                 .address = "2001:db8::1",
                 .method = METHOD_POST,
                 .route = ROUTE_CHAT_COMPLETIONS,
@@ -208,6 +213,8 @@ static void ask_admit_comes_back(void **state)
     assert_memory_equal(out.facts.cert_sha256, in.facts.cert_sha256, 32);
     assert_int_equal(out.facts.cert_not_before, in.facts.cert_not_before);
     assert_int_equal(out.facts.cert_not_after, in.facts.cert_not_after);
+    assert_int_equal(out.facts.revocation, REVOCATION_UNKNOWN);
+    assert_true(out.facts.test_pki);
     assert_string_equal(out.facts.address, in.facts.address);
     assert_int_equal(out.facts.method, in.facts.method);
     assert_int_equal(out.facts.route, in.facts.route);
@@ -308,6 +315,11 @@ static int ask_with(void (*change)(struct ask_admit *v))
     return ask_admit_get(&v, memory, length);
 }
 
+static void wrong_revocation(struct ask_admit *v)
+{
+    v->facts.revocation = (enum revocation)REVOCATION_COUNT;
+}
+
 static void no_change(struct ask_admit *v)
 {
     (void)v;
@@ -352,8 +364,9 @@ static void address_is_html(struct ask_admit *v)
 static void P12_hostile_questions_are_refused(void **state)
 {
     static void (*const changes[])(struct ask_admit *) = {
-        bad_method, bad_route,  bad_dialect,         bad_fault,      bad_tokens,
-        bad_bytes,  no_address, address_breaks_line, address_is_html};
+        wrong_revocation,    bad_method,     bad_route, bad_dialect,
+        bad_fault,           bad_tokens,     bad_bytes, no_address,
+        address_breaks_line, address_is_html};
 
     (void)state;
     assert_int_equal(ask_with(no_change), 0);
@@ -716,9 +729,24 @@ static void cut_comes_back(void **state)
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.window, VERDICT_NONE);
     assert_int_equal(out.person, VERDICT_NONE);
-    in = (struct cut){1, 2, 3, 4, REASON_PERSON_SUSPENDED};
+    in = (struct cut){.window = 1,
+                      .model = 2,
+                      .party = 3,
+                      .person = 4,
+                      .reason = REASON_CERTIFICATE_REVOKED,
+                      .has_certificate = true,
+                      .certificate = {7, 8, 9}};
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
-    assert_memory_equal(&in, &out, sizeof(in));
+    assert_int_equal(out.window, 1);
+    assert_int_equal(out.model, 2);
+    assert_int_equal(out.party, 3);
+    assert_int_equal(out.person, 4);
+    assert_true(out.has_certificate);
+    assert_memory_equal(in.certificate, out.certificate, 32);
+    in.has_certificate = false;
+    ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
+    assert_false(out.has_certificate);
+    assert_int_equal(out.certificate[0], 0);
     in.reason = REASON_WINDOW_EXPIRED;
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.reason, REASON_WINDOW_EXPIRED);
@@ -727,24 +755,30 @@ static void cut_comes_back(void **state)
     assert_int_equal(cut_get(&out, memory, length), SP_EPROTO);
 }
 
-/* Each of the four that is named must fit; none named takes all. */
+/* Each of those that is named must fit; none named takes all. */
 static void P2_a_cut_takes_exactly_its_own(void **state)
 {
     struct cut c = {CUT_ALL, .reason = REASON_DRAINING};
+    const uint8_t hers[32] = {1}, his[32] = {1, 2};
     uint32_t *const named[] = {&c.window, &c.model, &c.party, &c.person};
 
     (void)state;
-    assert_true(cut_takes(&c, 1, 2, 3, 4));
-    assert_true(cut_takes(&c, VERDICT_NONE, VERDICT_NONE, 3, 4));
+    assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
+    assert_true(cut_takes(&c, VERDICT_NONE, VERDICT_NONE, 3, 4, hers));
     for (uint32_t i = 0; i < 4; i++) {
         *named[i] = i + 1;
-        assert_true(cut_takes(&c, 1, 2, 3, 4));
+        assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
         *named[i] = i + 2;
-        assert_false(cut_takes(&c, 1, 2, 3, 4));
+        assert_false(cut_takes(&c, 1, 2, 3, 4, hers));
         *named[i] = i + 1; /* and stays: more of them must fit */
     }
-    assert_false(cut_takes(&c, VERDICT_NONE, 2, 3, 4));
-    assert_false(cut_takes(&c, 1, 2, 3, VERDICT_NONE));
+    assert_false(cut_takes(&c, VERDICT_NONE, 2, 3, 4, hers));
+    assert_false(cut_takes(&c, 1, 2, 3, VERDICT_NONE, hers));
+    c = (struct cut){CUT_ALL, .has_certificate = true, .certificate = {1}};
+    assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
+    assert_false(cut_takes(&c, 1, 2, 3, 4, his));
+    c.party = 4; /* both must fit */
+    assert_false(cut_takes(&c, 1, 2, 3, 4, hers));
 }
 
 static int setup_of(uint32_t index, uint32_t workers, uint32_t debug)
@@ -918,8 +952,7 @@ static void witnesses_come_back(void **state)
 {
     static uint8_t memory[CHANNEL_MESSAGE_MAX], text[WITNESS_ASK_MAX + 1];
     struct witness_channel channel = {.number = 7}, channel_out;
-    struct ask_witness ask = {.ticket = 5, .witness = 2, .body = text},
-                       ask_out;
+    struct ask_witness ask = {.ticket = 5, .witness = 2, .body = text}, ask_out;
     struct answer_witness answer = {.ticket = 5, .status = 409, .body = text},
                           answer_out;
     size_t length;
@@ -956,7 +989,9 @@ static void witnesses_come_back(void **state)
         {.ticket = 1, .status = 600},
         {.ticket = 1, .error = SP_EIO, .status = 200},
         {.ticket = 1, .error = SP_EIO, .body = text, .length = 1},
-        {.ticket = 1, .status = 200, .body = text,
+        {.ticket = 1,
+         .status = 200,
+         .body = text,
          .length = WITNESS_ANSWER_MAX + 1},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -970,13 +1005,13 @@ static void witnesses_come_back(void **state)
 static void links_come_back(void **state)
 {
     static const uint16_t types[] = {MESSAGE_LINK, MESSAGE_LINK_GONE,
-                                     MESSAGE_DIALER};
+                                     MESSAGE_DIALER, MESSAGE_REVOKER};
     struct link_message in = {.worker = 2, .generation = 99}, out;
     uint8_t memory[64];
     size_t length;
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(
             link_message_put(types[i], &in, memory, sizeof(memory), &length),
             0);

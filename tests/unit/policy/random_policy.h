@@ -325,6 +325,91 @@ static void put_key(struct random_policy *g)
     random_hash(g, g->party << 8 | g->person);
 }
 
+/* One person's number, unlike any other's. */
+static unsigned person_number(const struct random_policy *g)
+{
+    return g->party * 1000 + g->person + 1;
+}
+
+static void put_serial(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%08x | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_uuid(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "urn:uuid:0000000a-0000-4000-8000-%012x",
+             person_number(g));
+    random_put(g, text);
+}
+
+static void put_upn(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "h%u@p | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_edipi(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%010u | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_fascn(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "4700-0001-%06u", person_number(g));
+    random_put(g, text);
+}
+
+static void put_email(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "h%u@p.example", person_number(g));
+    random_put(g, text);
+}
+
+/* The first party is of the deployment's own authority. */
+static void put_anchors(struct random_policy *g)
+{
+    if (g->party == 0)
+        random_put(g, "ca");
+    else
+        put_format(g, "trust/", g->party);
+}
+
+static void put_certificate_policy(struct random_policy *g, unsigned i)
+{
+    put_format(g, "1.2.3.", i);
+}
+
+static void put_service_policy(struct random_policy *g, unsigned i)
+{
+    put_format(g, "1.2.4.", i);
+}
+
+static void put_person_policy(struct random_policy *g)
+{
+    random_put(g, g->service ? "1.2.4.0" : "1.2.3.0");
+}
+
+static unsigned count_two(const struct random_policy *g)
+{
+    (void)g;
+    return 2;
+}
+
 static void put_person_kind(struct random_policy *g)
 {
     random_put(g, g->service ? "service" : "human");
@@ -431,6 +516,47 @@ static int has_names(const struct random_policy *g)
 static int has_key(const struct random_policy *g)
 {
     return is_match(g, 2);
+}
+
+static int has_serial(const struct random_policy *g)
+{
+    return is_match(g, 3);
+}
+
+static int has_uuid(const struct random_policy *g)
+{
+    return is_match(g, 4);
+}
+
+static int has_upn(const struct random_policy *g)
+{
+    return is_match(g, 5);
+}
+
+static int has_edipi(const struct random_policy *g)
+{
+    return is_match(g, 6);
+}
+
+static int has_fascn(const struct random_policy *g)
+{
+    return is_match(g, 7);
+}
+
+static int has_email(const struct random_policy *g)
+{
+    return is_match(g, 8);
+}
+
+/* Both lists or none: there may be a service, and there is a human. */
+static int has_certificates(const struct random_policy *g)
+{
+    return (g->party + g->terms) % 2 == 0 ? MUST : NEVER;
+}
+
+static int has_person_policy(const struct random_policy *g)
+{
+    return has_certificates(g) == MUST ? MAY : NEVER;
 }
 
 static int has_person_kind(const struct random_policy *g)
@@ -590,6 +716,65 @@ static void put_legend(struct random_policy *g)
     put_format(g, "ACME: (7) ", random_any(g, 100));
 }
 
+/* By the party: lists, with and without saying so, a responder, or both. */
+static bool asks_lists(const struct random_policy *g)
+{
+    return g->party % 4 != 2;
+}
+
+static bool asks_responder(const struct random_policy *g)
+{
+    return g->party % 4 >= 2;
+}
+
+static int has_mode(const struct random_policy *g)
+{
+    return g->party % 4 == 0 ? NEVER : MUST;
+}
+
+static void put_mode(struct random_policy *g)
+{
+    static const char *const modes[] = {"crl", "crl", "ocsp", "ocsp-then-crl"};
+
+    random_put(g, modes[g->party % 4]);
+}
+
+static int has_crl(const struct random_policy *g)
+{
+    return asks_lists(g) ? MUST : NEVER;
+}
+
+static int has_fetch(const struct random_policy *g)
+{
+    return asks_lists(g) ? MAY : NEVER;
+}
+
+static int has_responder(const struct random_policy *g)
+{
+    return asks_responder(g) ? MUST : NEVER;
+}
+
+static void put_list_url(struct random_policy *g)
+{
+    static const char *const urls[] = {"http://crl.example/a.crl",
+                                       "HTTP://[2001:db8::1]:8080/lists/?b=1,2",
+                                       "http://198.51.100.7/%20"};
+
+    random_put(g, urls[random_any(g, 3)]);
+}
+
+static void put_host(struct random_policy *g)
+{
+    static const char *const hosts[] = {"ocsp.example", "198.51.100.7", "::1"};
+
+    random_put(g, hosts[random_any(g, 3)]);
+}
+
+static void put_responder(struct random_policy *g)
+{
+    put_format(g, "http://ocsp.example:80/", random_any(g, 100));
+}
+
 static void put_findings_key(struct random_policy *g)
 {
     random_put(g, "x25519:hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=");
@@ -672,6 +857,28 @@ static const struct random_rule random_rules[] = {
      .has = has_names,
      .put = put_names},
     {.path = "parties.*.people.*.spki_sha256", .has = has_key, .put = put_key},
+    {.path = "parties.*.people.*.issuer_serial",
+     .has = has_serial,
+     .put = put_serial},
+    {.path = "parties.*.people.*.san_uuid", .has = has_uuid, .put = put_uuid},
+    {.path = "parties.*.people.*.san_email",
+     .has = has_email,
+     .put = put_email},
+    {.path = "parties.*.people.*.upn", .has = has_upn, .put = put_upn},
+    {.path = "parties.*.people.*.edipi", .has = has_edipi, .put = put_edipi},
+    {.path = "parties.*.people.*.fasc_n", .has = has_fascn, .put = put_fascn},
+    {.path = "parties.*.people.*.policy",
+     .has = has_person_policy,
+     .put = put_person_policy},
+    {.path = "parties.*.anchors", .put = put_anchors},
+    {.path = "parties.*.certificate_policies",
+     .has = has_certificates,
+     .count = count_two,
+     .item = put_certificate_policy},
+    {.path = "parties.*.service_policies",
+     .has = has_certificates,
+     .count = count_two,
+     .item = put_service_policy},
     {.path = "parties.*.people.*.kind",
      .has = has_person_kind,
      .put = put_person_kind},
@@ -698,6 +905,15 @@ static const struct random_rule random_rules[] = {
     {.path = "parties.*.networks.[]", .put = put_network},
     {.path = "parties.*.networks", .has = has_seldom},
     {.path = "parties.*.hours", .has = has_seldom},
+    {.path = "parties.*.revocation", .has = has_seldom},
+    {.path = "parties.*.revocation.mode", .has = has_mode, .put = put_mode},
+    {.path = "parties.*.revocation.crl", .has = has_crl},
+    {.path = "parties.*.revocation.fetch", .has = has_fetch},
+    {.path = "parties.*.revocation.fetch.[]", .put = put_list_url},
+    {.path = "parties.*.revocation.hosts.[]", .put = put_host},
+    {.path = "parties.*.revocation.responder",
+     .has = has_responder,
+     .put = put_responder},
     {.path = "terms.*.purpose", .has = has_seldom},
     {.path = "parties.*.hours.from", .put = put_hour},
     {.path = "parties.*.hours.until", .put = put_hour},
@@ -763,7 +979,8 @@ static void random_enter(struct random_policy *g, unsigned i)
     } else if (strcmp(g->path, "parties.*.people.*") == 0) {
         g->person = i;
         g->service = i > 0 && random_any(g, 3) == 0;
-        g->match = random_any(g, 3);
+        /* addresses with the deployment's own authority only */
+        g->match = random_any(g, g->party == 0 ? 9 : 8);
     } else if (strcmp(g->path, "terms.*") == 0) {
         g->term = i;
     } else if (strcmp(g->path, "windows.[]") == 0) {

@@ -186,6 +186,16 @@ static void cert_over(struct scene *c)
     c->f.cert_not_after = NOW;
 }
 
+static void cert_revoked(struct scene *c)
+{
+    c->f.revocation = REVOCATION_REVOKED;
+}
+
+static void cert_unknown(struct scene *c)
+{
+    c->f.revocation = REVOCATION_UNKNOWN;
+}
+
 static void suspended(struct scene *c)
 {
     struct entry e = {.kind = ENTRY_PERSON_SUSPENDED,
@@ -353,6 +363,22 @@ static const struct row {
      STEP_CERTIFICATE,
      REASON_CERTIFICATE_EXPIRED,
      {"to 2026-11-02T12:00:00Z"},
+     NULL},
+    {"eva",
+     CHAT,
+     ORION,
+     cert_revoked,
+     STEP_REVOCATION,
+     REASON_CERTIFICATE_REVOKED,
+     {"revoked, itself or one of its authorities (mode none)"},
+     NULL},
+    {"eva",
+     CHAT,
+     ORION,
+     cert_unknown,
+     STEP_REVOCATION,
+     REASON_REVOCATION_UNAVAILABLE,
+     {"nobody can say now"},
      NULL},
     {"eva",
      CHAT,

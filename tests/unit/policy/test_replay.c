@@ -403,6 +403,87 @@ static void P6_a_window_comes_to_its_sum(void **state)
 }
 
 /* What an operator ordered follows from nothing, but is no secret either. */
+static struct entry certificate_issued(uint8_t id)
+{
+    return (struct entry){.kind = ENTRY_CERTIFICATE_ISSUED,
+                          .u.certificate_issued = {.sha256 = {id},
+                                                   .serial = "0a1b",
+                                                   .party = "caisi",
+                                                   .person = "eva",
+                                                   .issued = now,
+                                                   .not_after = T0 * 2}};
+}
+
+static struct entry certificate_revoked(uint8_t id, const char *cause)
+{
+    return (struct entry){
+        .kind = ENTRY_CERTIFICATE_REVOKED,
+        .u.certificate_revoked = {.sha256 = {id},
+                                  .has_issuer = strcmp(cause, "crl") == 0,
+                                  .serial = "0a1b",
+                                  .party = "caisi",
+                                  .person = "eva",
+                                  .not_after = T0 * 2,
+                                  .cause = cause,
+                                  .reason = "cessationOfOperation"}};
+}
+
+static void P6_certificates_end_with_the_last_window(void **state)
+{
+    struct entry e;
+
+    (void)state;
+    begin();
+    agrees(certificate_issued(1));
+    agrees(certificate_issued(2));
+    differs(certificate_revoked(1, "window_ended"), "was not due",
+            "certificate.revoked", "nothing", "");
+    agrees(certificate_revoked(2, "authority"));
+    now = T0 + 2 * HOUR;
+    differs(certificate_revoked(1, "window_ended"),
+            "a certificate's revocation", "certificate.revoked",
+            "window.closed", "");
+    agrees(window_closed("expired"));
+    differs(refused(REASON_WINDOW_EXPIRED, STEP_WINDOW),
+            "a certificate's revocation is missing", "request.refused",
+            "certificate.revoked of 0a1b", "revocation");
+    e = certificate_revoked(1, "window_ended");
+    e.u.certificate_revoked.reason = "superseded";
+    differs(e, "a certificate's revocation", "\"superseded\"",
+            "\"cessationOfOperation\"", "");
+    e = certificate_revoked(1, "window_ended");
+    e.u.certificate_revoked.sha256[0] = 3; /* never issued */
+    differs(e, "a certificate's revocation", "\"sha256\":\"03",
+            "\"sha256\":\"01", "");
+    agrees(certificate_revoked(1, "window_ended"));
+    differs(certificate_revoked(1, "window_ended"), "was not due", "", "", "");
+    agrees(refused(REASON_WINDOW_EXPIRED, STEP_WINDOW));
+    assert_int_equal(replay_counts(replay)->certificates, 4);
+}
+
+static void P6_what_is_revoked_decides(void **state)
+{
+    struct entry e;
+
+    (void)state;
+    begin();
+    agrees(admitted());
+    agrees(certificate_revoked(0, "crl")); /* what the requests come with */
+    differs(admitted(), "the decision", "admitted",
+            "refused: certificate_revoked", "revocation");
+    agrees(refused(REASON_CERTIFICATE_REVOKED, STEP_REVOCATION));
+    e = refused(REASON_CERTIFICATE_REVOKED, STEP_REVOCATION);
+    e.u.request.revocation = REVOCATION_GOOD;
+    now += 120000; /* not a tripwire's business */
+    agrees(e);
+    e.u.request.cert_sha256[0] = 1;
+    differs(e, "the decision", "refused: certificate_revoked", "admitted",
+            "revocation");
+    e.u.request.revocation = REVOCATION_UNKNOWN;
+    differs(e, "the decision", "refused: certificate_revoked",
+            "refused: revocation_unavailable", "revocation");
+}
+
 static void P6_orders_are_taken_as_they_are(void **state)
 {
     struct entry e = window_closed("order");
@@ -632,6 +713,8 @@ int main(void)
         TEST(P6_a_wrong_grant_is_told_by_its_member),
         TEST(P6_windows_open_and_end_when_they_are_due),
         TEST(P6_a_window_comes_to_its_sum),
+        TEST(P6_certificates_end_with_the_last_window),
+        TEST(P6_what_is_revoked_decides),
         TEST(P6_orders_are_taken_as_they_are),
         TEST(P4_the_clock_is_told_by_the_entries),
         TEST(P4_nothing_need_open_while_the_clock_settles),

@@ -66,6 +66,10 @@ struct run {
     unsigned orders, alerts, read_back;
 };
 
+/* Over all seeds: certificates that were issued and revoked, those that it
+ * happened to by itself, requests that were refused for it. */
+static unsigned issued_seen, revoked_seen, ended_seen, refused_seen;
+
 static unsigned statements_seen; /* over all seeds */
 
 static unsigned any(struct run *r, unsigned below)
@@ -240,6 +244,14 @@ static void read_back(struct run *r)
     free(kept);
 }
 
+static const char *due_name(const struct entry *e)
+{
+    if (e->kind == ENTRY_CERTIFICATE_REVOKED)
+        return e->u.certificate_revoked.serial;
+    return e->kind == ENTRY_WINDOW_OPENED ? e->u.window_opened.window
+                                          : e->u.window_closed.window;
+}
+
 static void due(struct run *r, bool may_open)
 {
     struct entry e, other;
@@ -249,11 +261,8 @@ static void due(struct run *r, bool may_open)
         assert_int_equal(e.kind, other.kind);
         assert_true(standing_due(r->kept, r->now, may_open, &other));
         assert_int_equal(e.kind, other.kind);
-        assert_string_equal(
-            e.kind == ENTRY_WINDOW_OPENED ? e.u.window_opened.window
-                                          : e.u.window_closed.window,
-            e.kind == ENTRY_WINDOW_OPENED ? other.u.window_opened.window
-                                          : other.u.window_closed.window);
+        assert_string_equal(due_name(&e), due_name(&other));
+        ended_seen += e.kind == ENTRY_CERTIFICATE_REVOKED;
         record(r, &e);
     }
     assert_false(standing_due(r->told, r->now, may_open, &other));
@@ -303,6 +312,8 @@ static struct facts facts_any(struct run *r)
                       .max_tokens = (int64_t)any(r, 1000) - 1,
                       .body_bytes = any(r, 1100)};
 
+    f.revocation = any(r, 9) ? REVOCATION_UNCHECKED
+                             : (enum revocation)any(r, REVOCATION_COUNT);
     if (f.cert_not_after < 0)
         f.cert_not_after = 0;
     snprintf(f.address, sizeof f.address, "192.0.2.%u", 1 + any(r, 20));
@@ -467,6 +478,8 @@ static void ask(struct run *r)
     assert_int_equal(v.bytes_left, w.bytes_left);
     decide_entry(policy_now(r), &f, &v, &e);
     decide_again(r, &e, clock);
+    refused_seen += v.reason == REASON_CERTIFICATE_REVOKED &&
+                    f.revocation != REVOCATION_REVOKED;
     record(r, &e);
     if (v.reason == REASON_NONE) {
         r->open[r->nopen++] = e.n;
@@ -595,11 +608,75 @@ static void order(struct run *r)
     }
 }
 
+static void certificate_issued(struct run *r, struct entry *e)
+{
+    static const char *const people[] = {"eva", "bob", "kim", "gus"};
+    const char *person = people[any(r, 4)];
+
+    e->kind = ENTRY_CERTIFICATE_ISSUED;
+    e->u.certificate_issued = (struct entry_certificate_issued){
+        .sha256 = {(uint8_t)any(r, 256)},
+        .serial = any(r, 20) ? "0a1b" : "XY",
+        .party = strcmp(person, "kim") == 0   ? "bank"
+                 : strcmp(person, "gus") == 0 ? "gone"
+                                              : "caisi",
+        .person = person,
+        .issued = r->now - (int64_t)any(r, 3) * DAY,
+        .not_after = r->now + ((int64_t)any(r, 40) - 20) * DAY};
+}
+
+/* By any cause, right or wrong, of any certificate. */
+static void certificate_revoked(struct run *r, struct entry *e)
+{
+    static const char *const causes[] = {
+        "crl", "ocsp", "authority", "window_ended", "access_revoked", "none"};
+    struct entry_certificate_revoked *q = &e->u.certificate_revoked;
+    uint8_t sha256[32] = {(uint8_t)any(r, 256)};
+    unsigned cause = any(r, 6);
+    struct standing_certificate c;
+
+    e->kind = ENTRY_CERTIFICATE_REVOKED;
+    *q = (struct entry_certificate_revoked){.serial = "0a1b",
+                                            .party = "caisi",
+                                            .cause = causes[cause],
+                                            .has_issuer = cause < 2};
+    memcpy(q->sha256, sha256, 32);
+    if (!standing_certificate(r->told, sha256, &c) || !c.issued)
+        return;
+    q->party = strcmp(c.party, "bank") == 0   ? "bank"
+               : strcmp(c.party, "gone") == 0 ? "gone"
+                                              : "caisi";
+    q->person = strcmp(c.person, "eva") == 0   ? "eva"
+                : strcmp(c.person, "bob") == 0 ? "bob"
+                : strcmp(c.person, "kim") == 0 ? "kim"
+                                               : "gus";
+    q->not_after = c.not_after;
+}
+
+static void certificates(struct run *r)
+{
+    struct entry e = {0};
+    bool issue = any(r, 2) != 0;
+
+    if (issue)
+        certificate_issued(r, &e);
+    else
+        certificate_revoked(r, &e);
+    if (!order_try(r, &e))
+        return;
+    record(r, &e);
+    issued_seen += issue;
+    revoked_seen += !issue;
+    nobody_takes(r, e); /* not twice */
+}
+
 static void step(struct run *r)
 {
-    unsigned what = any(r, 104);
+    unsigned what = any(r, 107);
 
-    if (what >= 100)
+    if (what >= 104)
+        certificates(r);
+    else if (what >= 100)
         order(r);
     else if (what < 55)
         ask(r);
@@ -697,6 +774,11 @@ static void P6_any_sequence_is_decided_again_the_same(void **state)
         admitted += run_once(seed);
     assert_true(admitted > SEEDS * 20); /* it was not all refused */
     assert_true(statements_seen > SEEDS / 2);
+    print_message("%u certificates issued, %u revoked, %u by themselves; %u "
+                  "requests refused for it\n",
+                  issued_seen, revoked_seen, ended_seen, refused_seen);
+    assert_true(issued_seen > SEEDS && revoked_seen > SEEDS);
+    assert_true(ended_seen > SEEDS / 2 && refused_seen > SEEDS);
 }
 
 int main(void)

@@ -202,6 +202,39 @@ static void orders(struct standing *s)
                .u.window_closed = {.window = VEGA, .cause = "released"}});
 }
 
+/* Issued and left, issued and revoked, of another authority. */
+static void certificates(struct standing *s)
+{
+    struct entry issued = {.kind = ENTRY_CERTIFICATE_ISSUED,
+                           .u.certificate_issued = {.sha256 = {1},
+                                                    .serial = "0a1b2c",
+                                                    .party = "caisi",
+                                                    .person = "eva",
+                                                    .issued = T0,
+                                                    .not_after = T0 * 2}};
+    struct entry revoked = {.kind = ENTRY_CERTIFICATE_REVOKED,
+                            .u.certificate_revoked = {.sha256 = {2},
+                                                      .serial = "0a1b2c",
+                                                      .party = "new",
+                                                      .person = "ann",
+                                                      .not_after = T0 * 2,
+                                                      .cause = "authority"}};
+
+    put(s, issued);
+    issued.u.certificate_issued.sha256[0] = 2;
+    issued.u.certificate_issued.party = "new";
+    issued.u.certificate_issued.person = "ann";
+    put(s, issued);
+    put(s, revoked);
+    revoked.u.certificate_revoked =
+        (struct entry_certificate_revoked){.sha256 = {3},
+                                           .has_issuer = true,
+                                           .serial = "01",
+                                           .party = "bank",
+                                           .cause = "crl"};
+    put(s, revoked);
+}
+
 static int setup(void **state)
 {
     struct report report = {.out = stderr};
@@ -214,6 +247,7 @@ static int setup(void **state)
     begin(standing);
     requests(standing);
     orders(standing);
+    certificates(standing);
     return standing_encode(standing, &bytes, &length);
 }
 
@@ -303,6 +337,7 @@ static bool refused(const uint8_t *data, size_t n)
 
 static void P5_it_has_one_spelling(void **state)
 {
+    struct standing_certificate c;
     struct standing *s;
     uint8_t *again;
     size_t n;
@@ -324,6 +359,11 @@ static void P5_it_has_one_spelling(void **state)
     assert_true(standing_released(s, "vega", NULL));
     assert_true(standing_knows_person(s, "caisi", "bob"));
     assert_true(standing_policy_is_current(s, policy));
+    assert_true(standing_certificate(s, (const uint8_t[32]){1}, &c));
+    assert_true(c.issued && !c.revoked && strcmp(c.serial, "0a1b2c") == 0);
+    assert_true(standing_certificate_is_revoked(s, (const uint8_t[32]){2}));
+    assert_true(standing_certificate_is_revoked(s, (const uint8_t[32]){3}));
+    assert_false(standing_certificate_is_revoked(s, (const uint8_t[32]){4}));
     standing_free(s);
 }
 
@@ -339,11 +379,11 @@ static void the_layout_is_what_its_number_says(void **state)
     head = 1 + strlen(format);
     assert_int_equal(bytes[0], strlen(format));
     assert_memory_equal(bytes + 1, format, strlen(format));
-    assert_memory_equal(format, "3-", 2);
+    assert_memory_equal(format, "4-", 2);
     crypto_hash_sha256(hash, bytes + head, length - head);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    assert_string_equal(hex, "a6585600502df000c52460c8da0aa9a4"
-                             "bebc7f4aea9089b776c9ebc42725594f");
+    assert_string_equal(hex, "b49739047073f1ae47d63e778bcfd86b"
+                             "7236d69c456e66f7fb7b8b47b475a7ac");
 }
 
 /* More addresses than are told apart: a moment, and no list. */

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker knows of its clients' certificates. The set of revoked ones is
+ * the supervisor's, the responders' answers are the revoker's; nothing is
+ * fetched, parsed or waited for here (docs/revocation.md).
+ */
+#include "gateway/peer.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "certs/revocations.h"
+#include "gateway/admission.h"
+#include "gateway/exchange.h"
+#include "gateway/revocation_messages.h"
+#include "gateway/worker.h"
+#include "lib/channel.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/log.h"
+
+/* A question that got no good answer is asked again after that. */
+#define AGAIN_MS 2000
+/* A revoker that says nothing is given up so much later than it should say
+ * that nobody answers. */
+#define REVOKER_LATE_MS 1500
+#define SWEEP_MS        250
+
+struct peers {
+    struct worker *worker;
+    struct peer *first;
+    struct revocations set; /* data NULL: none yet */
+    void *memory;
+    size_t length;
+    struct channel *revoker; /* NULL: none */
+    uint64_t tickets;
+    struct event *sweep;
+};
+
+static const struct policy_revocation *rule_of(const struct peer *p)
+{
+    return &p->all->worker->policy->parties[p->identity->party].revocation;
+}
+
+static bool rule_asks_responders(const struct policy_revocation *r)
+{
+    return r->mode == POLICY_REVOCATION_OCSP ||
+           r->mode == POLICY_REVOCATION_OCSP_THEN_CRL;
+}
+
+/* ---- looking ---- */
+
+static enum revocation look_at_lists(const struct peer *p, size_t from,
+                                     int64_t now, int64_t *until)
+{
+    const struct peers *ps = p->all;
+    const struct identity *id = p->identity;
+
+    *until = 0;
+    if (from >= id->nlinks)
+        return REVOCATION_UNKNOWN;
+    return revocations_check(ps->set.data != NULL ? &ps->set : NULL,
+                             id->links + from, id->nlinks - from, now,
+                             rule_of(p)->max_age_ms, until);
+}
+
+/* Authorities between the certificate and its anchor: responders are not asked
+ * about them; lists are, where the rule knows lists. */
+static enum revocation look_above(const struct peer *p, int64_t now,
+                                  int64_t *until)
+{
+    *until = INT64_MAX;
+    if (p->identity->nlinks < 2 ||
+        rule_of(p)->mode != POLICY_REVOCATION_OCSP_THEN_CRL)
+        return REVOCATION_GOOD;
+    return look_at_lists(p, 1, now, until);
+}
+
+static void look_at_answer(struct peer *p, enum revocation lists, int64_t until,
+                           int64_t now)
+{
+    bool then_lists = rule_of(p)->mode == POLICY_REVOCATION_OCSP_THEN_CRL;
+    int64_t above_until;
+    enum revocation above = look_above(p, now, &above_until);
+
+    if (p->said == REVOCATION_GOOD && p->said_until > now &&
+        above == REVOCATION_GOOD) {
+        p->status = REVOCATION_GOOD;
+        p->until =
+            p->said_until < above_until ? p->said_until : above_until;
+    } else if (p->said == REVOCATION_REVOKED) {
+        p->status = REVOCATION_REVOKED;
+        p->until = INT64_MAX;
+    } else if (then_lists && p->said != REVOCATION_GOOD) {
+        p->status = lists;
+        p->until = until;
+    } else {
+        p->status = REVOCATION_UNKNOWN;
+        p->until = now;
+    }
+}
+
+/* Once revoked, always. */
+static void peer_look(struct peer *p)
+{
+    int64_t now = clock_wall_ms(), until;
+    enum revocation lists;
+
+    if (!p->watched || p->status == REVOCATION_REVOKED)
+        return;
+    lists = look_at_lists(p, 0, now, &until);
+    if (lists == REVOCATION_REVOKED) {
+        p->status = REVOCATION_REVOKED;
+        p->until = INT64_MAX;
+    } else if (rule_asks_responders(rule_of(p))) {
+        look_at_answer(p, lists, until, now);
+    } else {
+        p->status = lists;
+        p->until = lists == REVOCATION_GOOD ? until : now;
+    }
+}
+
+/* ---- asking ---- */
+
+static int der_of(X509 *cert, uint8_t *der, size_t size, size_t *length)
+{
+    int n = i2d_X509(cert, NULL);
+
+    if (n <= 0 || (size_t)n > size)
+        return SP_ETOOBIG;
+    *length = (size_t)i2d_X509(cert, &der);
+    return 0;
+}
+
+static int question_send(struct peer *p)
+{
+    static uint8_t leaf[REVOCATION_CERTIFICATE_MAX];
+    static uint8_t issuer[REVOCATION_CERTIFICATE_MAX];
+    static uint8_t data[CHANNEL_MESSAGE_MAX];
+    struct ask_revocation ask = {.party = p->identity->party,
+                                 .leaf = leaf,
+                                 .issuer = issuer};
+    size_t length;
+    int r;
+
+    if (p->all->revoker == NULL || p->leaf == NULL || p->issuer == NULL)
+        return SP_ECLOSED;
+    if ((r = der_of(p->leaf, leaf, sizeof(leaf), &ask.leaf_length)) != 0 ||
+        (r = der_of(p->issuer, issuer, sizeof(issuer), &ask.issuer_length)) !=
+            0)
+        return r;
+    ask.ticket = p->all->tickets + 1;
+    if ((r = ask_revocation_put(&ask, data, sizeof(data), &length)) != 0)
+        return r;
+    if (channel_queued(p->all->revoker) >= CHANNEL_BUSY)
+        return SP_EAGAIN;
+    r = channel_send(p->all->revoker, data, length, NULL, 0);
+    if (r == 0)
+        p->ticket = ++p->all->tickets;
+    return r;
+}
+
+/* Whether a responder should be asked now: nothing was said yet, or what was
+ * said is about to be too old. In a rule of lists: whether the revoker should
+ * learn of this certificate's. */
+static bool question_due(const struct peer *p)
+{
+    int64_t now = clock_wall_ms();
+
+    if (p->ticket != 0 || p->status == REVOCATION_REVOKED ||
+        (p->asked != 0 && clock_boot_ms() - p->asked < AGAIN_MS))
+        return false;
+    if (!rule_asks_responders(rule_of(p)))
+        return p->status != REVOCATION_GOOD && rule_of(p)->nhosts > 0;
+    return p->said != REVOCATION_GOOD ||
+           p->said_until - now < rule_of(p)->ocsp_cache_ms / 10 ||
+           p->said_until <= now;
+}
+
+static void question_ask(struct peer *p)
+{
+    int r;
+
+    if (!question_due(p))
+        return;
+    p->asked = clock_boot_ms();
+    r = question_send(p);
+    if (r == 0)
+        return;
+    log_warn("revocation_not_asked", "error=%s", log_quote(sp_strerror(r)));
+    if (p->said != REVOCATION_GOOD)
+        p->said = REVOCATION_UNKNOWN;
+    peer_look(p);
+}
+
+/* ---- what follows ---- */
+
+/* Everybody who waits hears it. */
+static void waiting_go(struct peer *p)
+{
+    while (p->waiting != NULL) {
+        struct exchange *x = p->waiting;
+
+        p->waiting = x->check_next;
+        exchange_checked(x);
+    }
+}
+
+static void tell_revoked(struct peer *p)
+{
+    const struct identity *id = p->identity;
+    struct certificate_is_revoked v = {
+        .policy = p->all->worker->policy->serial,
+        .party = id->party,
+        .person = id->person,
+        .ocsp = p->said == REVOCATION_REVOKED};
+
+    if (p->revoked_told)
+        return;
+    memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
+    memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
+    memcpy(v.serial, id->serial, sizeof(v.serial));
+    v.serial_length = id->serial_length;
+    p->revoked_told =
+        admission_certificate_revoked(p->all->worker->admissions, &v) == 0;
+}
+
+static enum reason reason_of(enum revocation status)
+{
+    return status == REVOCATION_REVOKED ? REASON_CERTIFICATE_REVOKED
+                                        : REASON_REVOCATION_UNAVAILABLE;
+}
+
+static bool status_is_good(enum revocation status)
+{
+    return status == REVOCATION_GOOD || status == REVOCATION_UNCHECKED;
+}
+
+/* Cuts what is under way with certificates that do not count any more: one
+ * pass, however many they are. */
+static void cut_all(struct peers *ps)
+{
+    struct exchange *next;
+
+    for (struct exchange *x = ps->worker->exchanges; x != NULL; x = next) {
+        next = x->next;
+        if (x->peer != NULL && x->admitted &&
+            !status_is_good(x->peer->status))
+            exchange_cut(x, reason_of(x->peer->status));
+    }
+}
+
+static void look_at_all(struct peers *ps)
+{
+    bool bad = false;
+
+    for (struct peer *p = ps->first; p != NULL; p = p->next) {
+        peer_look(p);
+        bad |= !status_is_good(p->status);
+        if (p->status == REVOCATION_REVOKED)
+            tell_revoked(p);
+    }
+    if (bad)
+        cut_all(ps);
+}
+
+/* ---- of one connection ---- */
+
+static void peer_watch(struct peer *p, SSL *ssl)
+{
+    struct peers *ps = p->all;
+
+    p->watched = true;
+    p->next = ps->first;
+    if (ps->first != NULL)
+        ps->first->previous = p;
+    ps->first = p;
+    if (rule_asks_responders(rule_of(p)) || rule_of(p)->nhosts > 0) {
+        p->leaf = SSL_get1_peer_certificate(ssl);
+        p->issuer = p->identity->issuer;
+        if (p->issuer != NULL && X509_up_ref(p->issuer) != 1)
+            p->issuer = NULL;
+    }
+    p->status = REVOCATION_UNKNOWN;
+    peer_look(p);
+    question_ask(p);
+    if (p->status == REVOCATION_REVOKED)
+        tell_revoked(p);
+}
+
+void peer_begin(struct peer *p, struct worker *w, SSL *ssl,
+                const struct identity *id)
+{
+    *p = (struct peer){.all = w->peers, .identity = id, .until = INT64_MAX};
+    if (id->party >= w->policy->nparties || id->person == IDENTITY_NOBODY ||
+        w->policy->parties[id->party].revocation.mode == POLICY_REVOCATION_NONE)
+        return;
+    peer_watch(p, ssl);
+}
+
+void peer_end(struct peer *p)
+{
+    if (p->all == NULL || !p->watched)
+        return;
+    p->watched = false;
+    if (p->previous != NULL)
+        p->previous->next = p->next;
+    else
+        p->all->first = p->next;
+    if (p->next != NULL)
+        p->next->previous = p->previous;
+    X509_free(p->leaf);
+    X509_free(p->issuer);
+    p->leaf = p->issuer = NULL;
+    p->waiting = NULL;
+}
+
+bool peer_settled(struct peer *p, struct exchange *x)
+{
+    if (!p->watched)
+        return true;
+    if (p->until <= clock_wall_ms())
+        peer_look(p);
+    question_ask(p);
+    if (p->ticket == 0 || status_is_good(p->status) ||
+        p->status == REVOCATION_REVOKED || !rule_asks_responders(rule_of(p)))
+        return true;
+    x->check_next = p->waiting;
+    p->waiting = x;
+    return false;
+}
+
+void peer_unwait(struct peer *p, struct exchange *x)
+{
+    struct exchange **at = &p->waiting;
+
+    while (*at != NULL && *at != x)
+        at = &(*at)->check_next;
+    if (*at == x)
+        *at = x->check_next;
+    x->check_next = NULL;
+}
+
+static void tell_matched(struct peer *p)
+{
+    const struct identity *id = p->identity;
+    struct certificate_matched v = {
+        .policy = p->all->worker->policy->serial,
+        .party = id->party,
+        .person = id->person,
+        .rule = (uint8_t)id->rule,
+        .service = id->service,
+        .test_pki = id->test_pki,
+        .serial_length = id->serial_length,
+    };
+
+    memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
+    memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
+    memcpy(v.matched, id->matched_sha256, sizeof(v.matched));
+    memcpy(v.serial, id->serial, sizeof(v.serial));
+    memcpy(v.oid, id->policy_oid,
+           strnlen(id->policy_oid, sizeof(v.oid) - 1));
+    p->told =
+        admission_certificate_matched(p->all->worker->admissions, &v) == 0;
+}
+
+enum revocation peer_status(struct peer *p)
+{
+    if (!p->told && p->identity->person != IDENTITY_NOBODY)
+        tell_matched(p);
+    return p->status;
+}
+
+/* ---- from the revoker ---- */
+
+static void answered(struct peers *ps, const struct answer_revocation *v)
+{
+    struct peer *p = ps->first;
+
+    while (p != NULL && p->ticket != v->ticket)
+        p = p->next;
+    if (p == NULL || v->ticket == 0)
+        return; /* its connection is gone, or it was too late */
+    p->ticket = 0;
+    /* What is good stays so for as long as it was said to. */
+    if (v->status != REVOCATION_UNKNOWN || p->said != REVOCATION_GOOD) {
+        p->said = v->status;
+        p->said_until = v->until;
+    }
+    if (v->status == REVOCATION_UNKNOWN && rule_asks_responders(rule_of(p)))
+        log_info("revocation_unknown", "party=%u problem=%s",
+                 p->identity->party, log_quote(v->problem));
+    peer_look(p);
+    if (p->status == REVOCATION_REVOKED) {
+        tell_revoked(p);
+        cut_all(ps);
+    }
+    waiting_go(p);
+}
+
+static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    struct peers *ps = arg;
+    struct answer_revocation v;
+
+    for (size_t i = 0; i < nfds; i++)
+        close(fds[i]);
+    if (nfds == 0 && answer_revocation_get(&v, data, length) == 0) {
+        answered(ps, &v);
+        return;
+    }
+    log_error("revoker_broke_protocol", "type=%u", message_type(data, length));
+    channel_free(ps->revoker);
+    ps->revoker = NULL;
+}
+
+static void on_closed(void *arg, int error)
+{
+    struct peers *ps = arg;
+
+    (void)error; /* the supervisor knows why, and sends a new one */
+    channel_free(ps->revoker);
+    ps->revoker = NULL;
+}
+
+/* ---- of a worker ---- */
+
+/* Questions that nobody answered, statuses that are over, answers to renew. */
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    struct peers *ps = arg;
+    int64_t now = clock_wall_ms(), boot = clock_boot_ms();
+    bool bad = false;
+    struct peer *next;
+
+    (void)fd;
+    (void)what;
+    for (struct peer *p = ps->first; p != NULL; p = next) {
+        next = p->next;
+        if (p->ticket != 0 &&
+            boot - p->asked > rule_of(p)->timeout_ms + REVOKER_LATE_MS) {
+            p->ticket = 0;
+            if (p->said != REVOCATION_GOOD)
+                p->said = REVOCATION_UNKNOWN;
+        }
+        if (p->until <= now)
+            peer_look(p);
+        question_ask(p);
+        bad |= !status_is_good(p->status);
+        if (p->status == REVOCATION_REVOKED)
+            tell_revoked(p);
+    }
+    if (bad)
+        cut_all(ps);
+    for (struct peer *p = ps->first; p != NULL; p = next) {
+        next = p->next;
+        if (p->ticket == 0 && p->waiting != NULL)
+            waiting_go(p);
+    }
+}
+
+void peers_channel(struct peers *ps, int fd)
+{
+    if (ps->revoker != NULL)
+        channel_free(ps->revoker);
+    ps->revoker =
+        channel_new(ps->worker->base, fd, on_message, on_closed, ps);
+    if (ps->revoker == NULL)
+        fatal("channel", "error=%s", log_quote("out of memory"));
+}
+
+void peers_set(struct peers *ps, uint64_t number, int fd)
+{
+    const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+    off_t length = lseek(fd, 0, SEEK_END);
+    struct revocations view;
+    void *memory = MAP_FAILED;
+
+    if (length > 0 && file_check_seals(fd, seals) == 0)
+        memory = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    if (memory == MAP_FAILED ||
+        revocations_open(memory, (size_t)length, &view) != 0)
+        fatal("revocations_corrupt", "bytes=%lld", (long long)length);
+    if (ps->memory != NULL)
+        munmap(ps->memory, ps->length);
+    ps->memory = memory;
+    ps->length = (size_t)length;
+    ps->set = view;
+    log_info("revocations", "number=%llu lists=%u",
+             (unsigned long long)number, view.nlists);
+    look_at_all(ps);
+}
+
+struct peers *peers_new(struct worker *w)
+{
+    static const struct timeval often = {.tv_usec = SWEEP_MS * 1000};
+    struct peers *ps = calloc(1, sizeof(*ps));
+    bool needed = false;
+
+    if (ps == NULL)
+        return NULL;
+    ps->worker = w;
+    for (size_t i = 0; i < w->policy->nparties; i++)
+        needed |= w->policy->parties[i].revocation.mode !=
+                  POLICY_REVOCATION_NONE;
+    if (!needed)
+        return ps;
+    ps->sweep = event_new(w->base, -1, EV_PERSIST, on_sweep, ps);
+    if (ps->sweep == NULL || event_add(ps->sweep, &often) != 0) {
+        peers_free(ps);
+        return NULL;
+    }
+    return ps;
+}
+
+void peers_free(struct peers *ps)
+{
+    if (ps == NULL)
+        return;
+    if (ps->revoker != NULL)
+        channel_free(ps->revoker);
+    if (ps->sweep != NULL)
+        event_free(ps->sweep);
+    if (ps->memory != NULL)
+        munmap(ps->memory, ps->length);
+    free(ps);
+}
