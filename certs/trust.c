@@ -27,6 +27,7 @@ void trust_free(struct trust *t)
     table_release(&t->keys);
     table_release(&t->names);
     table_release(&t->others);
+    free(t->anchor_keys);
     X509_STORE_free(t->store);
     sk_X509_pop_free(t->anchors, X509_free);
     sk_X509_pop_free(t->intermediates, X509_free);
@@ -129,6 +130,23 @@ static int store_fill(struct trust *t)
     return store_configure(t);
 }
 
+/* Most leaves come directly from an anchor; its hash is then at hand. */
+static int keys_hash(struct trust *t)
+{
+    int n = sk_X509_num(t->anchors);
+
+    t->anchor_keys = calloc((size_t)n, sizeof *t->anchor_keys);
+    if (t->anchor_keys == NULL)
+        return SP_ENOMEM;
+    for (int i = 0; i < n; i++) {
+        int r = chain_key_hash(sk_X509_value(t->anchors, i), t->anchor_keys[i]);
+
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
 static int policies_take(struct trust *t, const struct identity_rules *rules,
                          char problem[256])
 {
@@ -186,6 +204,8 @@ int trust_new(const uint8_t *anchors, size_t anchors_length,
         r = SP_ENOMEM;
     if (r == 0)
         r = rules_take(t, rules, problem);
+    if (r == 0)
+        r = keys_hash(t);
     if (r == 0 && (r = store_fill(t)) != 0)
         pem_problem(problem, "anchors cannot be used");
     if (r != 0) {

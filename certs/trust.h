@@ -40,6 +40,7 @@ struct trust {
     X509_STORE *store;
     STACK_OF(X509) * anchors;
     STACK_OF(X509) * intermediates; /* may be empty, never NULL */
+    uint8_t (*anchor_keys)[32];     /* chain_key_hash() of each anchor */
     struct trust_policy policies[IDENTITY_POLICIES_MAX];
     size_t npolicies;
     bool any_eku, own_anchors, wants_links;

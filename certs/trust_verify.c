@@ -204,14 +204,19 @@ static int check_policies(const struct trust *t, X509_STORE_CTX *ctx,
     return v->policies != 0 ? X509_V_OK : X509_V_ERR_NO_EXPLICIT_POLICY;
 }
 
-static int chain_link_all(const STACK_OF(X509) * chain, struct verified *v)
+/* Up to the first anchor: where a root is one, too, OpenSSL goes on to it, and
+ * an anchor needs nobody to vouch for it. */
+static int chain_link_all(X509_STORE_CTX *ctx, struct verified *v)
 {
-    size_t n = (size_t)sk_X509_num(chain) - 1;
+    const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+    int n = X509_STORE_CTX_get_num_untrusted(ctx);
 
-    if ((v->links = calloc(n, sizeof *v->links)) == NULL)
+    if (n < 1 || n > sk_X509_num(chain) - 1)
+        n = sk_X509_num(chain) - 1;
+    if ((v->links = calloc((size_t)n, sizeof *v->links)) == NULL)
         return X509_V_ERR_OUT_OF_MEM;
-    v->nlinks = n;
-    for (int i = 0; i < (int)n; i++) {
+    v->nlinks = (size_t)n;
+    for (int i = 0; i < n; i++) {
         if (chain_link_make(sk_X509_value(chain, i),
                             sk_X509_value(chain, i + 1), &v->links[i]) != 0)
             return X509_V_ERR_INVALID_EXTENSION;
@@ -231,6 +236,17 @@ void verified_release(struct verified *v)
     v->issuer = NULL;
 }
 
+static int issuer_key(const struct trust *t, X509 *issuer, uint8_t hash[32])
+{
+    for (int i = 0; i < sk_X509_num(t->anchors); i++) {
+        if (sk_X509_value(t->anchors, i) != issuer)
+            continue;
+        memcpy(hash, t->anchor_keys[i], 32);
+        return 0;
+    }
+    return chain_key_hash(issuer, hash);
+}
+
 /* What is asked once the chain has been verified. */
 static int chain_examine(const struct trust *t, X509_STORE_CTX *ctx,
                          const struct identity_options *options,
@@ -245,9 +261,9 @@ static int chain_examine(const struct trust *t, X509_STORE_CTX *ctx,
         (error = chain_check_usage(t, chain)) != X509_V_OK ||
         (error = check_policies(t, ctx, options, v)) != X509_V_OK)
         return error;
-    if (chain_key_hash(sk_X509_value(chain, 1), v->issuer_key) != 0)
+    if (issuer_key(t, sk_X509_value(chain, 1), v->issuer_key) != 0)
         return X509_V_ERR_UNSPECIFIED;
-    if (t->wants_links && (error = chain_link_all(chain, v)) != X509_V_OK)
+    if (t->wants_links && (error = chain_link_all(ctx, v)) != X509_V_OK)
         return error;
     chain_validity(chain, v);
     return X509_V_OK;

@@ -73,6 +73,35 @@ static void people_print(const struct policy *p, uint32_t party)
     printf("\n");
 }
 
+static void policies_print(const struct policy_party *party, bool service)
+{
+    const char *before = service ? "; services under " : "; people under ";
+
+    for (size_t i = 0; i < party->ncertificates; i++) {
+        if (party->certificates[i].service != service)
+            continue;
+        printf("%s%s", before, party->certificates[i].oid);
+        before = " or ";
+    }
+}
+
+/* What a party's certificates must be, where the policy says more than whose
+ * they are. */
+static void certificates_print(const struct policy_party *party)
+{
+    if (party->ncertificates == 0 && !party->any_eku &&
+        !party->has_anchors_sha256)
+        return;
+    printf("    certificates: of %s%s", party->anchors,
+           party->has_anchors_sha256 ? ", the file as it was approved"
+                                     : ", whatever the file has");
+    policies_print(party, false);
+    policies_print(party, true);
+    if (party->any_eku)
+        printf("; also those that do not say they are for clients");
+    printf("\n");
+}
+
 static void window_print(const struct overview *d, uint32_t i, int64_t now)
 {
     const struct policy *p = d->policy;
@@ -102,6 +131,7 @@ static void window_print(const struct overview *d, uint32_t i, int64_t now)
                used / 86400000, used % 86400000 / 8640000);
     }
     people_print(p, w->party);
+    certificates_print(&p->parties[w->party]);
     agreement_print_source(&p->parties[w->party], "    ", stdout);
     printf("    terms: ");
     for (size_t k = 0; k < w->nterms; k++)

@@ -79,6 +79,7 @@ struct exchange *exchange_new(struct worker *w, const struct codec *codec,
     x->facts = (struct facts){.party = id->party,
                               .person = id->person,
                               .cert_not_before = id->not_before,
+                              .test_pki = id->test_pki,
                               .cert_not_after = id->not_after,
                               .max_tokens = -1,
                               .outputs = 1};

@@ -279,21 +279,83 @@ static int lists_build(struct revoker *r, struct crl_list *l, size_t good,
     return e;
 }
 
+/* The next list of a text with several. */
+static bool block_next(const uint8_t **at, size_t *left, const uint8_t **block,
+                       size_t *length)
+{
+    static const char begin[] = "-----BEGIN X509 CRL-----";
+    static const char end[] = "-----END X509 CRL-----";
+    const uint8_t *stop;
+
+    *block = memmem(*at, *left, begin, sizeof(begin) - 1);
+    if (*block == NULL)
+        return false;
+    *left -= (size_t)(*block - *at);
+    stop = memmem(*block, *left, end, sizeof(end) - 1);
+    *length = stop == NULL ? *left : (size_t)(stop - *block) + sizeof(end) - 1;
+    *at = *block + *length;
+    *left -= *length;
+    return true;
+}
+
+static int lists_join(struct crl_list *all, struct crl_list *more)
+{
+    size_t count = all->count + more->count;
+    struct crl **items = realloc(all->items, count * sizeof(*items));
+
+    if (items == NULL)
+        return SP_ENOMEM;
+    memcpy(items + all->count, more->items, more->count * sizeof(*items));
+    free(more->items);
+    *more = (struct crl_list){0};
+    all->items = items;
+    all->count = count;
+    return 0;
+}
+
+/* Of a file with many, one that cannot be read keeps only those out whom it
+ * would be about. The first error, if none can. */
+static int lists_read(const struct revoker *r, uint32_t party,
+                      const uint8_t *bytes, size_t length, const char *name,
+                      struct crl_list *all)
+{
+    char problem[CRL_PROBLEM];
+    int first = crl_parse(bytes, length, all, problem);
+    const uint8_t *block;
+    size_t size;
+
+    if (first == 0)
+        return 0;
+    for (size_t i = 1; block_next(&bytes, &length, &block, &size); i++) {
+        struct crl_list one = {0};
+        int e = crl_parse(block, size, &one, problem);
+
+        if (e == 0)
+            e = lists_join(all, &one);
+        if (e != 0)
+            log_warn("list_refused", "party=%s from=%s list=%zu problem=%s",
+                     r->policy->parties[party].name, log_quote(name), i,
+                     log_quote(problem));
+        crl_list_release(&one);
+    }
+    if (all->count > 0)
+        return 0;
+    log_warn("list_refused", "party=%s from=%s problem=%s",
+             r->policy->parties[party].name, log_quote(name),
+             log_quote(problem));
+    return first;
+}
+
 int revoker_take(struct revoker *r, uint32_t party, const uint8_t *bytes,
                  size_t length, enum crl_source source, const char *name,
                  int64_t *next)
 {
-    char problem[CRL_PROBLEM];
     struct crl_list l = {0};
-    int e = crl_parse(bytes, length, &l, problem);
+    int e = lists_read(r, party, bytes, length, name, &l);
 
     *next = 0;
-    if (e != 0) {
-        log_warn("list_refused", "party=%s from=%s problem=%s",
-                 r->policy->parties[party].name, log_quote(name),
-                 log_quote(problem));
+    if (e != 0)
         return e;
-    }
     e = lists_verify(r, party, &l, name);
     if (e > 0)
         e = lists_build(r, &l, (size_t)e, source, name, next);

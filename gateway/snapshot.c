@@ -223,6 +223,17 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
     return e != 0 ? e : fileset_get(r->s->files, name, data, length);
 }
 
+/* For a role's parser: a list is looked at by the supervisor, and not here. */
+static int role_file(void *arg, const char *name, const uint8_t **data,
+                     size_t *length)
+{
+    if (*length != POLICY_FILE_LOOK)
+        return snapshot_file(arg, name, data, length);
+    *data = NULL;
+    *length = 0;
+    return 0;
+}
+
 int snapshot_file(void *arg, const char *name, const uint8_t **data,
                   size_t *length)
 {
@@ -806,7 +817,8 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
 {
     int e = copy_file(s, to, "sallyport.yaml");
 
-    if (e == 0 && role != ROLE_CONTROL)
+    if (e == 0 && role != ROLE_CONTROL && role != ROLE_AUTHORITY &&
+        role != ROLE_PUBLISHER)
         e = copy_file(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);
@@ -856,7 +868,7 @@ static int parse_set(struct snapshot *s)
     certificates = fileset_get(s->files, "@server.crt", &(const uint8_t *){0},
                                &(size_t){0}) == 0;
     return policy_parse("policy.yaml", (const char *)yaml, length,
-                        certificates ? snapshot_file : file_elsewhere, s->files,
+                        certificates ? role_file : file_elsewhere, s->files,
                         &report, &s->policy);
 }
 

@@ -476,8 +476,6 @@ bool match_could_be_taken(struct policy_build *b, struct table *seen, size_t i)
 {
     const struct policy_person *p = &b->p->people[i];
 
-    if (p->match == MATCH_URI && p->san_uri != NULL)
-        return uuid_taken(b, seen, p->san_uri);
     if (p->other == NULL)
         return false;
     switch (p->match) {

@@ -152,6 +152,32 @@ static void what_was_matched_is_told(void **state)
     identities_free(ids);
 }
 
+/* An anchor needs no link, also where its own issuer is an anchor. */
+static void links_end_below_the_first_anchor(void **state)
+{
+    const struct identity_rules rules = {.wants_links = true};
+    const struct identity_match ann = {.san_uri = ANN};
+    struct identities *ids = identities_new();
+    char *pem = made_pem(&sub, &root), problem[256];
+    struct identity id;
+    int error;
+
+    (void)state;
+    assert_int_equal(identities_add_party(ids, 7, (uint8_t *)pem, strlen(pem),
+                                          NULL, 0, &rules, problem),
+                     0);
+    assert_int_equal(identities_add_person(ids, 7, 70, &ann, problem), 0);
+    assert_int_equal(ask(ids,
+                         &(struct make){.issuer = &sub, .cn = "x", .uri = ANN},
+                         NULL, &id, &error),
+                     0);
+    assert_int_equal(id.person, 70);
+    assert_int_equal(id.nlinks, 1);
+    identity_release(&id);
+    identities_free(ids);
+    free(pem);
+}
+
 /* Nobody leaves nothing behind, and who does not ask pays nothing. */
 static void links_are_for_those_who_want_them(void **state)
 {
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(policies_decide_who_it_is),
         cmocka_unit_test(what_was_matched_is_told),
         cmocka_unit_test(links_are_for_those_who_want_them),
+        cmocka_unit_test(links_end_below_the_first_anchor),
         cmocka_unit_test(the_test_pki_is_refused_unless_allowed),
         cmocka_unit_test(people_need_a_match_that_can_be),
         cmocka_unit_test(one_certificate_is_one_persons),
