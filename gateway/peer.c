@@ -210,6 +210,8 @@ static void waiting_go(struct peer *p)
     }
 }
 
+/* Not before it has asked for something: the keeper's answer to it is to close
+ * its connections, and who comes with such a certificate is to hear why. */
 static void tell_revoked(struct peer *p)
 {
     const struct identity *id = p->identity;
@@ -219,7 +221,7 @@ static void tell_revoked(struct peer *p)
         .person = id->person,
         .ocsp = p->said == REVOCATION_REVOKED};
 
-    if (p->revoked_told)
+    if (p->revoked_told || !p->told || p->status != REVOCATION_REVOKED)
         return;
     memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
     memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
@@ -261,8 +263,7 @@ static void look_at_all(struct peers *ps)
     for (struct peer *p = ps->first; p != NULL; p = p->next) {
         peer_look(p);
         bad |= !status_is_good(p->status);
-        if (p->status == REVOCATION_REVOKED)
-            tell_revoked(p);
+        tell_revoked(p);
     }
     if (bad)
         cut_all(ps);
@@ -288,8 +289,6 @@ static void peer_watch(struct peer *p, SSL *ssl)
     p->status = REVOCATION_UNKNOWN;
     peer_look(p);
     question_ask(p);
-    if (p->status == REVOCATION_REVOKED)
-        tell_revoked(p);
 }
 
 void peer_begin(struct peer *p, struct worker *w, SSL *ssl,
@@ -372,6 +371,7 @@ enum revocation peer_status(struct peer *p)
 {
     if (!p->told && p->identity->person != IDENTITY_NOBODY)
         tell_matched(p);
+    tell_revoked(p);
     return p->status;
 }
 
@@ -452,8 +452,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
             peer_look(p);
         question_ask(p);
         bad |= !status_is_good(p->status);
-        if (p->status == REVOCATION_REVOKED)
-            tell_revoked(p);
+        tell_revoked(p);
     }
     if (bad)
         cut_all(ps);
