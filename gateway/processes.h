@@ -136,9 +136,6 @@ int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
 
 /* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
 void supervisor_reload(struct supervisor *s);
-/* The part of it that takes over revocation lists: `fresh` is what the folder
- * has now under the texts in force, and ends with the call. */
-void supervisor_reload_revocation(struct supervisor *s, struct snapshot *fresh);
 
 /* supervisor.c */
 /* A role became ready. */
