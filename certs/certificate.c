@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The profile of our own certificates (RFC 5280): what is in each of the three
+ * The profile of our own certificates (RFC 5280): what is in each of the four
  * kinds and nothing else. Used by the command alone. Texts that go into names
  * were checked by the callers; nothing of a certificate request is copied.
  */
@@ -21,10 +21,18 @@ struct extension {
 
 #define EXTENSIONS_MAX 5
 
-/* Key identifiers come first: the others do not depend on them. The authority
- * signs end entities only, hence the path length. */
+/* Key identifiers come first: the others do not depend on them. A root signs
+ * issuing authorities, these sign end entities only, hence the path lengths. */
 static const struct extension profiles[][EXTENSIONS_MAX + 1] = {
-    [CERTIFICATE_AUTHORITY] =
+    [CERTIFICATE_ROOT] =
+        {
+            {NID_subject_key_identifier, "hash"},
+            {NID_authority_key_identifier, "keyid:always"},
+            {NID_basic_constraints, "critical,CA:TRUE,pathlen:1"},
+            {NID_key_usage, "critical,keyCertSign,cRLSign"},
+            {NID_undef, NULL},
+        },
+    [CERTIFICATE_ISSUING] =
         {
             {NID_subject_key_identifier, "hash"},
             {NID_authority_key_identifier, "keyid:always"},
@@ -65,6 +73,48 @@ static bool extension_add(X509 *cert, X509 *issuer, const struct extension *e)
     return good;
 }
 
+/* RFC 5280 section 4.2.1.10: URIs of this deployment alone, so that who has the
+ * issuing key cannot make people of another one that trusts the same root. No
+ * mail addresses: permitted is one host that cannot exist (RFC 2606), because
+ * leaving a form out permits it. Servers' names and addresses stay open. */
+static bool constraints_add(X509 *cert, X509 *issuer, const char *deployment)
+{
+    struct extension e = {.nid = NID_name_constraints};
+    char text[256];
+    int n = snprintf(text, sizeof text,
+                     "critical,permitted;URI:%s,permitted;email:none.invalid",
+                     deployment);
+
+    e.value = text;
+    return n > 0 && (size_t)n < sizeof text && extension_add(cert, issuer, &e);
+}
+
+bool certificate_is_constrained(X509 *cert, const char *deployment)
+{
+    int critical = 0;
+    NAME_CONSTRAINTS *have =
+        X509_get_ext_d2i(cert, NID_name_constraints, &critical, NULL);
+    bool uris = false, other = false;
+
+    for (int i = 0;
+         have != NULL && i < sk_GENERAL_SUBTREE_num(have->permittedSubtrees);
+         i++) {
+        const GENERAL_NAME *base =
+            sk_GENERAL_SUBTREE_value(have->permittedSubtrees, i)->base;
+
+        if (base->type != GEN_URI)
+            continue;
+        if (ASN1_STRING_length(base->d.ia5) == (int)strlen(deployment) &&
+            memcmp(ASN1_STRING_get0_data(base->d.ia5), deployment,
+                   strlen(deployment)) == 0)
+            uris = true;
+        else
+            other = true;
+    }
+    NAME_CONSTRAINTS_free(have);
+    return uris && !other && critical == 1;
+}
+
 static bool extensions_add(X509 *cert, const struct certificate_plan *plan)
 {
     X509 *issuer = plan->issuer == NULL ? cert : plan->issuer;
@@ -74,6 +124,9 @@ static bool extensions_add(X509 *cert, const struct certificate_plan *plan)
         if (!extension_add(cert, issuer, e))
             return false;
     }
+    if (plan->kind == CERTIFICATE_ISSUING &&
+        !constraints_add(cert, issuer, plan->deployment))
+        return false;
     if (plan->alternatives == NULL)
         return true;
     /* OpenSSL takes a plain pointer and only reads. */
@@ -135,6 +188,8 @@ static bool times_set(X509 *cert, int64_t from, int64_t to)
 /* The digest that is as strong as the signing key's curve. */
 static const EVP_MD *digest_for(const EVP_PKEY *key)
 {
+    if (EVP_PKEY_is_a(key, "ED25519"))
+        return NULL;
     return EVP_PKEY_get_bits(key) > 256 ? EVP_sha384() : EVP_sha256();
 }
 

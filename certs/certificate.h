@@ -6,13 +6,15 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/error.h"
 
 enum certificate_kind {
-    CERTIFICATE_AUTHORITY,
+    CERTIFICATE_ROOT,    /* self-signed; signs issuing authorities */
+    CERTIFICATE_ISSUING, /* signs end entities, of its deployment alone */
     CERTIFICATE_CLIENT,
     CERTIFICATE_SERVER
 };
@@ -27,15 +29,20 @@ struct certificate_plan {
     const char *organization;          /* subject O */
     const char *name;                  /* subject CN, at most 64 bytes */
     const GENERAL_NAMES *alternatives; /* NULL: none */
-    int64_t from, to;                  /* ms UTC; seconds are what counts */
-    EVP_PKEY *key;                     /* whose certificate it will be */
-    X509 *issuer;                      /* NULL: self-signed */
+    const char *deployment; /* ISSUING: the only one that it vouches for */
+    int64_t from, to;       /* ms UTC; seconds are what counts */
+    EVP_PKEY *key;          /* whose certificate it will be */
+    X509 *issuer;           /* NULL: self-signed */
     EVP_PKEY *issuer_key;
 };
 
 /* 0 with *cert and its serial; SP_ECRYPTO. */
 int certificate_make(const struct certificate_plan *plan, X509 **cert,
                      char serial[CERTIFICATE_SERIAL_TEXT]) SP_MUST_USE;
+
+/* Whether the name constraints of an issuing authority are the ones that we
+ * make for this deployment. */
+bool certificate_is_constrained(X509 *cert, const char *deployment);
 
 /* "sallyport://DEPLOYMENT/PARTY/PERSON" as the one alternative name.
  * SP_ENOMEM. */

@@ -1,492 +1,278 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `sallyport ca`: makes a deployment's authority and issues certificates to
- * the people of its policy, never for longer than their party's last window.
- * Runs as the operator; the policy decides who can be given one at all.
+ * `sallyport ca`: the deployment's own authority (docs/authority.md). The verbs
+ * are one file each; here are their options. Runs as the operator.
  */
-#include <fcntl.h>
 #include <getopt.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "certs/authority.h"
-#include "ctl/deployment.h"
-#include "ctl/verbs.h"
-#include "lib/clock.h"
-#include "lib/file.h"
-#include "lib/limits.h"
-
-#define CSR_MAX 65536
+#include "ctl/ca_parts.h"
 
 static const char usage[] =
     "usage: sallyport ca init DIR [--curve p256|p384] [--deployment ID]\n"
+    "                    [--days N] [--root-days N] [--key URI] [--root-key "
+    "URI]\n"
+    "       sallyport ca init --offline DIR --deployment ID [--root-key URI]\n"
+    "       sallyport ca request DIR [--curve …] [--key URI] [--deployment "
+    "ID]\n"
+    "       sallyport ca sign-intermediate DIR --csr FILE [--show] [--days N]\n"
+    "                    [--out FILE]\n"
+    "       sallyport ca install DIR FILE [--deployment ID]\n"
     "       sallyport ca issue DIR --party PARTY --person PERSON\n"
-    "                          [--csr FILE] [--out FILE-or-FOLDER]\n"
+    "                    [--profile p256|p384|rsa | --csr FILE] [--out "
+    "FILE-or-FOLDER]\n"
+    "       sallyport ca sign DIR --csr FILE --party PARTY --person PERSON\n"
+    "                    [--show] [--out FILE-or-FOLDER]\n"
+    "       sallyport ca renew DIR --party PARTY --person PERSON [--csr FILE]\n"
+    "                    [--revoke-old] [--out FILE-or-FOLDER]\n"
+    "       sallyport ca server DIR --name ADDRESS-or-NAME… [--days N]\n"
+    "                    [--profile … | --csr FILE] [--out FILE-or-FOLDER]\n"
+    "       sallyport ca revoke DIR (--serial HEX | --cert FILE |\n"
+    "                    --party PARTY --person PERSON) --reason REASON "
+    "[--root]\n"
+    "       sallyport ca list DIR [--json] [--root]\n"
+    "       sallyport ca crl DIR [--days N] [--root]\n"
+    "       sallyport ca password DIR [--root] [--new-password-file FILE]\n"
+    "                    [--no-password]\n"
     "\n"
-    "init   makes an authority in DIR/ca (or where DIR/sallyport.yaml says).\n"
-    "       --deployment is for a DIR without sallyport.yaml: an authority "
-    "that\n"
-    "       lives on a machine of its own.\n"
-    "issue  gives a person of the policy a certificate that ends with their\n"
-    "       party's last window, in DIR/people/PARTY/PERSON.crt and .key or "
-    "where\n"
-    "       --out says. With --csr the key stays with its owner: only a\n"
-    "       certificate is made, for the key of that request.\n"
+    "Making an authority, in DIR/ca (or where DIR/sallyport.yaml says):\n"
+    "init     makes a root, valid ten years, and the issuing authority below "
+    "it,\n"
+    "         valid two (--root-days, --days). With --offline the root alone, "
+    "on a\n"
+    "         machine that is connected to nothing, encrypted with a "
+    "password.\n"
+    "         --deployment is for a DIR without sallyport.yaml.\n"
+    "request  on the machine that will issue: makes its key and DIR/ca/"
+    "issuing.csr.\n"
+    "sign-intermediate  on the root's machine: shows that request and makes\n"
+    "         DIR/issuing.pem for it; with --show it only shows.\n"
+    "install  back on the machine that issues: takes that file up.\n"
+    "--key, --root-key  PKCS#11 URIs of keys that a token has (\"pkcs11:"
+    "token=…;object=…\").\n"
+    "\n"
+    "Certificates end with the last window of their party, and are in\n"
+    "DIR/people/PARTY/PERSON.crt and .key or where --out says:\n"
+    "issue    for a person of the policy. With --csr the key stays with its "
+    "owner.\n"
+    "sign     for a request, all of which is shown first: names asked, key,\n"
+    "         fingerprint to compare by voice, what is issued and until when. "
+    "With\n"
+    "         --show nothing is issued.\n"
+    "renew    another one for the same key, or the request's. The old ones are "
+    "good\n"
+    "         until their end unless --revoke-old.\n"
+    "server   for the gate itself.\n"
+    "\n"
+    "revoke   for good, and makes a list of it if its key needs no password "
+    "that is\n"
+    "         not given. REASON: keyCompromise, affiliationChanged, "
+    "superseded,\n"
+    "         cessationOfOperation, privilegeWithdrawn, unspecified.\n"
+    "list     all that was issued, and whether it is good.\n"
+    "crl      makes a list of what is revoked, DIR/ca/ca.crl and ca.crl.pem, "
+    "good\n"
+    "         for a day (--days). --root: the root's, of issuing authorities, "
+    "90 days.\n"
+    "password encrypts the issuing authority's key (the root's with --root), "
+    "changes\n"
+    "         its password or takes it away.\n"
+    "\n"
+    "Keys that are encrypted: --password-file FILE has the password on its "
+    "first\n"
+    "line (\"-\": the next line of the standard input); else the terminal is "
+    "asked.\n"
+    "A token's PIN likewise. When keys are made, --password asks for one and\n"
+    "--no-password does without.\n"
     "\n"
     "Nothing is ever overwritten. Exit status: 0, 1 if it failed, 2 for wrong "
     "usage.\n";
 
-static int complain(int status, const char *format, ...) SP_PRINTF(2, 3);
-
-static int complain(int status, const char *format, ...)
-{
-    va_list list;
-
-    fputs("sallyport ca: ", stderr);
-    va_start(list, format);
-    vfprintf(stderr, format, list);
-    va_end(list);
-    fputc('\n', stderr);
-    return status;
-}
-
-struct ca_options {
-    const char *folder;
-    const char *curve, *deployment;         /* init */
-    const char *party, *person, *csr, *out; /* issue */
-};
-
-/* --- init ---------------------------------------------------------------- */
-
-/* The folder of the authority's certificate, malloc'd. Its key and records
- * have fixed names beside it. */
-static char *authority_folder(const struct settings *s)
-{
-    char *path = settings_path(s, s->authority);
-    char *slash = path == NULL ? NULL : strrchr(path, '/');
-
-    if (path == NULL)
-        return NULL;
-    if (strcmp(slash == NULL ? path : slash + 1, "ca.crt") != 0) {
-        complain(EXIT_FAILS,
-                 "sallyport.yaml: authority \"%s\": expected a file named "
-                 "ca.crt: this authority is not one of ours",
-                 s->authority);
-        free(path);
-        return NULL;
-    }
-    if (slash == NULL)
-        strcpy(path, "."); /* "ca.crt" is longer */
-    else
-        *(slash == path ? slash + 1 : slash) = '\0';
-    return path;
-}
-
-static int init_at(const char *folder, const char *deployment,
-                   enum authority_curve curve)
-{
-    char problem[256];
-    int r = authority_create(folder, deployment, curve, problem);
-
-    if (r != 0)
-        return complain(EXIT_FAILS, "%s: %s", folder, problem);
-    printf("made  %s/ca.crt  the authority's certificate: give it to those "
-           "who connect\n"
-           "made  %s/ca.key  its key: keep it from everybody\n",
-           folder, folder);
-    return EXIT_HOLDS;
-}
-
-static bool settings_exist(const char *folder)
-{
-    char *path = path_join(folder, "sallyport.yaml");
-    bool there = path != NULL && access(path, F_OK) == 0;
-
-    free(path);
-    return there;
-}
-
-static int run_init(const struct ca_options *o)
-{
-    enum authority_curve curve = AUTHORITY_P256;
-    struct deployment d = {0};
-    char *folder;
-    int status;
-
-    if (o->curve != NULL && strcmp(o->curve, "p384") == 0)
-        curve = AUTHORITY_P384;
-    else if (o->curve != NULL && strcmp(o->curve, "p256") != 0)
-        return complain(EXIT_MISUSED, "--curve %s: expected p256 or p384",
-                        o->curve);
-    if (!settings_exist(o->folder)) {
-        if (o->deployment == NULL)
-            return complain(EXIT_FAILS,
-                            "%s has no sallyport.yaml: expected a deployment, "
-                            "or --deployment ID",
-                            o->folder);
-        folder = path_join(o->folder, "ca");
-    } else if (o->deployment != NULL) {
-        return complain(EXIT_MISUSED,
-                        "--deployment: %s/sallyport.yaml says which "
-                        "deployment it is: expected no option",
-                        o->folder);
-    } else {
-        if (deployment_load(o->folder, false, stderr, &d) != 0)
-            return EXIT_FAILS;
-        folder = authority_folder(d.settings);
-    }
-    status = folder == NULL
-                 ? EXIT_FAILS
-                 : init_at(folder,
-                           d.settings != NULL ? d.settings->deployment
-                                              : o->deployment,
-                           curve);
-    free(folder);
-    deployment_release(&d);
-    return status;
-}
-
-/* --- issue --------------------------------------------------------------- */
-
-/* When the pair's 30 days end at the latest, as far as the policy tells (P3).
- * The ledger may know of an earlier first opening; the keeper enforces that
- * whatever a certificate says. */
-static int64_t pair_limit(const struct policy *p, uint32_t party,
-                          uint32_t model)
-{
-    int64_t first = INT64_MAX;
-
-    for (size_t i = 0; i < p->nwindows; i++) {
-        const struct policy_window *w = &p->windows[i];
-
-        if (w->party == party && w->model == model && w->opens < first)
-            first = w->opens;
-    }
-    return first == INT64_MAX ? first : first + LIMIT_ACCESS_MS;
-}
-
-/* The end of the party's last window; INT64_MIN if it has none. */
-static int64_t party_end(const struct policy *p, uint32_t party)
-{
-    int64_t end = INT64_MIN;
-
-    for (size_t i = 0; i < p->nwindows; i++) {
-        const struct policy_window *w = &p->windows[i];
-        int64_t limit, closes = w->closes;
-
-        if (w->party != party)
-            continue;
-        limit = pair_limit(p, party, w->model);
-        if (closes > limit)
-            closes = limit;
-        if (closes > end)
-            end = closes;
-    }
-    return end;
-}
-
-/* Whether the policy lets this authority give that person a certificate. */
-static int person_check(const struct deployment *d, const struct ca_options *o,
-                        uint32_t *party)
-{
-    const struct policy *p = d->policy;
-    const struct policy_person *person;
-    char uri[256];
-    int i = policy_find_party(p, o->party), k;
-
-    if (i < 0)
-        return complain(EXIT_FAILS, "the policy has no party \"%s\"", o->party);
-    *party = (uint32_t)i;
-    if (strcmp(p->parties[i].anchors, "ca") != 0)
-        return complain(EXIT_FAILS,
-                        "party \"%s\" brings its own authority (anchors: %s): "
-                        "expected anchors: ca",
-                        o->party, p->parties[i].anchors);
-    k = policy_find_person(p, *party, o->person);
-    if (k < 0)
-        return complain(EXIT_FAILS, "party \"%s\" has no person \"%s\"",
-                        o->party, o->person);
-    person = &p->people[k];
-    snprintf(uri, sizeof uri, "sallyport://%s/%s/%s", d->settings->deployment,
-             o->party, o->person);
-    if (person->san_uri == NULL || strcmp(person->san_uri, uri) != 0)
-        return complain(EXIT_FAILS,
-                        "\"%s\" would not be recognised by the certificate: "
-                        "expected san_uri: \"%s\" in the policy, not %s",
-                        o->person, uri,
-                        person->san_uri == NULL ? "another kind of match"
-                                                : person->san_uri);
-    return EXIT_HOLDS;
-}
-
-static int window_check(const struct policy *p, uint32_t party, int64_t now,
-                        int64_t *end)
-{
-    char text[CLOCK_UTC_SIZE];
-
-    *end = party_end(p, party);
-    if (*end == INT64_MIN)
-        return complain(EXIT_FAILS,
-                        "party \"%s\" has no window in the policy: a "
-                        "certificate ends with the last one, so there is none "
-                        "to give",
-                        p->parties[party].name);
-    clock_format_utc(*end, text);
-    if (*end <= now)
-        return complain(EXIT_FAILS,
-                        "the last window of party \"%s\" ended at %s: nothing "
-                        "is left to give a certificate for",
-                        p->parties[party].name, text);
-    return EXIT_HOLDS;
-}
-
-/* Where the certificate and the key go; both malloc'd. */
-struct outputs {
-    char *cert, *key;
-};
-
-static void outputs_release(struct outputs *o)
-{
-    free(o->cert);
-    free(o->key);
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-
-    return path[strlen(path) - 1] == '/' ||
-           (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
-}
-
-static int outputs_name(const struct ca_options *o, struct outputs *out)
-{
-    size_t stem;
-    int r;
-
-    if (o->out == NULL)
-        r = asprintf(&out->cert, "%s/people/%s/%s.crt", o->folder, o->party,
-                     o->person);
-    else if (is_folder(o->out))
-        r = asprintf(&out->cert, "%s/%s.crt", o->out, o->person);
-    else
-        r = asprintf(&out->cert, "%s", o->out);
-    if (r < 0) {
-        out->cert = NULL;
-        return SP_ENOMEM;
-    }
-    stem = strlen(out->cert);
-    if (stem > 4 && strcmp(out->cert + stem - 4, ".crt") == 0)
-        stem -= 4;
-    if (asprintf(&out->key, "%.*s.key", (int)stem, out->cert) < 0) {
-        out->key = NULL;
-        return SP_ENOMEM;
-    }
-    return 0;
-}
-
-/* Asked before anything is issued, so that no certificate is made in vain. */
-static int outputs_check(const struct outputs *o, bool with_key)
-{
-    const char *const paths[] = {o->cert, with_key ? o->key : NULL};
-    struct stat st;
-
-    for (size_t i = 0; i < 2; i++) {
-        if (paths[i] != NULL && lstat(paths[i], &st) == 0)
-            return complain(EXIT_FAILS,
-                            "%s exists and is not overwritten: move it away "
-                            "or name another with --out",
-                            paths[i]);
-    }
-    return EXIT_HOLDS;
-}
-
-static int folder_of_make(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder;
-    int r;
-
-    if (slash == NULL || slash == path)
-        return 0;
-    folder = strndup(path, (size_t)(slash - path));
-    if (folder == NULL)
-        return SP_ENOMEM;
-    r = file_make_folders(AT_FDCWD, folder, 0700);
-    free(folder);
-    return r;
-}
-
-/* The key first: a certificate without its key is of no use to anybody. */
-static int outputs_write(const struct outputs *o,
-                         const struct authority_issued *issued)
-{
-    const char *failed = o->cert;
-    int r = folder_of_make(o->cert);
-
-    if (r == 0 && issued->key_pem != NULL) {
-        r = file_create(AT_FDCWD, o->key, 0600, issued->key_pem,
-                        strlen(issued->key_pem));
-        if (r != 0)
-            failed = o->key;
-    }
-    if (r == 0) {
-        r = file_create(AT_FDCWD, o->cert, 0644, issued->cert_pem,
-                        strlen(issued->cert_pem));
-        if (r != 0 && issued->key_pem != NULL)
-            (void)unlink(o->key);
-    }
-    if (r != 0)
-        return complain(EXIT_FAILS,
-                        "%s: %s (the certificate stays on record in the "
-                        "authority's issued/)",
-                        failed, sp_strerror(r));
-    return EXIT_HOLDS;
-}
-
-static int issue_to(const struct deployment *d, const struct ca_options *o,
-                    const struct outputs *out, int64_t end)
-{
-    struct authority_issued issued = {0};
-    char problem[256], until[CLOCK_UTC_SIZE];
-    char *folder = authority_folder(d->settings);
-    uint8_t *csr = NULL;
-    size_t length = 0;
-    int status = EXIT_FAILS, r = 0;
-
-    if (folder == NULL)
-        return EXIT_FAILS;
-    if (o->csr != NULL &&
-        (r = file_read(AT_FDCWD, o->csr, CSR_MAX, &csr, &length)) != 0) {
-        complain(EXIT_FAILS, "%s: %s", o->csr, sp_strerror(r));
-        goto out;
-    }
-    r = authority_issue_client(folder, d->settings->deployment, o->party,
-                               o->person, clock_wall_ms(), end, csr, length,
-                               &issued, problem);
-    if (r != 0) {
-        complain(EXIT_FAILS, "%s", problem);
-        goto out;
-    }
-    status = outputs_write(out, &issued);
-    if (status != EXIT_HOLDS)
-        goto out;
-    clock_format_utc(end / 1000 * 1000, until);
-    printf("made  %s  not valid after %s\n", out->cert, until);
-    if (issued.key_pem != NULL)
-        printf("made  %s  its key: for %s alone\n", out->key, o->person);
-out:
-    authority_issued_free(&issued);
-    free(csr);
-    free(folder);
-    return status;
-}
-
-static int run_issue(const struct ca_options *o)
-{
-    struct outputs out = {0};
-    struct deployment d;
-    uint32_t party = 0;
-    int64_t end = 0;
-    int status;
-
-    if (o->party == NULL || o->person == NULL)
-        return complain(EXIT_MISUSED,
-                        "issue: expected --party PARTY and --person PERSON");
-    if (o->out != NULL && o->out[0] == '\0')
-        return complain(EXIT_MISUSED, "--out: expected a file or a folder");
-    if (deployment_load(o->folder, true, stderr, &d) != 0)
-        return EXIT_FAILS;
-    if ((status = person_check(&d, o, &party)) == EXIT_HOLDS &&
-        (status = window_check(d.policy, party, clock_wall_ms(), &end)) ==
-            EXIT_HOLDS) {
-        if (outputs_name(o, &out) != 0)
-            status = complain(EXIT_FAILS, "%s", sp_strerror(SP_ENOMEM));
-        else
-            status = outputs_check(&out, o->csr == NULL);
-    }
-    if (status == EXIT_HOLDS)
-        status = issue_to(&d, o, &out, end);
-    outputs_release(&out);
-    deployment_release(&d);
-    return status;
-}
-
-/* --- the verb ------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------- */
 
 enum {
     OPT_HELP = 1,
-    OPT_CURVE,
-    OPT_DEPLOYMENT,
-    OPT_PARTY,
-    OPT_PERSON,
+    OPT_NAME,
+    OPT_CERT,
     OPT_CSR,
-    OPT_OUT
+    OPT_DAYS,
+    OPT_DEPLOYMENT,
+    OPT_KEY,
+    OPT_NEW_PASSWORD_FILE,
+    OPT_OUT,
+    OPT_PARTY,
+    OPT_PASSWORD_FILE,
+    OPT_PERSON,
+    OPT_PROFILE,
+    OPT_REASON,
+    OPT_ROOT_DAYS,
+    OPT_ROOT_KEY,
+    OPT_SERIAL,
+    /* Without a value. */
+    OPT_JSON,
+    OPT_NO_PASSWORD,
+    OPT_OFFLINE,
+    OPT_PASSWORD,
+    OPT_REVOKE_OLD,
+    OPT_ROOT,
+    OPT_SHOW
 };
 
-static const struct option init_options[] = {
+static const struct option all_options[] = {
     {"help", no_argument, NULL, OPT_HELP},
-    {"curve", required_argument, NULL, OPT_CURVE},
-    {"deployment", required_argument, NULL, OPT_DEPLOYMENT},
-    {NULL, 0, NULL, 0},
-};
-
-static const struct option issue_options[] = {
-    {"help", no_argument, NULL, OPT_HELP},
-    {"party", required_argument, NULL, OPT_PARTY},
-    {"person", required_argument, NULL, OPT_PERSON},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"cert", required_argument, NULL, OPT_CERT},
     {"csr", required_argument, NULL, OPT_CSR},
+    {"curve", required_argument, NULL, OPT_PROFILE},
+    {"days", required_argument, NULL, OPT_DAYS},
+    {"deployment", required_argument, NULL, OPT_DEPLOYMENT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"new-password-file", required_argument, NULL, OPT_NEW_PASSWORD_FILE},
+    {"no-password", no_argument, NULL, OPT_NO_PASSWORD},
+    {"offline", no_argument, NULL, OPT_OFFLINE},
     {"out", required_argument, NULL, OPT_OUT},
+    {"party", required_argument, NULL, OPT_PARTY},
+    {"password", no_argument, NULL, OPT_PASSWORD},
+    {"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
+    {"person", required_argument, NULL, OPT_PERSON},
+    {"profile", required_argument, NULL, OPT_PROFILE},
+    {"reason", required_argument, NULL, OPT_REASON},
+    {"revoke-old", no_argument, NULL, OPT_REVOKE_OLD},
+    {"root", no_argument, NULL, OPT_ROOT},
+    {"root-days", required_argument, NULL, OPT_ROOT_DAYS},
+    {"root-key", required_argument, NULL, OPT_ROOT_KEY},
+    {"serial", required_argument, NULL, OPT_SERIAL},
+    {"show", no_argument, NULL, OPT_SHOW},
     {NULL, 0, NULL, 0},
 };
 
-struct ca_verb {
+#define ALLOW(option) (1u << (option))
+#define UNLOCKS       ALLOW(OPT_PASSWORD_FILE)
+#define MAKES                                                                  \
+    (UNLOCKS | ALLOW(OPT_PASSWORD) | ALLOW(OPT_NO_PASSWORD) |                  \
+     ALLOW(OPT_DEPLOYMENT) | ALLOW(OPT_PROFILE) | ALLOW(OPT_KEY))
+#define PERSON                                                                 \
+    (UNLOCKS | ALLOW(OPT_PARTY) | ALLOW(OPT_PERSON) | ALLOW(OPT_CSR) |         \
+     ALLOW(OPT_OUT))
+
+static const struct ca_verb {
     const char *name;
-    const struct option *options;
+    unsigned allowed;
+    int arguments; /* DIR, and perhaps a file */
     int (*run)(const struct ca_options *o);
+} ca_verbs[] = {
+    {"init",
+     MAKES | ALLOW(OPT_OFFLINE) | ALLOW(OPT_ROOT_KEY) | ALLOW(OPT_DAYS) |
+         ALLOW(OPT_ROOT_DAYS),
+     1, ca_run_init},
+    {"request", MAKES, 1, ca_run_request},
+    {"sign-intermediate",
+     UNLOCKS | ALLOW(OPT_CSR) | ALLOW(OPT_SHOW) | ALLOW(OPT_DAYS) |
+         ALLOW(OPT_OUT),
+     1, ca_run_sign_intermediate},
+    {"install", ALLOW(OPT_DEPLOYMENT), 2, ca_run_install},
+    {"issue", PERSON | ALLOW(OPT_PROFILE), 1, ca_run_issue},
+    {"sign", PERSON | ALLOW(OPT_SHOW), 1, ca_run_sign},
+    {"renew", PERSON | ALLOW(OPT_REVOKE_OLD), 1, ca_run_renew},
+    {"server",
+     UNLOCKS | ALLOW(OPT_NAME) | ALLOW(OPT_CSR) | ALLOW(OPT_OUT) |
+         ALLOW(OPT_DAYS) | ALLOW(OPT_PROFILE) | ALLOW(OPT_DEPLOYMENT),
+     1, ca_run_server},
+    {"revoke",
+     UNLOCKS | ALLOW(OPT_SERIAL) | ALLOW(OPT_CERT) | ALLOW(OPT_PARTY) |
+         ALLOW(OPT_PERSON) | ALLOW(OPT_REASON) | ALLOW(OPT_ROOT),
+     1, ca_run_revoke},
+    {"list", ALLOW(OPT_JSON) | ALLOW(OPT_ROOT), 1, ca_run_list},
+    {"crl", UNLOCKS | ALLOW(OPT_DAYS) | ALLOW(OPT_ROOT), 1, ca_run_crl},
+    {"password",
+     UNLOCKS | ALLOW(OPT_NEW_PASSWORD_FILE) | ALLOW(OPT_NO_PASSWORD) |
+         ALLOW(OPT_ROOT),
+     1, ca_run_password},
 };
 
-static const struct ca_verb ca_verbs[] = {
-    {"init", init_options, run_init},
-    {"issue", issue_options, run_issue},
-};
-
-static const char **option_slot(struct ca_options *o, int option)
+static const char **text_slot(struct ca_options *o, int option)
 {
     const char **const slots[] = {
-        [OPT_CURVE] = &o->curve, [OPT_DEPLOYMENT] = &o->deployment,
-        [OPT_PARTY] = &o->party, [OPT_PERSON] = &o->person,
-        [OPT_CSR] = &o->csr,     [OPT_OUT] = &o->out,
+        [OPT_CERT] = &o->cert,
+        [OPT_CSR] = &o->csr,
+        [OPT_DAYS] = &o->days,
+        [OPT_DEPLOYMENT] = &o->deployment,
+        [OPT_KEY] = &o->key,
+        [OPT_NEW_PASSWORD_FILE] = &o->new_password_file,
+        [OPT_OUT] = &o->out,
+        [OPT_PARTY] = &o->party,
+        [OPT_PASSWORD_FILE] = &o->password_file,
+        [OPT_PERSON] = &o->person,
+        [OPT_PROFILE] = &o->profile,
+        [OPT_REASON] = &o->reason,
+        [OPT_ROOT_DAYS] = &o->root_days,
+        [OPT_ROOT_KEY] = &o->root_key,
+        [OPT_SERIAL] = &o->serial,
     };
 
     return slots[option];
 }
 
+static bool *flag_slot(struct ca_options *o, int option)
+{
+    bool *const slots[] = {
+        [OPT_JSON] = &o->json,
+        [OPT_NO_PASSWORD] = &o->no_password,
+        [OPT_OFFLINE] = &o->offline,
+        [OPT_PASSWORD] = &o->ask_password,
+        [OPT_REVOKE_OLD] = &o->revoke_old,
+        [OPT_ROOT] = &o->root,
+        [OPT_SHOW] = &o->show,
+    };
+
+    return slots[option];
+}
+
+static int option_take(const struct ca_verb *verb, struct ca_options *o,
+                       int option, int index)
+{
+    if ((verb->allowed & ALLOW(option)) == 0)
+        return ca_complain(EXIT_MISUSED, "%s: no option --%s is expected here",
+                           verb->name, all_options[index].name);
+    if (option == OPT_NAME) {
+        if (o->nnames == CA_NAMES_MAX)
+            return ca_complain(EXIT_MISUSED, "--name: expected at most %d",
+                               CA_NAMES_MAX);
+        o->names[o->nnames++] = optarg;
+    } else if (option >= OPT_JSON) {
+        *flag_slot(o, option) = true;
+    } else {
+        *text_slot(o, option) = optarg;
+    }
+    return EXIT_HOLDS;
+}
+
 static int ca_run(const struct ca_verb *verb, int argc, char **argv)
 {
-    struct ca_options o = {0};
-    int option;
+    struct ca_options o = {.verb = verb->name};
+    int option, index = 0;
 
     optind = 0; /* GNU: start anew, whoever parsed before */
-    while ((option = getopt_long(argc, argv, "", verb->options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "", all_options, &index)) != -1) {
         if (option == '?')
             return EXIT_MISUSED;
         if (option == OPT_HELP) {
             fputs(usage, stdout);
             return EXIT_HOLDS;
         }
-        *option_slot(&o, option) = optarg;
+        if (option_take(verb, &o, option, index) != EXIT_HOLDS)
+            return EXIT_MISUSED;
     }
-    if (argc - optind != 1 || argv[optind][0] == '\0')
-        return complain(EXIT_MISUSED, "%s: expected one folder, the deployment",
-                        verb->name);
+    if (argc - optind != verb->arguments || argv[optind][0] == '\0')
+        return ca_complain(EXIT_MISUSED,
+                           verb->arguments == 1
+                               ? "%s: expected one folder, the deployment"
+                               : "%s: expected a folder and a file",
+                           verb->name);
     o.folder = argv[optind];
+    o.file = verb->arguments > 1 ? argv[optind + 1] : NULL;
     return verb->run(&o);
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "certs/authority.h"
+#include "certs/authority_make.h"
 #include "certs/pem.h"
 #include "ctl/approvals.h"
 #include "ctl/approver_key.h"
@@ -108,7 +109,7 @@ static int certificates_make(struct making *m)
     char *ca = path_join(m->stage, "ca");
     int r = ca == NULL
                 ? SP_ENOMEM
-                : authority_create(ca, p->deployment, AUTHORITY_P256, why);
+                : authority_create(ca, p->deployment, why);
 
     if (r == 0)
         r = authority_issue_server(ca, p->deployment, p->names, p->nnames, now,

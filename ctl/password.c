@@ -36,6 +36,22 @@ static int line_take(const char *text, size_t length,
     return 0;
 }
 
+/* The next line of the standard input and not a byte more: another password may
+ * follow. */
+static int input_get(char password[PASSWORD_SIZE])
+{
+    char line[PASSWORD_SIZE + 1];
+    size_t n = 0;
+    int r;
+
+    while (n < sizeof line && read(STDIN_FILENO, line + n, 1) == 1 &&
+           line[n++] != '\n')
+        ;
+    r = line_take(line, n, password);
+    sodium_memzero(line, sizeof line);
+    return r;
+}
+
 static int file_get(const char *file, char password[PASSWORD_SIZE])
 {
     uint8_t *data = NULL;
@@ -104,8 +120,9 @@ static int terminal_get(const char *prompt, bool twice,
 int password_get(const char *file, const char *prompt, bool twice,
                  char password[PASSWORD_SIZE])
 {
-    int r = file != NULL ? file_get(file, password)
-                         : terminal_get(prompt, twice, password);
+    int r = file == NULL             ? terminal_get(prompt, twice, password)
+            : strcmp(file, "-") == 0 ? input_get(password)
+                                     : file_get(file, password);
 
     if (r != 0)
         sodium_memzero(password, PASSWORD_SIZE);

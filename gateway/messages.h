@@ -202,8 +202,8 @@ struct setup {
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority", and for the worker "@server.crt", "@server.key",
- * "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
+ * names, "@authority" and "@authority.chain", and for the worker "@server.crt",
+ * "@server.key", "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
  * signatures (policy/approval.h); for the dialer "@witness/<name>", what a
  * witness's TLS is verified against. Each role gets only what is its own (P12).
  */

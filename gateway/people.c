@@ -7,6 +7,7 @@
 #include "gateway/people.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Puts who it is about before what is wrong. */
@@ -19,11 +20,42 @@ static void tell(char problem[256], const char *kind, const char *name,
     snprintf(problem, 256, "%s %.64s: %.180s", kind, name, text);
 }
 
+/* The intermediates that a party's people may leave out, malloc'd: those of the
+ * policy, and for the deployment's own authority the one that issues. */
+static int read_others(const struct snapshot *s, const struct policy_party *p,
+                       uint8_t **others, size_t *length)
+{
+    const uint8_t *named = NULL, *chain = NULL;
+    size_t n = 0, m = 0;
+    int e = 0;
+
+    if (p->intermediates != NULL)
+        e = snapshot_file(s->files, p->intermediates, &named, &n);
+    if (e != 0)
+        return e;
+    if (strcmp(p->anchors, "ca") == 0 &&
+        snapshot_file(s->files, "@authority.chain", &chain, &m) != 0)
+        m = 0; /* an old authority issues by itself */
+    *length = n + m;
+    if (n + m == 0)
+        return 0;
+    if ((*others = malloc(n + m + 1)) == NULL)
+        return SP_ENOMEM;
+    if (n > 0)
+        memcpy(*others, named, n);
+    (*others)[n] = '\n'; /* the file's last line may have no end */
+    if (m > 0)
+        memcpy(*others + n + 1, chain, m);
+    *length = n + 1 + m;
+    return 0;
+}
+
 static int load_party(const struct snapshot *s, uint32_t index,
                       struct identities *ids, char problem[256])
 {
     const struct policy_party *p = &s->policy->parties[index];
-    const uint8_t *anchors = NULL, *others = NULL;
+    const uint8_t *anchors = NULL;
+    uint8_t *others = NULL;
     size_t anchors_length = 0, others_length = 0;
     const struct identity_rules rules = {
         .own_anchors = strcmp(p->anchors, "ca") == 0,
@@ -31,8 +63,8 @@ static int load_party(const struct snapshot *s, uint32_t index,
     };
     int e = snapshot_file(s->files, p->anchors, &anchors, &anchors_length);
 
-    if (e == 0 && p->intermediates != NULL)
-        e = snapshot_file(s->files, p->intermediates, &others, &others_length);
+    if (e == 0)
+        e = read_others(s, p, &others, &others_length);
     if (e != 0) {
         tell(problem, "party", p->name, "its anchors were not read");
         return e;
@@ -40,6 +72,7 @@ static int load_party(const struct snapshot *s, uint32_t index,
     problem[0] = '\0';
     e = identities_add_party(ids, index, anchors, anchors_length, others,
                              others_length, &rules, problem);
+    free(others);
     if (e != 0)
         tell(problem, "party", p->name,
              problem[0] != '\0' ? problem : sp_strerror(e));

@@ -347,6 +347,24 @@ static bool policy_uses_authority(const struct policy *p)
     return false;
 }
 
+/* The issuing authority's certificate, beside the root's: people may send their
+ * own alone. It vouches for nothing by itself. Old authorities have none. */
+static int read_authority_chain(struct reading *r, const char *root)
+{
+    const char *slash = strrchr(root, '/');
+    char *path = NULL;
+    int e = 0;
+
+    if (asprintf(&path, "%.*sissuing.crt",
+                 slash == NULL ? 0 : (int)(slash - root) + 1, root) < 0)
+        return SP_ENOMEM;
+    if (access(path, F_OK) == 0)
+        e = add_file(r, "@authority.chain", "authority", path,
+                     LIMIT_TRUST_BYTES, "the issuing authority's certificate");
+    free(path);
+    return e;
+}
+
 /* Only a policy that says `anchors: ca` needs it; but if it is there, it must
  * be one. */
 static int read_authority(struct reading *r)
@@ -366,6 +384,8 @@ static int read_authority(struct reading *r)
     if (e == 0 && fileset_get(r->s->files, "@authority", &pem, &length) == 0 &&
         (e = tls_client_new(pem, length, problem, &ctx)) != 0)
         complain(r, "authority", "%s: %s", path, problem);
+    if (e == 0)
+        e = read_authority_chain(r, path);
     SSL_CTX_free(ctx);
     free(path);
     return e;
@@ -743,9 +763,14 @@ const char *snapshot_reloadable(const struct snapshot *s, size_t i)
 static int copy_named(const struct snapshot *s, struct fileset *to,
                       const char *name)
 {
+    int e;
+
     if (name == NULL)
         return 0;
-    return copy_file(s, to, strcmp(name, "ca") == 0 ? "@authority" : name);
+    if (strcmp(name, "ca") != 0)
+        return copy_file(s, to, name);
+    e = copy_file(s, to, "@authority.chain");
+    return e != 0 && e != SP_ENOENT ? e : copy_file(s, to, "@authority");
 }
 
 /* What certificates are verified with: by workers, and by the keeper when

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "certs/authority.h"
+#include "certs/authority_make.h"
 #include "certs/certificate.h"
 #include "certs/identity.h"
 #include "lib/clock.h"
@@ -47,7 +48,7 @@ static int folder_make(void **state)
     strcpy(root, "/tmp/sallyport-test-XXXXXX");
     assert_non_null(mkdtemp(root));
     snprintf(folder, sizeof folder, "%s/ca", root);
-    if (authority_create(folder, "test", AUTHORITY_P256, problem) != 0)
+    if (authority_create(folder, "test", problem) != 0)
         fail_msg("%s", problem);
     return 0;
 }
@@ -123,17 +124,20 @@ static size_t lines_of_index(void)
 static int recognise(X509 *cert, int64_t at, struct identity *id, int *error)
 {
     struct identities *ids = identities_new();
-    char *anchors = text_of("ca.crt"), problem[256];
+    char *anchors = text_of("ca.crt"), *issuing = text_of("issuing.crt");
+    char problem[256];
     struct identity_match match = {.san_uri = "sallyport://test/lab/ada"};
     int r;
 
     assert_int_equal(identities_add_party(ids, 1, (uint8_t *)anchors,
-                                          strlen(anchors), NULL, 0, NULL, problem),
+                                          strlen(anchors), (uint8_t *)issuing,
+                                          strlen(issuing), NULL, problem),
                      0);
     assert_int_equal(identities_add_person(ids, 1, 2, &match, problem), 0);
     r = identity_from_chain(ids, cert, NULL, at, NULL, id, error);
     identities_free(ids);
     free(anchors);
+    free(issuing);
     return r;
 }
 
@@ -144,10 +148,10 @@ static void an_authority_is_made_once(void **state)
     (void)state;
     assert_int_equal(mode_of(root, "ca"), 0700);
     assert_int_equal(mode_of(folder, "ca.key"), 0600);
+    assert_int_equal(mode_of(folder, "issuing.key"), 0600);
     assert_int_equal(mode_of(folder, "issued"), 0700);
     before = text_of("ca.key");
-    assert_int_equal(authority_create(folder, "test", AUTHORITY_P256, problem),
-                     SP_EEXIST);
+    assert_int_equal(authority_create(folder, "test", problem), SP_EEXIST);
     assert_non_null(strstr(problem, "never overwritten"));
     after = text_of("ca.key");
     assert_string_equal(before, after);
@@ -159,25 +163,41 @@ static void an_authority_is_made_once(void **state)
     snprintf(path, sizeof path, "%s/half/ca.key", root);
     assert_int_equal(file_create(AT_FDCWD, path, 0600, "k", 1), 0);
     snprintf(path, sizeof path, "%s/half", root);
-    assert_int_equal(authority_create(path, "test", AUTHORITY_P256, problem),
-                     SP_EEXIST);
+    assert_int_equal(authority_create(path, "test", problem), SP_EEXIST);
 }
 
-static void the_authoritys_certificate_is_one_for_leaves(void **state)
+static void root_and_issuing_authority_are_what_they_say(void **state)
 {
-    char *pem = text_of("ca.crt");
-    X509 *cert = cert_of(pem);
+    static const struct {
+        const char *name;
+        long pathlen, days;
+        bool constrained;
+    } parts[] = {{"ca.crt", 1, 3649, false}, {"issuing.crt", 0, 729, true}};
+    X509 *certs[2];
 
     (void)state;
-    assert_int_equal(X509_check_ca(cert), 1);
-    assert_int_equal(X509_get_pathlen(cert), 0);
-    assert_int_equal(X509_get_key_usage(cert), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
-    assert_non_null(X509_get0_subject_key_id(cert));
-    assert_int_equal(X509_self_signed(cert, 1), 1);
-    assert_true(ms_of(X509_get0_notBefore(cert)) <= now);
-    assert_true(ms_of(X509_get0_notAfter(cert)) > now + 3649LL * 24 * HOUR);
-    X509_free(cert);
-    free(pem);
+    for (size_t i = 0; i < 2; i++) {
+        char *pem = text_of(parts[i].name);
+        X509 *cert = certs[i] = cert_of(pem);
+
+        assert_int_equal(X509_check_ca(cert), 1);
+        assert_int_equal(X509_get_pathlen(cert), parts[i].pathlen);
+        assert_int_equal(X509_get_key_usage(cert),
+                         KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+        assert_non_null(X509_get0_subject_key_id(cert));
+        assert_non_null(X509_get0_authority_key_id(cert));
+        assert_true(ms_of(X509_get0_notBefore(cert)) <= now);
+        assert_true(ms_of(X509_get0_notAfter(cert)) >
+                    now + parts[i].days * 24 * HOUR);
+        assert_int_equal(certificate_is_constrained(cert, "test"),
+                         parts[i].constrained);
+        assert_false(certificate_is_constrained(cert, "tes"));
+        free(pem);
+    }
+    assert_int_equal(X509_self_signed(certs[0], 1), 1);
+    assert_int_equal(X509_verify(certs[1], X509_get0_pubkey(certs[0])), 1);
+    X509_free(certs[0]);
+    X509_free(certs[1]);
 }
 
 static void P3_a_clients_certificate_ends_when_it_was_said(void **state)
@@ -214,11 +234,12 @@ static void P3_a_clients_certificate_ends_when_it_was_said(void **state)
 static void what_is_issued_is_on_record(void **state)
 {
     struct authority_issued a = {0}, b = {0};
-    char problem[256], serial[40], name[64], line[256], end[CLOCK_UTC_SIZE];
+    char problem[256], serial[40], name[64], line[256], hex[65];
+    uint8_t hash[32];
     size_t before = lines_of_index();
     ASN1_INTEGER *number;
     BIGNUM *value;
-    char *record, *index;
+    char *record, *index, *issuing;
     X509 *cert;
 
     (void)state;
@@ -238,15 +259,22 @@ static void what_is_issued_is_on_record(void **state)
                  ASN1_STRING_get0_data(number)[i]);
     snprintf(name, sizeof name, "issued/%s.crt", serial);
     record = text_of(name);
-    assert_string_equal(record, a.cert_pem);
-    clock_format_utc((now + HOUR) / 1000 * 1000, end);
-    snprintf(line, sizeof line, "%s lab bo %s\n", serial, end);
+    /* What is handed out is it and what leads to the root. */
+    issuing = text_of("issuing.crt");
+    assert_int_equal(strncmp(record, a.cert_pem, strlen(record)), 0);
+    assert_string_equal(a.cert_pem + strlen(record), issuing);
+    assert_int_equal(X509_digest(cert, EVP_sha256(), hash, NULL), 1);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + (ptrdiff_t)2 * i, 3, "%02x", hash[i]);
+    snprintf(line, sizeof line, "%s %s lab bo %lld %lld - - p256\n", serial,
+             hex, (long long)(now + HOUR) / 1000 * 1000, (long long)now);
     index = text_of("issued/index");
     assert_non_null(strstr(index, line));
     assert_int_equal(mode_of(folder, "issued/index"), 0600);
     assert_string_not_equal(a.cert_pem, b.cert_pem);
     assert_string_not_equal(a.key_pem, b.key_pem);
     free(index);
+    free(issuing);
     free(record);
     BN_free(value);
     X509_free(cert);
@@ -435,7 +463,7 @@ static void P3_nothing_is_issued_for_a_time_that_is_past(void **state)
                                             now + 20LL * 365 * 24 * HOUR, NULL,
                                             0, &out, problem),
                      0);
-    pem = text_of("ca.crt");
+    pem = text_of("issuing.crt");
     ca = cert_of(pem);
     cert = cert_of(out.cert_pem);
     assert_int_equal(
@@ -462,23 +490,30 @@ static void broken_folders_are_refused(void **state)
     assert_int_equal(authority_issue_client(path, "test", "x", "y", now,
                                             now + HOUR, NULL, 0, &out, problem),
                      SP_ENOENT);
-    /* Another authority's key. */
+    /* Another authority's root; then its issuing certificate, too. */
     snprintf(path, sizeof path, "%s/other", root);
-    assert_int_equal(authority_create(path, "test", AUTHORITY_P384, problem),
-                     0);
-    cert = text_of("ca.crt");
-    snprintf(file, sizeof file, "%s/ca.crt", path);
-    assert_int_equal(file_replace(AT_FDCWD, file, 0644, cert, strlen(cert)), 0);
-    free(cert);
-    assert_int_equal(authority_issue_client(path, "test", "x", "y", now,
-                                            now + HOUR, NULL, 0, &out, problem),
-                     SP_EPERM);
-    snprintf(file, sizeof file, "%s/ca.key", path);
+    assert_int_equal(authority_create(path, "test", problem), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const char *const names[] = {"ca.crt", "issuing.crt"};
+
+        cert = text_of(names[i]);
+        snprintf(file, sizeof file, "%s/%s", path, names[i]);
+        assert_int_equal(file_replace(AT_FDCWD, file, 0644, cert, strlen(cert)),
+                         0);
+        free(cert);
+        assert_int_equal(authority_issue_client(path, "test", "x", "y", now,
+                                                now + HOUR, NULL, 0, &out,
+                                                problem),
+                         SP_EPERM);
+        assert_non_null(
+            strstr(problem, i == 0 ? "ca.crt vouches" : "expected the key of"));
+    }
+    snprintf(file, sizeof file, "%s/issuing.key", path);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(authority_issue_client(path, "test", "x", "y", now,
                                             now + HOUR, NULL, 0, &out, problem),
                      SP_ENOENT);
-    assert_non_null(strstr(problem, "ca.key"));
+    assert_non_null(strstr(problem, "issuing.key"));
 }
 
 static void servers_have_addresses_and_names(void **state)
@@ -517,7 +552,7 @@ static void servers_have_addresses_and_names(void **state)
 static void late_times_are_generalized(void **state)
 {
     EVP_PKEY *key = EVP_EC_gen("P-384");
-    struct certificate_plan plan = {.kind = CERTIFICATE_AUTHORITY,
+    struct certificate_plan plan = {.kind = CERTIFICATE_ROOT,
                                     .organization = "o",
                                     .name = "n",
                                     .from = 2524607999000LL,
@@ -541,7 +576,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_authority_is_made_once),
-        cmocka_unit_test(the_authoritys_certificate_is_one_for_leaves),
+        cmocka_unit_test(root_and_issuing_authority_are_what_they_say),
         cmocka_unit_test(P3_a_clients_certificate_ends_when_it_was_said),
         cmocka_unit_test(what_is_issued_is_on_record),
         cmocka_unit_test(a_request_gives_its_key_and_nothing_else),
