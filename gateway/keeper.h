@@ -57,10 +57,16 @@ struct event_base;
  * one thread that decides must not be kept busy with them. */
 #define KEEPER_VERIFICATIONS_PER_SECOND 50
 
-/* certificate.matched and .revoked entries of one worker in one second; and
+/* certificate.matched entries of one worker in one second, and certificate.
+ * revoked entries; and
  * how many certificates a keeper remembers to have written down. */
 #define KEEPER_CERTIFICATES_PER_SECOND 500
 #define KEEPER_SEEN                    8192
+
+struct keeper_rate {
+    int64_t second; /* boot */
+    unsigned count; /* in it */
+};
 
 /* A content of our own routes as it comes in parts. */
 struct keeper_own {
@@ -90,8 +96,7 @@ struct keeper_link {
     int64_t refusals_second;
     unsigned refusals;
     unsigned refusals_dropped;
-    int64_t certificates_second;
-    unsigned certificates;
+    struct keeper_rate matched, revoked;
     struct keeper_own own;
     bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */
@@ -247,9 +252,8 @@ void keeper_orders_turn(struct keeper *k);
 int keeper_suspend(struct keeper *k, const char *party, const char *person,
                    const char *cause) SP_MUST_USE;
 
-int keeper_certificate_revoked(struct keeper *k,
-                               const struct entry_certificate_revoked *r)
-    SP_MUST_USE;
+int keeper_certificate_revoked(
+    struct keeper *k, const struct entry_certificate_revoked *r) SP_MUST_USE;
 /* keeper_revocation.c. The clock was read. */
 void keeper_crl_loaded(struct keeper *k, const struct crl_loaded *v);
 void keeper_revocations(struct keeper *k, const struct revocations_number *v);

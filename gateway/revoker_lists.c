@@ -69,11 +69,15 @@ static int source_add(struct revoker *r, uint32_t party, const char *url)
 void lists_learn(struct revoker *r, uint32_t party, X509 *cert)
 {
     char urls[CHAIN_POINTS_MAX][HTTP_URL_MAX + 1];
-    size_t n = crl_urls_of(cert, urls, CHAIN_POINTS_MAX);
+    char url[REVOCATION_URL_MAX + 1];
+    size_t n;
 
+    if (revoker_rule(r, party)->mode == POLICY_REVOCATION_OCSP)
+        return; /* nobody would look at them */
+    n = crl_urls_of(cert, urls, CHAIN_POINTS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (revoker_may_ask(r, party, urls[i]) &&
-            source_add(r, party, urls[i]) != 0)
+        if (revoker_may_ask(r, party, urls[i], url) &&
+            source_add(r, party, url) != 0)
             log_warn("list_not_fetched", "error=%s",
                      log_quote(sp_strerror(SP_ENOMEM)));
 }
@@ -149,6 +153,15 @@ bool lists_answered(struct revoker *r, const struct answer_fetch *v,
     else
         source_good(r, s, over);
     return true;
+}
+
+/* They are asked for again when there is a dialer again. */
+void lists_dialer_gone(struct revoker *r)
+{
+    struct list_source *s;
+
+    LIST_FOREACH (s, &r->sources, link)
+        s->ticket = 0;
 }
 
 static void source_fetch(struct revoker *r, struct list_source *s, int64_t now)
