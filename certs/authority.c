@@ -246,6 +246,10 @@ static int records_open(struct authority *a, char problem[256])
 {
     int r = authority_records_open(a->folder, a->part, &a->records);
 
+    /* What the process before us renamed and did not come to sync can be read:
+     * nobody may be told of it as long as a loss of power takes it back. */
+    if (r == 0 && fsync(a->records) != 0)
+        r = sp_error_from_errno();
     if (r != 0)
         return authority_fail(problem, r, "its records: %s", sp_strerror(r));
     return authority_index_load(a->records, &a->index, problem);

@@ -398,8 +398,10 @@ int authority_sign_issuing(struct authority *root, const struct request *r,
                    asprintf(pem, "%s%s", leaf, top) < 0))
         e = SP_ENOMEM;
     else if (e == 0 && (e = authority_record_add(root->records, &root->index,
-                                                 record, leaf)) != 0)
+                                                 record, leaf)) != 0) {
         free(*pem);
+        *pem = NULL;
+    }
     X509_free(cert);
     free(deployment);
     free(leaf);

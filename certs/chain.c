@@ -37,6 +37,18 @@ int chain_key_hash(X509 *cert, uint8_t hash[32])
     return r;
 }
 
+int chain_name_hash(X509 *cert, uint8_t hash[32])
+{
+    unsigned length = 0;
+
+    if (X509_NAME_digest(X509_get_subject_name(cert), EVP_sha256(), hash,
+                         &length) == 1 &&
+        length == 32)
+        return 0;
+    ERR_clear_error();
+    return SP_ECRYPTO;
+}
+
 static int serial_read(X509 *cert, struct chain_link *out)
 {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
@@ -105,6 +117,7 @@ int chain_link_make(X509 *cert, X509 *issuer, struct chain_link *out)
     memset(out, 0, sizeof *out);
     out->ca = (X509_get_extension_flags(cert) & EXFLAG_CA) != 0;
     if ((r = chain_key_hash(issuer, out->issuer_key)) == 0 &&
+        (r = chain_name_hash(issuer, out->issuer_name)) == 0 &&
         (r = serial_read(cert, out)) == 0)
         r = points_read(cert, out);
     if (r != 0)

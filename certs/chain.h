@@ -18,10 +18,12 @@
 #define CHAIN_POINTS_MAX 4
 #define CHAIN_SERIAL_MAX 20 /* RFC 5280 section 4.1.2.2 */
 
-/* One certificate of a verified chain, below its anchor. */
+/* One certificate of a verified chain, below its anchor. The issuer is known by
+ * its key and its name: one key under two names is two issuers, whose lists say
+ * nothing good about each other's certificates (RFC 5280 section 6.3.3). */
 struct chain_link {
-    uint8_t
-        issuer_key[32]; /* SHA-256 of the issuer's SubjectPublicKeyInfo DER */
+    uint8_t issuer_key[32];  /* SHA-256 of its SubjectPublicKeyInfo in DER */
+    uint8_t issuer_name[32]; /* SHA-256 of its subject in DER */
     uint8_t serial[CHAIN_SERIAL_MAX]; /* minimal big-endian magnitude, then 0 */
     uint8_t serial_length;            /* 1 … 20 */
     bool ca;                          /* basicConstraints say so */
@@ -41,6 +43,9 @@ int chain_link_make(X509 *cert, X509 *issuer,
 
 /* SHA-256 of the certificate's SubjectPublicKeyInfo in DER. SP_ECRYPTO. */
 int chain_key_hash(X509 *cert, uint8_t hash[32]) SP_MUST_USE;
+
+/* SHA-256 of the certificate's subject in DER. SP_ECRYPTO. */
+int chain_name_hash(X509 *cert, uint8_t hash[32]) SP_MUST_USE;
 
 /* The name of a partition: SHA-256 of its URI, byte by byte. SP_ECRYPTO. */
 int chain_point_hash(const uint8_t *uri, size_t length,

@@ -23,8 +23,7 @@ _Static_assert(sizeof(struct crl_record) == 24, "as docs/revocation.md says");
 #define REASON_REMOVED       8 /* removeFromCRL */
 #define ENTRY_EXTENSIONS_MAX 8
 
-/* --- reading ----------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 void crl_list_release(struct crl_list *l)
 {
@@ -139,8 +138,7 @@ int crl_parse(const uint8_t *bytes, size_t length, struct crl_list *out,
     return r;
 }
 
-/* --- entries -----------------------------------------------------------------
- */
+/* --- entries ------------------------------------------------------------- */
 
 struct entry {
     struct crl_record record;
@@ -394,7 +392,8 @@ static int signer_try(struct crl *crl, X509 *cert, char problem[CRL_PROBLEM])
     r = signed_verify(crl->algorithm, key, crl->tbs.whole,
                       crl->tbs.whole_length, crl->signature.data + 1,
                       crl->signature.length - 1, problem);
-    if (r == 0 && chain_key_hash(cert, crl->info.issuer_key) != 0)
+    if (r == 0 && (chain_key_hash(cert, crl->info.issuer_key) != 0 ||
+                   chain_name_hash(cert, crl->info.issuer_name) != 0))
         r = crl_refuse(problem, SP_ECRYPTO, "SHA-256 is not available");
     return r;
 }
@@ -457,6 +456,7 @@ int crl_verify(struct crl *crl, STACK_OF(X509) * pool, int64_t now,
         crl->records = NULL;
         crl->info.count = crl->info.removed = crl->info.odd = 0;
         memset(crl->info.issuer_key, 0, sizeof crl->info.issuer_key);
+        memset(crl->info.issuer_name, 0, sizeof crl->info.issuer_name);
         return r;
     }
     free(crl->der);

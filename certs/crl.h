@@ -39,6 +39,7 @@
 struct crl_info {
     char issuer[CRL_NAME_MAX]; /* RFC 2253, cut if longer; printable ASCII */
     uint8_t issuer_key[32];    /* of the key that signed it; zero until then */
+    uint8_t issuer_name[32];   /* of its subject; see chain.h */
     uint8_t sha256[32];        /* of the whole list in DER */
     int64_t this_update;       /* ms UTC */
     int64_t next_update;

@@ -279,8 +279,7 @@ static int extensions_read(struct crl *crl, struct der list,
     return 0;
 }
 
-/* --- the fields, in their order --------------------------------------------
- */
+/* --- the fields, in their order ------------------------------------------ */
 
 static int outer_read(struct crl *crl, struct der_value *algorithm,
                       char problem[CRL_PROBLEM])

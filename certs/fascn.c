@@ -21,7 +21,7 @@ static int symbol_read(const uint8_t *data, size_t index)
 
     for (size_t i = 0; i < 5; i++) {
         size_t bit = index * 5 + i;
-        unsigned set = data[bit / 8] >> (7 - bit % 8) & 1u;
+        unsigned set = (unsigned)(data[bit / 8] >> (7 - bit % 8)) & 1u;
 
         ones += set;
         if (i < 4)

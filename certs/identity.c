@@ -428,6 +428,7 @@ static bool search_try(struct search *s, const struct trust *t,
     s->id->not_before = v->not_before;
     s->id->not_after = v->not_after;
     s->id->test_pki = v->test_pki;
+    s->id->key_rules = v->key_rules;
     s->vouched = true;
     return true;
 }
@@ -502,6 +503,7 @@ static void identity_forget(struct identity *id)
         .not_before = id->not_before,
         .not_after = id->not_after,
         .test_pki = id->test_pki,
+        .key_rules = id->key_rules,
     };
     uint8_t cert_sha256[32];
 

@@ -99,6 +99,7 @@ struct identity {
     uint8_t cert_sha256[32];
     int64_t not_before; /* ms UTC; the latest of the chain's */
     int64_t not_after;  /* the earliest of the chain's; valid while before it */
+    unsigned key_rules; /* TLS_RULE_… that the whole chain meets */
     bool test_pki;      /* a certificate below the anchor is of the test PKI */
 
     /* Of somebody; all zero for nobody: */

@@ -7,10 +7,13 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,7 +126,7 @@ static int refuse(char problem[256], const char *what)
     return SP_EINVAL;
 }
 
-int profile_of_key(EVP_PKEY *key, const struct profile **p, char problem[256])
+static int key_judge(EVP_PKEY *key, const struct profile **p, char problem[256])
 {
     size_t i = 0;
 
@@ -140,6 +143,44 @@ int profile_of_key(EVP_PKEY *key, const struct profile **p, char problem[256])
                                "product of two large primes: this is none");
     *p = &profiles[i];
     return 0;
+}
+
+/* The key as certificates have it, in OpenSSL's own form. A token's has no
+ * parameters to ask for, and once its module is loaded d2i_PUBKEY() makes
+ * others as opaque. */
+static EVP_PKEY *key_copy(const EVP_PKEY *key)
+{
+    uint8_t *der = NULL;
+    const uint8_t *at;
+    int length = i2d_PUBKEY(key, &der);
+    size_t left = length > 0 ? (size_t)length : 0;
+    EVP_PKEY *copy = NULL;
+    OSSL_DECODER_CTX *ctx =
+        OSSL_DECODER_CTX_new_for_pkey(&copy, "DER", "SubjectPublicKeyInfo",
+                                      NULL, EVP_PKEY_PUBLIC_KEY, NULL, NULL);
+
+    at = der;
+    if (ctx == NULL || left == 0 ||
+        OSSL_DECODER_from_data(ctx, &at, &left) != 1) {
+        EVP_PKEY_free(copy);
+        copy = NULL;
+    }
+    OSSL_DECODER_CTX_free(ctx);
+    OPENSSL_free(der);
+    return copy;
+}
+
+int profile_of_key(EVP_PKEY *key, const struct profile **p, char problem[256])
+{
+    EVP_PKEY *copy = key_copy(key);
+    int r;
+
+    if (copy == NULL)
+        return refuse(problem, "the key: expected a public key that can be "
+                               "written down");
+    r = key_judge(copy, p, problem);
+    EVP_PKEY_free(copy);
+    return r;
 }
 
 int profile_make_key(const struct profile *p, EVP_PKEY **key)

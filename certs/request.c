@@ -111,17 +111,24 @@ int request_check(const struct request *r, const struct profile **profile,
 
 /* --- shown --------------------------------------------------------------- */
 
-/* Nothing of it reaches the terminal but printable ASCII. */
-static void text_print(FILE *f, const uint8_t *text, int length)
+/* Nothing of it reaches the terminal but printable ASCII, nor looks like what
+ * `escaped` text has at its special characters. */
+static void text_print_as(FILE *f, const uint8_t *text, int length,
+                          bool escaped)
 {
     for (int i = 0; i < length && i < SHOWN_BYTES; i++) {
-        if (text[i] >= ' ' && text[i] <= '~' && text[i] != '\\')
+        if (text[i] >= ' ' && text[i] <= '~' && (escaped || text[i] != '\\'))
             fputc(text[i], f);
         else
             fprintf(f, "\\%02X", text[i]);
     }
     if (length > SHOWN_BYTES)
         fprintf(f, "… (%d bytes)", length);
+}
+
+static void text_print(FILE *f, const uint8_t *text, int length)
+{
+    text_print_as(f, text, length, false);
 }
 
 static void subject_print(const struct request *r, FILE *f)
@@ -136,8 +143,8 @@ static void subject_print(const struct request *r, FILE *f)
         length = BIO_get_mem_data(bio, &data);
     fputs("  subject asked:   ", f);
     if (length > 0)
-        text_print(f, (const uint8_t *)data,
-                   (int)(length > INT32_MAX ? INT32_MAX : length));
+        text_print_as(f, (const uint8_t *)data,
+                      (int)(length > INT32_MAX ? INT32_MAX : length), true);
     else
         fputs("(none)", f);
     fputc('\n', f);

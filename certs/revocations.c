@@ -8,14 +8,15 @@
 #include "certs/revocations.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "certs/revocations_format.h"
+#include "lib/clock.h"
 
 /* 9999-12-31T23:59:59Z: the last time that a list can name. */
 #define TIME_MAX 253402300799000LL
 
-/* --- parts that building uses as well ---------------------------------------
- */
+/* --- parts that building uses as well ------------------------------------ */
 
 bool set_records_have(const struct crl_record *records, uint64_t count,
                       const uint8_t serial[20])
@@ -92,10 +93,11 @@ static bool header_good(const struct set_header *h, size_t length)
 static bool scope_good(const struct set_list *l)
 {
     const uint32_t both = CRL_USERS_ONLY | CRL_CAS_ONLY;
+    static const uint8_t nobody[32];
 
     if (l->scope == SET_STICKY)
         return l->npoints == 0 && l->state == 0 && l->this_update == 0 &&
-               l->next_update == 0;
+               l->next_update == 0 && memcmp(l->issuer_name, nobody, 32) == 0;
     if ((l->scope & ~0xffff0fu) != 0 || (l->scope & both) == both)
         return false;
     if ((l->scope & CRL_SOME_REASONS) == 0 && CRL_REASONS(l->scope) != 0)
@@ -220,7 +222,8 @@ static bool points_share(const struct set_list *l,
 /* Whether not being in the list means anything for this certificate. */
 static bool list_covers(const struct set_list *l, const struct chain_link *link)
 {
-    if ((l->scope & (SET_STICKY | CRL_SOME_REASONS)) != 0)
+    if ((l->scope & (SET_STICKY | CRL_SOME_REASONS)) != 0 ||
+        memcmp(l->issuer_name, link->issuer_name, 32) != 0)
         return false;
     if ((l->scope & (link->ca ? CRL_USERS_ONLY : CRL_CAS_ONLY)) != 0)
         return false;
@@ -291,6 +294,77 @@ enum revocation revocations_check(const struct revocations *set,
         return REVOCATION_UNKNOWN;
     *good_until_ms = earliest;
     return REVOCATION_GOOD;
+}
+
+/* The covering list that lasts longest, or NULL; *issuer: any list of it. */
+static const struct set_list *link_cover(const struct revocations *set,
+                                         const struct chain_link *link,
+                                         const struct set_list **issuer)
+{
+    const struct set_list *lists = set_lists(set), *best = NULL;
+
+    *issuer = NULL;
+    for (size_t i = set_issuer_find(lists, set->nlists, link->issuer_key);
+         i < set->nlists &&
+         memcmp(lists[i].issuer_key, link->issuer_key, 32) == 0;
+         i++) {
+        *issuer = &lists[i];
+        if (list_covers(&lists[i], link) &&
+            (best == NULL || best->next_update < lists[i].next_update))
+            best = &lists[i];
+    }
+    return best;
+}
+
+static void link_problem(const struct revocations *set,
+                         const struct chain_link *link, size_t number,
+                         int64_t now, char problem[CRL_PROBLEM])
+{
+    const struct set_list *issuer, *l = link_cover(set, link, &issuer);
+    char when[CLOCK_UTC_SIZE];
+
+    if (issuer == NULL) {
+        snprintf(problem, CRL_PROBLEM,
+                 "certificate %zu: no list of its issuer is loaded", number);
+    } else if (l == NULL) {
+        snprintf(problem, CRL_PROBLEM,
+                 "certificate %zu: no list of its issuer %s covers it "
+                 "(partition, kind of certificate or reasons)",
+                 number, issuer->issuer);
+    } else {
+        bool over = l->next_update <= now;
+
+        clock_format_utc(over ? l->next_update : l->this_update, when);
+        snprintf(problem, CRL_PROBLEM,
+                 "certificate %zu: the list of %s is %s %s", number, l->issuer,
+                 over ? "stale since" : "too old, or not yet valid: of", when);
+    }
+}
+
+void revocations_problem(const struct revocations *set,
+                         const struct chain_link *links, size_t n,
+                         int64_t now_ms, int64_t max_age_ms,
+                         char problem[CRL_PROBLEM])
+{
+    int64_t until;
+
+    problem[0] = '\0';
+    if (revocations_check(set, links, n, now_ms, max_age_ms, &until) !=
+        REVOCATION_UNKNOWN)
+        return;
+    if (set == NULL || set->data == NULL) {
+        snprintf(problem, CRL_PROBLEM, "no lists are loaded");
+        return;
+    }
+    if (n == 0)
+        snprintf(problem, CRL_PROBLEM, "no certificate below an anchor");
+    for (size_t i = 0; i < n; i++) {
+        (void)link_check(set, &links[i], now_ms, max_age_ms, &until);
+        if (until == 0) {
+            link_problem(set, &links[i], i + 1, now_ms, problem);
+            return;
+        }
+    }
 }
 
 void revocations_list(const struct revocations *set, size_t i,

@@ -21,6 +21,9 @@
 
 #define REVOCATIONS_LISTS_MAX   4096u
 #define REVOCATIONS_RECORDS_MAX 8000000u /* 192 MB */
+/* Of one issuer's key: nobody's authority crowds out the others'. */
+#define REVOCATIONS_ISSUER_LISTS   1024u
+#define REVOCATIONS_ISSUER_RECORDS CRL_ENTRIES_MAX
 
 /* A view of a set; plain, copied freely, valid while the memory is. Made by
  * revocations_open alone. */
@@ -35,7 +38,9 @@ struct revocations {
 struct revocations_outcome {
     int error; /* 0: it is in the set, or changes nothing there; SP_EROLLBACK:
                   older than what is loaded; SP_ENOENT: a delta without a
-                  fitting base; SP_EPERM: not verified */
+                  fitting base; SP_EPERM: not verified; SP_ETOOBIG: its
+                  issuer would have more than one may have, or most of a set
+                  that is full: what it has there stays */
     char problem[CRL_PROBLEM]; /* empty without an error */
 };
 
@@ -50,8 +55,8 @@ struct revocations_built {
  * none). Lists of the set before that nothing replaces stay as they are. Deltas
  * are joined to their base: one among `crls`, or the one in the set before.
  * A list that is refused changes nothing; outcomes[i] says why, and the others
- * go on. SP_ENOMEM; SP_ETOOBIG: more lists or serials than a set may have: the
- * set before stays in force and becomes stale in its time. */
+ * go on. SP_ENOMEM; SP_ETOOBIG: more than REVOCATIONS_LISTS_MAX in
+ * `crls`. */
 int revocations_build(struct crl *const *crls, size_t count,
                       const struct revocations *previous, int64_t now,
                       struct revocations_outcome *outcomes,
@@ -73,6 +78,14 @@ enum revocation revocations_check(const struct revocations *set,
                                   const struct chain_link *links, size_t n,
                                   int64_t now_ms, int64_t max_age_ms,
                                   int64_t *good_until_ms);
+
+/* Why that answer was UNKNOWN, for a log: which certificate of the chain (1:
+ * the first link) and what is missing or since when it is stale. Empty for
+ * another answer. */
+void revocations_problem(const struct revocations *set,
+                         const struct chain_link *links, size_t n,
+                         int64_t now_ms, int64_t max_age_ms,
+                         char problem[CRL_PROBLEM]);
 
 /* One list of the set, for logs and the ledger. */
 struct revocations_info {

@@ -12,32 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "certs/crl_frame.h"
-#include "certs/revocations_format.h"
+#include "certs/revocations_build.h"
 #include "lib/clock.h"
-
-#define NOWHERE SIZE_MAX
-
-struct part {
-    struct set_list meta;
-    const struct crl_record *records;
-    struct crl_record *owned; /* the same, if they are ours */
-    bool stays;               /* from the set before */
-    bool dropped;
-};
-
-struct build {
-    struct crl *const *crls;
-    size_t count;
-    const struct revocations *previous;
-    struct revocations_outcome *outcomes;
-    struct part *parts;
-    size_t nparts, room;
-    size_t *part_of; /* of each list, or NOWHERE */
-    /* Serials of one issuer that no list names any more. */
-    struct crl_record *sticky;
-    size_t nsticky, sticky_room;
-};
 
 /* --- words --------------------------------------------------------------- */
 
@@ -57,7 +33,7 @@ static struct number_text number_print(const uint8_t number[20])
     return t;
 }
 
-static void outcome_set(struct build *b, size_t i, int error, const char *text)
+void build_outcome_set(struct build *b, size_t i, int error, const char *text)
 {
     b->outcomes[i].error = error;
     snprintf(b->outcomes[i].problem, sizeof b->outcomes[i].problem, "%s", text);
@@ -65,7 +41,7 @@ static void outcome_set(struct build *b, size_t i, int error, const char *text)
 
 /* --- parts --------------------------------------------------------------- */
 
-static int part_add(struct build *b, const struct part *p)
+int build_part_add(struct build *b, const struct part *p)
 {
     if (b->nparts == b->room) {
         size_t room = b->room == 0 ? 16 : b->room * 2;
@@ -87,6 +63,7 @@ static struct part part_of_crl(const struct crl *crl)
     struct set_list *m = &p.meta;
 
     memcpy(m->issuer_key, info->issuer_key, sizeof m->issuer_key);
+    memcpy(m->issuer_name, info->issuer_name, sizeof m->issuer_name);
     m->scope = info->scope;
     m->npoints = info->npoints;
     memcpy(m->points, info->points, sizeof m->points);
@@ -166,7 +143,7 @@ static void part_refuse(struct build *b, size_t part, const char *text)
     for (size_t i = 0; i < b->count; i++) {
         if (b->part_of[i] != part)
             continue;
-        outcome_set(b, i, SP_EROLLBACK, text);
+        build_outcome_set(b, i, SP_EROLLBACK, text);
         b->part_of[i] = NOWHERE;
     }
 }
@@ -219,11 +196,11 @@ static int complete_add(struct build *b, size_t i)
 
     if (at == NOWHERE) {
         b->part_of[i] = b->nparts;
-        return part_add(b, &p);
+        return build_part_add(b, &p);
     }
     if (older(&p.meta, &b->parts[at].meta)) {
         older_print(text, "given beside it", &p.meta, &b->parts[at].meta);
-        outcome_set(b, i, SP_EROLLBACK, text);
+        build_outcome_set(b, i, SP_EROLLBACK, text);
         return 0;
     }
     if (older(&b->parts[at].meta, &p.meta)) {
@@ -291,7 +268,7 @@ static void delta_refuse(struct build *b, size_t i, const struct set_list *have)
              : (have->state & SET_NUMBER) == 0
                  ? "one without a number"
                  : number_print(have->number).text);
-    outcome_set(b, i, SP_ENOENT, text);
+    build_outcome_set(b, i, SP_ENOENT, text);
 }
 
 /* Joined to the version of the set before, which becomes a part. */
@@ -303,7 +280,7 @@ static int delta_add_previous(struct build *b, size_t i, size_t at, size_t base)
 
     if (at == NOWHERE) {
         at = b->nparts;
-        if ((r = part_add(b, &p)) != 0)
+        if ((r = build_part_add(b, &p)) != 0)
             return r;
     } else { /* a complete list that is too old for the delta */
         older_print(text, "loaded", &b->parts[at].meta, &p.meta);
@@ -413,6 +390,12 @@ static int part_order(const void *a, const void *b)
     return set_list_order(&x->meta, &y->meta);
 }
 
+void build_parts_sort(struct build *b)
+{
+    if (b->nparts > 0)
+        qsort(b->parts, b->nparts, sizeof *b->parts, part_order);
+}
+
 /* What nothing replaces stays. Afterwards the parts are in their order. */
 static int parts_keep(struct build *b)
 {
@@ -424,152 +407,14 @@ static int parts_keep(struct build *b)
 
         if (p.meta.scope == SET_STICKY || part_find(b, &p.meta) != NOWHERE)
             continue;
-        if ((r = part_add(b, &p)) != 0)
+        if ((r = build_part_add(b, &p)) != 0)
             return r;
     }
-    if (b->nparts > 0)
-        qsort(b->parts, b->nparts, sizeof *b->parts, part_order);
+    build_parts_sort(b);
     return 0;
 }
 
-/* --- nobody is forgotten ------------------------------------------------- */
-
-static int sticky_push(struct build *b, const struct crl_record *r)
-{
-    if (b->nsticky == b->sticky_room) {
-        size_t room = b->sticky_room == 0 ? 64 : b->sticky_room * 2;
-        struct crl_record *more = reallocarray(b->sticky, room, sizeof *more);
-
-        if (more == NULL)
-            return SP_ENOMEM;
-        b->sticky = more;
-        b->sticky_room = room;
-    }
-    b->sticky[b->nsticky++] = *r;
-    return 0;
-}
-
-/* The parts of one issuer, which stand beside each other. */
-struct span {
-    const struct part *parts;
-    size_t count;
-};
-
-static struct span span_of(const struct build *b, size_t nparts,
-                           const uint8_t issuer_key[32])
-{
-    struct span s = {.parts = b->parts};
-    const struct part *end = b->parts + nparts;
-
-    while (s.parts != end &&
-           memcmp(s.parts->meta.issuer_key, issuer_key, 32) != 0)
-        s.parts++;
-    while (s.parts + s.count != end &&
-           memcmp(s.parts[s.count].meta.issuer_key, issuer_key, 32) == 0)
-        s.count++;
-    return s;
-}
-
-static bool span_has(const struct span *s, const uint8_t serial[20])
-{
-    for (size_t i = 0; i < s->count; i++) {
-        if (set_records_have(s->parts[i].records, s->parts[i].meta.count,
-                             serial))
-            return true;
-    }
-    return false;
-}
-
-/* Those of one list of before that no list names any more. Most are in the
- * version that replaced it, which is walked beside it. */
-static int sticky_collect(struct build *b, const struct span *s,
-                          const struct set_list *before)
-{
-    const struct crl_record *old = set_records(b->previous, before);
-    const struct part *now = NULL;
-    uint64_t at = 0;
-    int r;
-
-    for (size_t i = 0; i < s->count; i++) {
-        if (set_list_order(&s->parts[i].meta, before) == 0)
-            now = &s->parts[i];
-    }
-    if (now != NULL && now->records == old)
-        return 0;
-    for (uint64_t i = 0; i < before->count; i++) {
-        int order = 1;
-
-        while (now != NULL && at < now->meta.count &&
-               (order = memcmp(now->records[at].serial, old[i].serial, 20)) < 0)
-            at++;
-        if ((now != NULL && at < now->meta.count && order == 0) ||
-            span_has(s, old[i].serial))
-            continue;
-        if ((r = sticky_push(b, &old[i])) != 0)
-            return r;
-    }
-    return 0;
-}
-
-static int serial_order(const void *a, const void *b)
-{
-    return memcmp(a, b, 20);
-}
-
-/* What was collected becomes a part, at the end of `parts`. */
-static int sticky_part(struct build *b, const struct set_list *example)
-{
-    struct part p = {.meta = {.scope = SET_STICKY}};
-    size_t kept = 0;
-
-    if (b->nsticky == 0)
-        return 0;
-    qsort(b->sticky, b->nsticky, sizeof *b->sticky, serial_order);
-    for (size_t i = 0; i < b->nsticky; i++) {
-        if (kept == 0 || serial_order(&b->sticky[kept - 1], &b->sticky[i]) != 0)
-            b->sticky[kept++] = b->sticky[i];
-    }
-    memcpy(p.meta.issuer_key, example->issuer_key, sizeof p.meta.issuer_key);
-    memcpy(p.meta.issuer, example->issuer, sizeof p.meta.issuer);
-    p.meta.count = kept;
-    p.records = p.owned = b->sticky;
-    b->sticky = NULL;
-    b->nsticky = b->sticky_room = 0;
-    if (part_add(b, &p) == 0)
-        return 0;
-    free(p.owned);
-    return SP_ENOMEM;
-}
-
-/* For each issuer of the set before. */
-static int sticky_add(struct build *b)
-{
-    size_t count = b->previous == NULL ? 0 : b->previous->nlists;
-    const size_t nparts = b->nparts; /* sticky ones come behind these */
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < count;) {
-        const struct set_list *first = &set_lists(b->previous)[i];
-        struct span s = span_of(b, nparts, first->issuer_key);
-
-        for (; r == 0 && i < count; i++) {
-            const struct set_list *l = &set_lists(b->previous)[i];
-
-            if (memcmp(l->issuer_key, first->issuer_key, 32) != 0)
-                break;
-            r = sticky_collect(b, &s, l);
-        }
-        if (r == 0)
-            r = sticky_part(b, first);
-    }
-    if (r == 0 && b->nparts > nparts)
-        qsort(b->parts, b->nparts, sizeof *b->parts, part_order);
-    return r;
-}
-
-/* --- the bytes
- * ------------------------------------------------------------------------------
- */
+/* --- the bytes ----------------------------------------------------------- */
 
 static void set_write(const struct build *b, struct revocations_built *out,
                       uint64_t nrecords, int64_t now)
@@ -636,15 +481,31 @@ static size_t taken_count(const struct build *b)
     return taken;
 }
 
+static void build_reset(struct build *b)
+{
+    for (size_t i = 0; i < b->nparts; i++)
+        free(b->parts[i].owned);
+    b->nparts = 0;
+    b->nsticky = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        b->part_of[i] = NOWHERE;
+        if (b->outcomes[i].error != SP_ETOOBIG)
+            b->outcomes[i] = (struct revocations_outcome){0};
+    }
+}
+
+/* SP_EAGAIN: without the lists that were refused now. */
 static int build_run(struct build *b, int64_t now,
                      struct revocations_built *out)
 {
     int r = 0;
 
+    build_reset(b);
     for (size_t i = 0; r == 0 && i < b->count; i++) {
-        b->part_of[i] = NOWHERE;
+        if (b->outcomes[i].error != 0)
+            continue;
         if (crl_records(b->crls[i]) == NULL)
-            outcome_set(b, i, SP_EPERM, "not verified");
+            build_outcome_set(b, i, SP_EPERM, "not verified");
         else if (!crl_info(b->crls[i])->delta)
             r = complete_add(b, i);
     }
@@ -652,8 +513,10 @@ static int build_run(struct build *b, int64_t now,
         return r;
     parts_judge(b);
     parts_compact(b);
-    if ((r = parts_keep(b)) != 0 || (r = sticky_add(b)) != 0)
+    if ((r = parts_keep(b)) != 0 || (r = build_sticky_add(b)) != 0)
         return r;
+    if (build_share_refuse(b))
+        return SP_EAGAIN;
     out->taken = taken_count(b);
     return set_make(b, out, now);
 }
@@ -670,13 +533,16 @@ int revocations_build(struct crl *const *crls, size_t count,
     int r = SP_ENOMEM;
 
     *out = (struct revocations_built){0};
-    for (size_t i = 0; i < count; i++)
-        outcomes[i] = (struct revocations_outcome){0};
     if (count > REVOCATIONS_LISTS_MAX)
         return SP_ETOOBIG;
+    for (size_t i = 0; i < count; i++)
+        outcomes[i] = (struct revocations_outcome){0};
     b.part_of = calloc(count + 1, sizeof *b.part_of);
-    if (b.part_of != NULL)
-        r = build_run(&b, now, out);
+    if (b.part_of != NULL) {
+        do
+            r = build_run(&b, now, out);
+        while (r == SP_EAGAIN); /* each time with fewer lists */
+    }
     for (size_t i = 0; i < b.nparts; i++)
         free(b.parts[i].owned);
     free(b.parts);

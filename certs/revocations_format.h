@@ -7,6 +7,7 @@
 #ifndef SP_CERTS_REVOCATIONS_FORMAT_H
 #define SP_CERTS_REVOCATIONS_FORMAT_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "certs/revocations.h"
@@ -35,6 +36,7 @@ struct set_header {
 struct set_list {
     /* What makes two lists versions of one another. */
     uint8_t issuer_key[32];
+    uint8_t issuer_name[32]; /* zero if sticky */
     uint32_t scope;
     uint32_t npoints;
     uint8_t points[CHAIN_POINTS_MAX][32];
@@ -50,8 +52,15 @@ struct set_list {
 };
 
 _Static_assert(sizeof(struct set_header) == 64, "docs/revocation.md");
-_Static_assert(sizeof(struct set_list) == 384, "docs/revocation.md");
+_Static_assert(sizeof(struct set_list) == 416, "docs/revocation.md");
 _Static_assert(sizeof(struct crl_record) == 24, "docs/revocation.md");
+_Static_assert(offsetof(struct set_header, checksum) == 56 &&
+                   offsetof(struct set_list, points) == 72 &&
+                   offsetof(struct set_list, state) == 200 &&
+                   offsetof(struct set_list, sha256) == 224 &&
+                   offsetof(struct set_list, this_update) == 256 &&
+                   offsetof(struct set_list, issuer) == 288,
+               "docs/revocation.md");
 
 #define SET_IDENTITY offsetof(struct set_list, state)
 

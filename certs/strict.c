@@ -174,6 +174,24 @@ static bool extension_is_twice(const X509 *cert, int at)
     return false;
 }
 
+/* An extension of RFC 5280's own (2.5.29) is one element and nothing behind it,
+ * which OpenSSL would not look at and another reader might. */
+static bool extension_is_whole(const X509 *cert, int at)
+{
+    X509_EXTENSION *e = X509_get_ext(cert, at);
+    const ASN1_OBJECT *kind = X509_EXTENSION_get_object(e);
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(e);
+    const uint8_t *oid = OBJ_get0_data(kind);
+    const uint8_t *data = ASN1_STRING_get0_data(value), *p = data;
+    long length, size = ASN1_STRING_length(value);
+    int tag, class;
+
+    if (OBJ_length(kind) != 3 || oid[0] != 0x55 || oid[1] != 0x1d)
+        return true;
+    return (ASN1_get_object(&p, &length, &tag, &class, size) & 0x81) == 0 &&
+           p + length == data + size;
+}
+
 int strict_check(const X509 *cert)
 {
     int n = X509_get_ext_count(cert);
@@ -182,8 +200,8 @@ int strict_check(const X509 *cert)
         return X509_V_ERR_CERT_REJECTED;
     if (n > STRICT_EXTENSIONS)
         return X509_V_ERR_INVALID_EXTENSION;
-    for (int i = 1; i < n; i++) {
-        if (extension_is_twice(cert, i))
+    for (int i = 0; i < n; i++) {
+        if (extension_is_twice(cert, i) || !extension_is_whole(cert, i))
             return X509_V_ERR_INVALID_EXTENSION;
     }
     return X509_V_OK;

@@ -38,7 +38,8 @@ unsigned strict_policies(const X509 *cert);
 
 /* X509_V_OK, or why any certificate below an anchor is refused: serial number
  * that is negative, zero or of more than 20 bytes (X509_V_ERR_CERT_REJECTED);
- * too many extensions, or the same one twice (…_INVALID_EXTENSION). */
+ * too many extensions, the same one twice, one of RFC 5280 with something
+ * behind its value (…_INVALID_EXTENSION). */
 int strict_check(const X509 *cert);
 
 /* X509_V_OK if its key is one that may be in a chain: P-256, P-384, P-521 by

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS contexts of the workers (server side, towards strangers) and of the
- * connections to models (client side). Made before the sandbox, used by one
- * thread. What the peer sends goes to OpenSSL; whom it proves to be is
- * certs/identity.h.
+ * TLS contexts of the workers, towards strangers. Used by one thread. What the
+ * peer sends goes to OpenSSL; whom it proves to be is certs/identity.h.
  *
  * No resumption: a resumed session skips the certificate checks, and with
  * client certificates tickets also make each full handshake dearer
@@ -11,7 +9,6 @@
  */
 #include "certs/tls.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
@@ -20,23 +17,15 @@
 #include <string.h>
 
 #include "certs/pem.h"
+#include "certs/tls_context.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 
 /* A client's certificates, all of them. A chain of RSA-4096 certificates with
  * many extensions stays under half of it. */
 #define TLS_CERTIFICATES_MAX 32768
 
-#define TLS_GROUPS "X25519:P-256:P-384"
-/* The client chooses among them: one without AES in hardware asks for
- * ChaCha20, and each is strong enough for everybody. */
-#define TLS_SUITES                                                             \
-    "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:"                           \
-    "TLS_CHACHA20_POLY1305_SHA256"
-#define TLS_SUITES_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
-/* 112 bits: RSA-2048, P-256, SHA-2. */
-#define TLS_SECURITY_LEVEL 2
-
-static const uint8_t alpn_http_1_1[] = "\x08http/1.1";
+static const uint8_t alpn_http_1_1[] = TLS_ALPN;
 #define ALPN_LENGTH (sizeof alpn_http_1_1 - 1)
 
 /* What a handshake found out; hangs on its SSL. */
@@ -45,8 +34,18 @@ struct tls_peer {
     int x509_error;
 };
 
-static pthread_once_t peer_once = PTHREAD_ONCE_INIT;
-static int peer_index = -1;
+/* What a context's callbacks need; hangs on it, and so lives as long as the
+ * last connection that was made with it. */
+struct gate {
+    const struct tls_profile *profile;
+    const struct identities *ids;
+    bool allow_test_pki;
+    struct server_certificate **certificates; /* the first: the default */
+    size_t ncertificates;
+};
+
+static pthread_once_t index_once = PTHREAD_ONCE_INIT;
+static int peer_index = -1, gate_index = -1;
 
 static void peer_free(void *parent, void *peer, CRYPTO_EX_DATA *data, int index,
                       long argl, void *argp)
@@ -61,13 +60,30 @@ static void peer_free(void *parent, void *peer, CRYPTO_EX_DATA *data, int index,
     free(peer);
 }
 
-/* Of the SSL_CTX: whether its clients may be of the test PKI. */
-static int test_pki_index = -1;
+static void gate_release(struct gate *g)
+{
+    for (size_t i = 0; g != NULL && i < g->ncertificates; i++)
+        server_certificate_free(g->certificates[i]);
+    if (g != NULL)
+        free(g->certificates);
+    free(g);
+}
 
-static void peer_index_make(void)
+static void gate_free(void *parent, void *gate, CRYPTO_EX_DATA *data, int index,
+                      long argl, void *argp)
+{
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)argl;
+    (void)argp;
+    gate_release(gate);
+}
+
+static void indices_make(void)
 {
     peer_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, peer_free);
-    test_pki_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    gate_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, gate_free);
 }
 
 static const struct tls_peer *peer_of(const SSL *ssl)
@@ -89,17 +105,27 @@ static struct tls_peer *peer_attach(SSL *ssl)
     return peer;
 }
 
+/* Of those who may be known; X509_V_OK or why not. What the profile asks of
+ * keys counts for whoever the certificate is. */
+static int profile_check(const struct gate *g, const struct identity *id)
+{
+    unsigned rule = g->profile->chain;
+
+    return rule == 0 || (id->key_rules & rule) != 0
+               ? X509_V_OK
+               : X509_V_ERR_EE_KEY_TOO_SMALL;
+}
+
 /* Stands in for OpenSSL's own verification. A chain that verifies but belongs
  * to nobody is let through: the answer to its requests says so. */
 static int certificate_verify(X509_STORE_CTX *ctx, void *arg)
 {
-    const struct identities *ids = arg;
+    const struct gate *g = arg;
     SSL *ssl =
         X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls_peer *peer = peer_attach(ssl);
-    const struct identity_options options = {
-        .allow_test_pki =
-            SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), test_pki_index) != NULL};
+    const struct identity_options options = {.allow_test_pki =
+                                                 g->allow_test_pki};
     int r;
 
     if (peer == NULL) {
@@ -107,11 +133,119 @@ static int certificate_verify(X509_STORE_CTX *ctx, void *arg)
         return 0;
     }
     identity_release(&peer->id);
-    r = identity_from_chain(ids, X509_STORE_CTX_get0_cert(ctx),
+    r = identity_from_chain(g->ids, X509_STORE_CTX_get0_cert(ctx),
                             X509_STORE_CTX_get0_untrusted(ctx), clock_wall_ms(),
                             &options, &peer->id, &peer->x509_error);
+    if (r == 0 || r == SP_EAMBIGUOUS)
+        peer->x509_error = profile_check(g, &peer->id);
     X509_STORE_CTX_set_error(ctx, peer->x509_error);
-    return r == 0 || r == SP_EAMBIGUOUS;
+    return peer->x509_error == X509_V_OK;
+}
+
+/* --- which certificate --------------------------------------------------- */
+
+/* The one for a name that a client asks for; NULL: the default one. An exact
+ * name comes before a wildcard. */
+static struct server_certificate *certificate_for(const struct gate *g,
+                                                  const char *name)
+{
+    for (int exact = 1; exact >= 0; exact--)
+        for (size_t i = 1; i < g->ncertificates; i++)
+            if (server_certificate_is_for(g->certificates[i], name, exact == 1))
+                return g->certificates[i];
+    return NULL;
+}
+
+/* Instead of every other: OpenSSL has a place for each kind of key and would
+ * choose among them. */
+static bool certificate_use(SSL *ssl, const struct server_certificate *c)
+{
+    SSL_certs_clear(ssl);
+    return SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1;
+}
+
+/* A name that nobody knows gets the default certificate: an alert would tell
+ * strangers which names there are, and whoever checks the certificate, as all
+ * have to, finds out by themselves. */
+static int name_asked(SSL *ssl, int *alert, void *arg)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    const struct server_certificate *c;
+
+    if (name == NULL || (c = certificate_for(arg, name)) == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (certificate_use(ssl, c))
+        return SSL_TLSEXT_ERR_OK;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void staple_ended(struct server_certificate *c)
+{
+    if (!c->staple_told)
+        log_warn("ocsp_staple_ended", "advice=%s",
+                 log_quote("it is not shown any more: put a new response in "
+                           "its file and reload"));
+    c->staple_told = true;
+}
+
+/* OpenSSL asks only for clients that asked, once the certificate is chosen. */
+static int status_asked(SSL *ssl, void *arg)
+{
+    const struct gate *g = arg;
+    const X509 *chosen = SSL_get_certificate(ssl);
+    struct server_certificate *c = NULL;
+    uint8_t *copy;
+
+    for (size_t i = 0; c == NULL && i < g->ncertificates; i++)
+        if (g->certificates[i]->leaf == chosen)
+            c = g->certificates[i];
+    if (c == NULL || c->staple == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (clock_wall_ms() >= c->staple_until) {
+        staple_ended(c);
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    /* OpenSSL frees it with the connection. */
+    if ((copy = OPENSSL_memdup(c->staple, c->staple_length)) == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)c->staple_length);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* --- hardening ----------------------------------------------------------- */
+
+/* Whether a ClientHello is for TLS 1.3, whatever else it would take. */
+static bool hello_is_1_3(SSL *ssl)
+{
+    const unsigned char *versions;
+    size_t length;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions,
+                                  &versions, &length) != 1)
+        return false;
+    for (size_t i = 1; i + 1 < length; i += 2)
+        if (versions[i] == TLS1_3_VERSION >> 8 &&
+            versions[i + 1] == (TLS1_3_VERSION & 0xff))
+            return true;
+    return false;
+}
+
+/* TLS 1.2 without an extended master secret (RFC 7627) lets one who is in the
+ * middle make two connections with the same keys: refused before any work. */
+static int hello_check(SSL *ssl, int *alert, void *arg)
+{
+    const unsigned char *data;
+    size_t length;
+
+    (void)arg;
+    if (SSL_client_hello_get0_legacy_version(ssl) < TLS1_2_VERSION ||
+        hello_is_1_3(ssl) ||
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret,
+                                  &data, &length) == 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
 static int alpn_select(SSL *ssl, const unsigned char **out,
@@ -133,9 +267,8 @@ static int alpn_select(SSL *ssl, const unsigned char **out,
 
 /* What both sides have in common. openssl.cnf must not be able to weaken any
  * of it, so that nothing is left to a default. */
-static int context_harden(SSL_CTX *ctx, int oldest)
+int tls_context_harden(SSL_CTX *ctx, const struct tls_profile *profile)
 {
-    char groups[] = TLS_GROUPS; /* OpenSSL's macro has no const */
     const uint64_t options = SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                              SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
                              SSL_OP_ENABLE_MIDDLEBOX_COMPAT;
@@ -147,23 +280,25 @@ static int context_harden(SSL_CTX *ctx, int oldest)
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_AUTO_RETRY | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_security_level(ctx, TLS_SECURITY_LEVEL);
-    if (SSL_CTX_set_min_proto_version(ctx, oldest) != 1 ||
-        SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
-        SSL_CTX_set_ciphersuites(ctx, TLS_SUITES) != 1)
-        return SP_ECRYPTO;
-    return 0;
+    return tls_profile_apply(profile, ctx);
 }
 
-static int server_harden(SSL_CTX *ctx, const struct identities *ids)
+static void server_callbacks(SSL_CTX *ctx, struct gate *g)
+{
+    SSL_CTX_set_cert_verify_callback(ctx, certificate_verify, g);
+    SSL_CTX_set_alpn_select_cb(ctx, alpn_select, NULL);
+    SSL_CTX_set_tlsext_servername_callback(ctx, name_asked);
+    SSL_CTX_set_tlsext_servername_arg(ctx, g);
+    SSL_CTX_set_tlsext_status_cb(ctx, status_asked);
+    SSL_CTX_set_tlsext_status_arg(ctx, g);
+    if (g->profile->oldest < TLS1_3_VERSION)
+        SSL_CTX_set_client_hello_cb(ctx, hello_check, NULL);
+}
+
+static int server_harden(SSL_CTX *ctx, struct gate *g)
 {
     static const unsigned char id[] = "sallyport";
-    union {
-        const struct identities *ids;
-        void *arg;
-    } pass = {.ids = ids}; /* the callback's argument has no const */
-    int r = context_harden(ctx, TLS1_3_VERSION);
+    int r = tls_context_harden(ctx, g->profile);
 
     if (r != 0)
         return r;
@@ -172,8 +307,7 @@ static int server_harden(SSL_CTX *ctx, const struct identities *ids)
                        SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT |
                            SSL_VERIFY_CLIENT_ONCE,
                        NULL);
-    SSL_CTX_set_cert_verify_callback(ctx, certificate_verify, pass.arg);
-    SSL_CTX_set_alpn_select_cb(ctx, alpn_select, NULL);
+    server_callbacks(ctx, g);
     if (SSL_CTX_set_num_tickets(ctx, 0) != 1 ||
         SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
         SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1)
@@ -193,93 +327,113 @@ static int server_hint(SSL_CTX *ctx, const struct identities *ids)
     return 0;
 }
 
-void tls_server_allow_test_pki(SSL_CTX *ctx, bool allow)
+/* --- making one ---------------------------------------------------------- */
+
+/* Whether clients could be shown this one. */
+static int certificate_try(SSL_CTX *ctx, const struct gate *g, size_t i,
+                           char problem[256])
 {
-    static char yes[] = "yes";
+    const struct server_certificate *c = g->certificates[i];
+    unsigned rule = g->profile->chain;
+    SSL *ssl;
+    bool good;
 
-    SSL_CTX_set_ex_data(ctx, test_pki_index, allow ? yes : NULL);
-}
-
-/* Leaf first, then its chain. */
-static int server_use_certificates(SSL_CTX *ctx, const uint8_t *pem,
-                                   size_t length, char problem[256])
-{
-    STACK_OF(X509) *certs = NULL;
-    char why[PEM_PROBLEM];
-    X509 *leaf;
-    int r = pem_read_certificates(pem, length, &certs, why);
-
-    if (r != 0) {
-        snprintf(problem, 256, "server certificate: %.200s", why);
-        return r;
-    }
-    leaf = sk_X509_shift(certs);
-    if (SSL_CTX_use_certificate(ctx, leaf) != 1 ||
-        SSL_CTX_set1_chain(ctx, certs) != 1) {
-        pem_problem(problem, "server certificate cannot be used");
-        r = SP_EINVAL;
-    }
-    X509_free(leaf);
-    sk_X509_pop_free(certs, X509_free);
-    return r;
-}
-
-static int server_use_key(SSL_CTX *ctx, const uint8_t *pem, size_t length,
-                          char problem[256])
-{
-    EVP_PKEY *key = NULL;
-    char why[PEM_PROBLEM];
-    int r = pem_read_key(pem, length, &key, why);
-
-    if (r != 0) {
-        snprintf(problem, 256, "server key: %.200s", why);
-        return r;
-    }
-    if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1) {
+    if (rule != 0 && (c->rules & rule) == 0) {
         snprintf(problem, 256,
-                 "server key: expected the key of the server certificate");
-        r = SP_EPERM;
-    } else if (SSL_CTX_use_PrivateKey(ctx, key) != 1) {
-        pem_problem(problem, "server key cannot be used");
-        r = SP_EINVAL;
+                 "server certificate%s%.80s: not one for the TLS profile %s: "
+                 "expected %s",
+                 i == 0 ? "" : " for ", i == 0 ? "" : c->names[0],
+                 g->profile->name, g->profile->chain_text);
+        return SP_EINVAL;
     }
-    EVP_PKEY_free(key);
-    ERR_clear_error();
-    return r;
+    if ((ssl = SSL_new(ctx)) == NULL)
+        return SP_ENOMEM;
+    good = certificate_use(ssl, c);
+    SSL_free(ssl);
+    if (good)
+        return 0;
+    pem_problem(problem, "server certificate cannot be used");
+    return SP_EINVAL;
 }
 
-int tls_server_new(const uint8_t *cert_pem, size_t cert_length,
-                   const uint8_t *key_pem, size_t key_length,
-                   const struct identities *ids, char problem[256],
-                   SSL_CTX **ctx)
+/* Which of them a client gets is for the client to say: all must do. */
+static int server_use_certificates(SSL_CTX *ctx, const struct gate *g,
+                                   char problem[256])
+{
+    const struct server_certificate *first = g->certificates[0];
+    int r;
+
+    for (size_t i = 0; i < g->ncertificates; i++)
+        if ((r = certificate_try(ctx, g, i, problem)) != 0)
+            return r;
+    if (SSL_CTX_use_cert_and_key(ctx, first->leaf, first->key, first->chain,
+                                 1) == 1)
+        return 0;
+    pem_problem(problem, "server certificate cannot be used");
+    return SP_EINVAL;
+}
+
+static struct gate *gate_new(const struct tls_server *s)
+{
+    struct gate *g = calloc(1, sizeof *g);
+
+    if (g == NULL)
+        return NULL;
+    g->profile = s->profile;
+    g->ids = s->ids;
+    g->allow_test_pki = s->allow_test_pki;
+    g->certificates = calloc(s->ncertificates + 1, sizeof *g->certificates);
+    if (g->certificates == NULL) {
+        free(g);
+        return NULL;
+    }
+    for (size_t i = 0; i < s->ncertificates; i++)
+        g->certificates[i] = server_certificate_ref(s->certificates[i]);
+    g->ncertificates = s->ncertificates;
+    return g;
+}
+
+/* The context takes the gate, also if it fails. */
+static int server_set_up(SSL_CTX *ctx, struct gate *g, char problem[256])
+{
+    int r;
+
+    if (SSL_CTX_set_ex_data(ctx, gate_index, g) != 1) {
+        gate_release(g);
+        return SP_ENOMEM;
+    }
+    if ((r = server_harden(ctx, g)) != 0) {
+        pem_problem(problem, "TLS with the groups and suites that are required "
+                             "is not to be had from this OpenSSL");
+        return r;
+    }
+    if ((r = server_hint(ctx, g->ids)) != 0)
+        return r;
+    return server_use_certificates(ctx, g, problem);
+}
+
+int tls_server_new(const struct tls_server *s, char problem[256], SSL_CTX **ctx)
 {
     SSL_CTX *made;
+    struct gate *g;
     int r;
 
     problem[0] = '\0';
-    if (pthread_once(&peer_once, peer_index_make) != 0 || peer_index < 0 ||
-        test_pki_index < 0)
+    if (pthread_once(&index_once, indices_make) != 0 || peer_index < 0 ||
+        gate_index < 0 || (g = gate_new(s)) == NULL)
         return SP_ENOMEM;
     made = SSL_CTX_new(TLS_server_method());
     if (made == NULL) {
+        gate_release(g);
         pem_problem(problem, "TLS cannot be set up");
         return SP_ECRYPTO;
     }
-    if ((r = server_harden(made, ids)) != 0) {
-        pem_problem(problem, "TLS 1.3 with the groups and suites that are "
-                             "required is not to be had from this OpenSSL");
-        goto out;
+    if ((r = server_set_up(made, g, problem)) != 0) {
+        SSL_CTX_free(made);
+        return r;
     }
-    if ((r = server_hint(made, ids)) != 0 ||
-        (r = server_use_certificates(made, cert_pem, cert_length, problem)) !=
-            0 ||
-        (r = server_use_key(made, key_pem, key_length, problem)) != 0)
-        goto out;
     *ctx = made;
-    made = NULL;
-out:
-    SSL_CTX_free(made);
-    return r;
+    return 0;
 }
 
 /* --- for logs ------------------------------------------------------------ */
@@ -318,96 +472,13 @@ void tls_certificate_text(const uint8_t *pem, size_t length,
     sk_X509_pop_free(certs, X509_free);
 }
 
-/* --- towards a model's endpoint ------------------------------------------ */
-
-static int client_harden(SSL_CTX *ctx)
-{
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
-    int r = context_harden(ctx, TLS1_2_VERSION);
-
-    if (r != 0)
-        return r;
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    /* Partial chain: the endpoint's own certificate or an issuing CA may be
-     * pinned as the anchor. */
-    X509_VERIFY_PARAM_set_hostflags(param,
-                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    X509_VERIFY_PARAM_set_auth_level(param, TLS_SECURITY_LEVEL);
-    if (X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) != 1 ||
-        SSL_CTX_set_cipher_list(ctx, TLS_SUITES_1_2) != 1 ||
-        /* 0 is success here, unlike everywhere else in OpenSSL. */
-        SSL_CTX_set_alpn_protos(ctx, alpn_http_1_1, ALPN_LENGTH) != 0)
-        return SP_ECRYPTO;
-    return 0;
-}
-
-static int client_use_anchors(SSL_CTX *ctx, const uint8_t *pem, size_t length,
-                              char problem[256])
-{
-    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
-    STACK_OF(X509) *anchors = NULL;
-    int r = pem_read_certificates(pem, length, &anchors, problem);
-
-    for (int i = 0; r == 0 && i < sk_X509_num(anchors); i++) {
-        if (X509_STORE_add_cert(store, sk_X509_value(anchors, i)) != 1) {
-            pem_problem(problem, "anchor cannot be used");
-            r = SP_EINVAL;
-        }
-    }
-    sk_X509_pop_free(anchors, X509_free);
-    return r;
-}
-
-int tls_client_new(const uint8_t *anchors_pem, size_t length, char problem[256],
-                   SSL_CTX **ctx)
-{
-    SSL_CTX *made = SSL_CTX_new(TLS_client_method());
-    int r = made == NULL ? SP_ECRYPTO : client_harden(made);
-
-    problem[0] = '\0';
-    if (r != 0)
-        pem_problem(problem, "TLS towards endpoints cannot be set up");
-    else
-        r = client_use_anchors(made, anchors_pem, length, problem);
-    if (r != 0) {
-        SSL_CTX_free(made);
-        return r;
-    }
-    *ctx = made;
-    return 0;
-}
-
-static bool host_is_address(const char *host)
-{
-    uint8_t bytes[sizeof(struct in6_addr)];
-
-    return inet_pton(AF_INET, host, bytes) == 1 ||
-           inet_pton(AF_INET6, host, bytes) == 1;
-}
-
-int tls_client_set_peer(SSL *ssl, const char *host)
-{
-    char name[TLSEXT_MAXLEN_host_name + 1]; /* no const there either */
-
-    if (host_is_address(host)) {
-        X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-
-        /* RFC 6066: server_name has no literal addresses. */
-        return X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 ? 0 : SP_ENOMEM;
-    }
-    if (host[0] == '\0')
-        return SP_EINVAL; /* OpenSSL would take it as "check no name" */
-    if (strlen(host) >= sizeof name)
-        return SP_EINVAL;
-    memcpy(name, host, strlen(host) + 1);
-    if (SSL_set_tlsext_host_name(ssl, name) != 1 ||
-        SSL_set1_host(ssl, name) != 1)
-        return SP_EINVAL;
-    return 0;
-}
-
 /* --- after a handshake --------------------------------------------------- */
+
+bool tls_handshake_good(const SSL *ssl)
+{
+    return SSL_version(ssl) >= TLS1_3_VERSION ||
+           SSL_get_extms_support((SSL *)(uintptr_t)ssl) == 1;
+}
 
 const struct identity *tls_identity(const SSL *ssl)
 {
@@ -457,4 +528,12 @@ const char *tls_error_text(void)
     const char *text = ERR_reason_error_string(ERR_peek_last_error());
 
     return text == NULL ? "none" : text;
+}
+
+bool tls_was_alerted(void)
+{
+    unsigned long e = ERR_peek_last_error();
+
+    return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+           ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET;
 }

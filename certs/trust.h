@@ -105,6 +105,7 @@ struct verified {
     uint64_t policies; /* of the trust's, those that hold for the chain */
     uint8_t issuer_key[32];
     bool test_pki;
+    unsigned key_rules; /* TLS_RULE_… that all of it meets */
     struct chain_link *links; /* malloc'd, if the trust wants them */
     size_t nlinks;
     X509 *issuer; /* the leaf's, with them */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "certs/strict.h"
+#include "certs/tls_profile.h"
 #include "certs/trust_limits.h"
 
 /* --- cheap questions before ---------------------------------------------- */
@@ -79,6 +80,7 @@ static void chain_validity(const STACK_OF(X509) * chain, struct verified *v)
 {
     v->not_before = INT64_MIN;
     v->not_after = INT64_MAX;
+    v->key_rules = tls_chain_rules(chain, true);
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *cert = sk_X509_value(chain, i);
         int64_t from = time_ms(X509_get0_notBefore(cert));
@@ -139,20 +141,26 @@ static unsigned chain_policies(const STACK_OF(X509) * chain)
  * that OpenSSL is not asked for it with every chain. */
 static int chain_check_constraints(STACK_OF(X509) * chain)
 {
+    /* Without a list OpenSSL finds no policy acceptable, not any. */
+    STACK_OF(ASN1_OBJECT) * any;
     X509_POLICY_TREE *tree = NULL;
-    int explicit = 0, r;
+    int explicit = 0, r = 0, i = 0;
 
-    for (int i = 0; i < sk_X509_num(chain) - 1; i++) {
-        if (X509_get_ext_by_NID(sk_X509_value(chain, i), NID_policy_constraints,
-                                -1) < 0)
-            continue;
-        r = X509_policy_check(&tree, &explicit, chain, NULL, 0);
-        X509_policy_tree_free(tree);
-        return r == 1    ? X509_V_OK
-               : r == -2 ? X509_V_ERR_NO_EXPLICIT_POLICY
-                         : X509_V_ERR_INVALID_POLICY_EXTENSION;
-    }
-    return X509_V_OK;
+    while (i < sk_X509_num(chain) - 1 &&
+           X509_get_ext_by_NID(sk_X509_value(chain, i), NID_policy_constraints,
+                               -1) < 0)
+        i++;
+    if (i == sk_X509_num(chain) - 1)
+        return X509_V_OK;
+    any = sk_ASN1_OBJECT_new_null();
+    if (any != NULL &&
+        sk_ASN1_OBJECT_push(any, OBJ_nid2obj(NID_any_policy)) > 0)
+        r = X509_policy_check(&tree, &explicit, chain, any, 0);
+    X509_policy_tree_free(tree);
+    sk_ASN1_OBJECT_free(any);
+    return r == 1    ? X509_V_OK
+           : r == -2 ? X509_V_ERR_NO_EXPLICIT_POLICY
+                     : X509_V_ERR_INVALID_POLICY_EXTENSION;
 }
 
 /* The trust's policies that hold for the chain. */
@@ -247,17 +255,47 @@ static int chain_examine(const struct trust *t, X509_STORE_CTX *ctx,
 
 /* --- verification -------------------------------------------------------- */
 
-/* The client's chain and the trust's own pool. NULL: out of memory. */
-static STACK_OF(X509) *
-    pool_join(STACK_OF(X509) * chain, const STACK_OF(X509) * more)
+static bool certs_have(const STACK_OF(X509) * certs, const X509_NAME *subject)
 {
-    STACK_OF(X509) *pool =
-        chain == NULL ? sk_X509_new_null() : sk_X509_dup(chain);
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        if (names_equal(X509_get_subject_name(sk_X509_value(certs, i)),
+                        subject))
+            return true;
+    }
+    return false;
+}
 
-    for (int i = 0; pool != NULL && i < sk_X509_num(more); i++) {
-        if (sk_X509_push(pool, sk_X509_value(more, i)) == 0) {
-            sk_X509_free(pool);
-            return NULL;
+/* Whether what the client sent is to be put into the pool before verification:
+ * something has to be joined or left out. */
+static bool pool_is_needed(const struct trust *t, const STACK_OF(X509) * chain)
+{
+    return sk_X509_num(t->intermediates) > 0 || sk_X509_num(chain) > 2;
+}
+
+/* The trust's own pool, and of the client's chain what can lead to an anchor by
+ * its names. OpenSSL takes the first issuer that fits and never another: where
+ * an authority is also signed by somebody else's root, which is usual among
+ * bridges, the way that was sent first would decide. NULL: out of memory. */
+static STACK_OF(X509) *
+    pool_make(const struct trust *t, const STACK_OF(X509) * chain)
+{
+    STACK_OF(X509) *pool = sk_X509_dup(t->intermediates);
+    bool taken[TRUST_CHAIN_MAX] = {false}, more = pool != NULL;
+
+    while (more) {
+        more = false;
+        for (int i = 0; i < sk_X509_num(chain) && i < TRUST_CHAIN_MAX; i++) {
+            X509 *cert = sk_X509_value(chain, i);
+            const X509_NAME *issuer = X509_get_issuer_name(cert);
+
+            if (taken[i] ||
+                (!trust_has_anchor(t, issuer) && !certs_have(pool, issuer)))
+                continue;
+            if (sk_X509_push(pool, cert) <= 0) {
+                sk_X509_free(pool);
+                return NULL;
+            }
+            taken[i] = more = true;
         }
     }
     return pool;
@@ -289,8 +327,8 @@ int trust_verify(const struct trust *t, const struct leaf *leaf,
         return X509_V_ERR_INVALID_PURPOSE;
     if ((ctx = X509_STORE_CTX_new()) == NULL)
         goto out;
-    if (sk_X509_num(t->intermediates) > 0) {
-        if ((joined = pool_join(chain, t->intermediates)) == NULL)
+    if (pool_is_needed(t, chain)) {
+        if ((joined = pool_make(t, chain)) == NULL)
             goto out;
         chain = joined;
     }

@@ -4,7 +4,6 @@
  * Runs as the person who accepts. What is signed is put together here from the
  * bytes that were shown; the gateway's own idea of it must be the same.
  */
-#include <fcntl.h>
 #include <getopt.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -14,38 +13,32 @@
 #include <string.h>
 
 #include "certs/acceptance.h"
-#include "certs/pem.h"
 #include "ctl/remote.h"
 #include "ctl/verbs.h"
 #include "lib/clock.h"
-#include "lib/file.h"
 #include "lib/json.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/utf8.h"
 
 static const char usage[] =
-    "usage: sallyport accept --url https://HOST[:PORT] --cert FILE --key FILE\n"
-    "                        [--cacert FILE] [--yes] [--list] [DOCUMENT]\n"
+    "usage: sallyport accept [--enrolled DIR | --url URL --cert FILE --key "
+    "FILE]\n"
+    "                        [--yes] [--list] [DOCUMENT]\n"
     "\n"
     "Shows each document that you still have to accept (or DOCUMENT), asks,\n"
     "and signs the acceptance with the key of your certificate. The gateway\n"
     "records it; the number of the entry is your receipt.\n"
-    "\n"
-    "  --cacert FILE  who vouches for the gateway; else the system's store\n"
-    "  --yes          do not ask: you have read it elsewhere\n"
-    "  --list         only say what is to be accepted and what was\n"
+    "\n" REMOTE_USAGE
+    "  --yes           do not ask: you have read it elsewhere\n"
+    "  --list          only say what is to be accepted and what was\n"
     "\n"
     "Exit status: 0 all is accepted, 1 something is not, 2 wrong usage.\n";
-
-#define FILE_MAX 65536
 
 struct accept {
     struct remote remote;
     bool yes, list;
-    const char *wanted;     /* a document's name, or NULL */
-    STACK_OF(X509) * chain; /* ours first */
-    EVP_PKEY *key;
+    const char *wanted; /* a document's name, or NULL */
     uint8_t cert_sha256[32];
     struct json list_json; /* the gateway's list */
     struct client_answer list_answer;
@@ -69,45 +62,14 @@ static int problem(const char *what, const char *why)
 
 /* ---- who we are ---- */
 
-static int file_load(const char *path, uint8_t **data, size_t *length)
+static int certificate_hash(struct accept *a)
 {
-    int r = file_read(AT_FDCWD, path, FILE_MAX, data, length);
-
-    return r == 0 ? EXIT_HOLDS : problem(path, sp_strerror(r));
-}
-
-static int key_load(struct accept *a)
-{
-    char why[PEM_PROBLEM] = "";
-    uint8_t *pem = NULL;
-    size_t length = 0;
-    int status = file_load(a->remote.key, &pem, &length);
-
-    if (status == EXIT_HOLDS && pem_read_key(pem, length, &a->key, why) != 0)
-        status = problem(a->remote.key, why);
-    if (pem != NULL)
-        sodium_memzero(pem, length);
-    free(pem);
-    return status;
-}
-
-static int certificate_load(struct accept *a)
-{
-    char why[PEM_PROBLEM] = "";
     unsigned int size = sizeof(a->cert_sha256);
-    uint8_t *pem = NULL;
-    size_t length = 0;
-    int status = file_load(a->remote.certificate, &pem, &length);
 
-    if (status == EXIT_HOLDS &&
-        pem_read_certificates(pem, length, &a->chain, why) != 0)
-        status = problem(a->remote.certificate, why);
-    if (status == EXIT_HOLDS &&
-        X509_digest(sk_X509_value(a->chain, 0), EVP_sha256(), a->cert_sha256,
-                    &size) != 1)
-        status = problem(a->remote.certificate, "cannot be hashed");
-    free(pem);
-    return status;
+    return X509_digest(sk_X509_value(a->remote.credential.chain, 0),
+                       EVP_sha256(), a->cert_sha256, &size) == 1
+               ? EXIT_HOLDS
+               : problem(a->remote.certificate, "cannot be hashed");
 }
 
 /* ---- what there is to accept ---- */
@@ -242,12 +204,13 @@ static char *certificate_base64(X509 *cert)
 
 static int body_certificates(const struct accept *a, struct buf *body)
 {
-    int r = 0, n = sk_X509_num(a->chain);
+    int r = 0, n = sk_X509_num(a->remote.credential.chain);
 
     if (n > 1 + LIMIT_CERTIFICATE_CHAIN)
         n = 1 + LIMIT_CERTIFICATE_CHAIN;
     for (int i = 0; r == 0 && i < n; i++) {
-        char *text = certificate_base64(sk_X509_value(a->chain, i));
+        char *text =
+            certificate_base64(sk_X509_value(a->remote.credential.chain, i));
 
         r = text == NULL ? SP_ENOMEM
                          : buf_printf(body, "%s\"%s\"",
@@ -319,7 +282,8 @@ static int acceptance_sign_post(struct accept *a, const struct offer *o,
     int r, status = EXIT_FAILS;
 
     buf_init(&body, 1u << 17);
-    r = acceptance_sign(a->key, &algorithm, statement, &signature, &length);
+    r = acceptance_sign(a->remote.credential.pkey, &algorithm, statement,
+                        &signature, &length);
     if (r == 0 && (text = base64(signature, length)) == NULL)
         r = SP_ENOMEM;
     if (r == 0)
@@ -398,21 +362,17 @@ static int offers_handle(struct accept *a)
 
 static int accept_run(struct accept *a)
 {
-    int status = key_load(a);
+    int status = remote_open(&a->remote);
 
     if (status == EXIT_HOLDS)
-        status = certificate_load(a);
-    if (status == EXIT_HOLDS)
-        status = remote_open(&a->remote);
+        status = certificate_hash(a);
     if (status == EXIT_HOLDS)
         status = list_load(a);
     if (status == EXIT_HOLDS)
         status = offers_handle(a);
-    remote_close(&a->remote);
+    remote_release(&a->remote);
     client_answer_release(&a->list_answer);
     json_release(&a->list_json);
-    sk_X509_pop_free(a->chain, X509_free);
-    EVP_PKEY_free(a->key);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/ca_bundle.h"
 #include "ctl/ca_parts.h"
 
 static const char usage[] =
@@ -35,6 +36,7 @@ static const char usage[] =
     "       sallyport ca crl DIR [--days N] [--root]\n"
     "       sallyport ca password DIR [--root] [--new-password-file FILE]\n"
     "                    [--no-password]\n"
+    "       sallyport ca bundle DIR …\n"
     "\n"
     "Making an authority, in DIR/ca (or where DIR/sallyport.yaml says):\n"
     "init     makes a root, valid ten years, and the issuing authority below "
@@ -64,6 +66,9 @@ static const char usage[] =
     "good\n"
     "         until their end unless --revoke-old.\n"
     "server   for the gate itself.\n"
+    "bundle   packs a certificate with all that its person needs into one file "
+    "to\n"
+    "         send; `sallyport ca bundle --help` says more.\n"
     "\n"
     "revoke   for good, and makes a list of it if its key needs no password "
     "that is\n"
@@ -282,6 +287,8 @@ int verb_ca(int argc, char **argv)
         fputs(usage, stdout);
         return EXIT_HOLDS;
     }
+    if (argc > 1 && strcmp(argv[1], "bundle") == 0)
+        return ca_bundle(argc - 1, argv + 1);
     for (size_t i = 0; argc > 1 && i < sizeof ca_verbs / sizeof ca_verbs[0];
          i++) {
         if (strcmp(argv[1], ca_verbs[i].name) == 0)

@@ -185,6 +185,7 @@ static int standard_find(struct issue *i, const char *suffix)
                            &i->out);
 }
 
+/* Takes `a`: its lock must not be held while a daemon takes the index up. */
 static int issue_run(struct issue *i, struct authority *a, bool renew)
 {
     struct authority_issued issued = {0};
@@ -194,6 +195,7 @@ static int issue_run(struct issue *i, struct authority *a, bool renew)
     r = renew
             ? authority_renew(a, &i->order, i->o->revoke_old, &issued, problem)
             : authority_issue(a, &i->order, &issued, problem);
+    authority_close(a);
     if (r != 0)
         return ca_complain(EXIT_FAILS, "%s%s%s",
                            i->o->csr != NULL ? i->o->csr : "",
@@ -215,8 +217,20 @@ int ca_run_issue(const struct ca_options *o)
         (status = ca_open(o, &i.place, AUTHORITY_ISSUING, true, &a)) ==
             EXIT_HOLDS)
         status = issue_run(&i, a, false);
-    authority_close(a);
     issue_end(&i);
+    return status;
+}
+
+/* Shown before anybody is asked for a password. */
+static int sign_show(struct issue *i)
+{
+    struct authority *a = NULL;
+    int status = ca_open(i->o, &i->place, AUTHORITY_ISSUING, false, &a);
+
+    if (status == EXIT_HOLDS)
+        status = summary_print(i, a);
+    authority_close(a);
+    (void)fflush(stdout);
     return status;
 }
 
@@ -232,14 +246,13 @@ int ca_run_sign(const struct ca_options *o)
     if (status == EXIT_HOLDS && !o->show)
         status = standard_find(&i, "");
     if (status == EXIT_HOLDS)
-        status = ca_open(o, &i.place, AUTHORITY_ISSUING, !o->show, &a);
-    if (status == EXIT_HOLDS)
-        status = summary_print(&i, a);
-    if (status == EXIT_HOLDS && !o->show)
-        status = issue_run(&i, a, false);
-    else if (status == EXIT_HOLDS)
+        status = sign_show(&i);
+    if (status == EXIT_HOLDS && o->show)
         printf("Nothing was issued: without --show it is.\n");
-    authority_close(a);
+    else if (status == EXIT_HOLDS &&
+             (status = ca_open(o, &i.place, AUTHORITY_ISSUING, true, &a)) ==
+                 EXIT_HOLDS)
+        status = issue_run(&i, a, false);
     issue_end(&i);
     return status;
 }
@@ -260,7 +273,6 @@ int ca_run_renew(const struct ca_options *o)
         (status = ca_open(o, &i.place, AUTHORITY_ISSUING, true, &a)) ==
             EXIT_HOLDS)
         status = issue_run(&i, a, true);
-    authority_close(a);
     if (status == EXIT_HOLDS && o->revoke_old) {
         printf("the old ones are revoked (superseded); the list of it:\n");
         status = ca_publish_if_free(o, &i.place, AUTHORITY_ISSUING);

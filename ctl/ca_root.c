@@ -157,24 +157,29 @@ static int signing_check_out(const struct ca_options *o)
                  : EXIT_HOLDS;
 }
 
+/* Shown before anybody is asked for a password. */
 static int signing_run(const struct ca_options *o, const struct ca_place *place,
                        const struct request *r, int64_t ms)
 {
     struct authority_record record;
     struct authority *a = NULL;
     char problem[256], *pem = NULL;
-    int status = ca_open(o, place, AUTHORITY_ROOT, !o->show, &a);
+    int status = ca_open(o, place, AUTHORITY_ROOT, false, &a);
 
     if (status == EXIT_HOLDS)
         status = signing_show(o, a, r, ms);
-    if (status == EXIT_HOLDS && !o->show) {
-        if (authority_sign_issuing(a, r, clock_wall_ms(), ms, &pem, &record,
-                                   problem) != 0)
-            status = ca_complain(EXIT_FAILS, "%s: %s", o->csr, problem);
-        else
-            status = signing_write(o, pem);
-        free(pem);
-    }
+    authority_close(a);
+    a = NULL;
+    (void)fflush(stdout);
+    if (status != EXIT_HOLDS || o->show ||
+        (status = ca_open(o, place, AUTHORITY_ROOT, true, &a)) != EXIT_HOLDS)
+        return status;
+    if (authority_sign_issuing(a, r, clock_wall_ms(), ms, &pem, &record,
+                               problem) != 0)
+        status = ca_complain(EXIT_FAILS, "%s: %s", o->csr, problem);
+    else
+        status = signing_write(o, pem);
+    free(pem);
     authority_close(a);
     return status;
 }

@@ -24,6 +24,7 @@ static int server_make(const struct ca_options *o, const struct ca_place *place,
     if (status == EXIT_HOLDS &&
         authority_issue(a, order, &issued, problem) != 0)
         status = ca_complain(EXIT_FAILS, "%s", problem);
+    authority_close(a); /* not held while a daemon takes the index up */
     if (status == EXIT_HOLDS)
         status = authority_announce(place->d.settings);
     if (status == EXIT_HOLDS)
@@ -36,7 +37,6 @@ static int server_make(const struct ca_options *o, const struct ca_place *place,
             printf("made  %s  its key: for the gate alone\n", out->key);
     }
     authority_issued_free(&issued);
-    authority_close(a);
     return status;
 }
 

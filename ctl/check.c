@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certs/crypto.h"
+#include "certs/tls_profile.h"
 #include "ctl/approvals.h"
 #include "ctl/check.h"
 #include "ctl/overview.h"
@@ -108,8 +110,13 @@ static void settings_print(const struct overview *d)
 {
     const struct settings *s = d->settings;
 
-    printf("%s: right\n  deployment %s listens on %s with ", d->settings_path,
-           s->deployment, s->listen);
+    printf("%s: right\n  deployment %s listens on ", d->settings_path,
+           s->deployment);
+    for (size_t i = 0; i < s->nlisteners; i++)
+        printf("%s%s (%s%s)", i == 0 ? "" : ", ", s->listeners[i].address,
+               s->listeners[i].profile,
+               s->listeners[i].allow_test_pki ? ", test PKI" : "");
+    printf(" with ");
     if (s->workers == 0)
         printf("a worker per core\n");
     else
@@ -202,6 +209,30 @@ static int canonical_print(const struct overview *d)
     return r == 0 ? EXIT_HOLDS : EXIT_FAILS;
 }
 
+/* Whether the OpenSSL here can do what the listeners are to speak; that of the
+ * machine where the daemon runs may be another one. */
+static int profiles_check(const struct overview *d)
+{
+    char problem[256];
+    int r = 0;
+
+    if (crypto_start(d->settings->fips, problem) != 0) {
+        fprintf(stderr, "%s: crypto.fips: %s\n", d->settings_path, problem);
+        return SP_EUNSUPPORTED;
+    }
+    for (size_t i = 0; i < d->settings->nlisteners; i++) {
+        const struct settings_listener *l = &d->settings->listeners[i];
+        const struct tls_profile *p = tls_profile_find(l->profile);
+
+        if (p == NULL || tls_profile_probe(p, problem) == 0)
+            continue;
+        fprintf(stderr, "%s: listener %s: %s\n", d->settings_path, l->address,
+                problem);
+        r = SP_EUNSUPPORTED;
+    }
+    return r;
+}
+
 static int tell(struct overview *d)
 {
     if (overview_replay(d) != 0)
@@ -223,7 +254,8 @@ static int check(const char *path, const char *against, bool print)
         if (print)
             status = canonical_print(&d);
         else if (against == NULL)
-            status = tell(&d);
+            status = d.settings != NULL && profiles_check(&d) != 0 ? EXIT_FAILS
+                                                                   : tell(&d);
         else if (check_against(&d, against) == 0)
             status = EXIT_HOLDS;
     }

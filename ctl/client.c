@@ -23,7 +23,7 @@ struct client {
     SSL *ssl;
     int fd;
     int timeout_ms;
-    bool alerted; /* the server sent a fatal alert */
+    int alert; /* the server's fatal one; -1: none */
     char host[128];
     char problem[256];
     /* of the exchange that is going on */
@@ -51,6 +51,21 @@ const char *client_problem(const struct client *c)
     return c->problem;
 }
 
+long client_trust(const struct client *c)
+{
+    return c->ssl == NULL ? X509_V_OK : SSL_get_verify_result(c->ssl);
+}
+
+int client_alert(const struct client *c)
+{
+    return c->alert;
+}
+
+const char *client_protocol(const struct client *c)
+{
+    return SSL_get_version(c->ssl);
+}
+
 /* --- TLS --- */
 
 static void on_info(const SSL *ssl, int where, int value)
@@ -59,7 +74,7 @@ static void on_info(const SSL *ssl, int where, int value)
 
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT &&
         (value >> 8) == SSL3_AL_FATAL)
-        c->alerted = true;
+        c->alert = value & 0xff;
 }
 
 /* OpenSSL's own words, of which only those behind "alert " are the peer's. */
@@ -68,7 +83,7 @@ static int tls_failed(struct client *c, int fallback)
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     const char *alert = reason == NULL ? NULL : strstr(reason, "alert ");
 
-    if (c->alerted) {
+    if (c->alert >= 0) {
         snprintf(c->problem, sizeof c->problem, "alert: %s",
                  alert != NULL ? alert + 6 : "unnamed");
         return SP_EPERM;
@@ -116,12 +131,26 @@ static int file_failed(struct client *c, const char *path)
     return SP_EINVAL;
 }
 
+static int credential_use(struct client *c, const struct credential *k)
+{
+    if (SSL_CTX_use_certificate(c->ctx, sk_X509_value(k->chain, 0)) != 1 ||
+        SSL_CTX_use_PrivateKey(c->ctx, k->pkey) != 1)
+        return file_failed(c, "certificate and key");
+    for (int i = 1; i < sk_X509_num(k->chain); i++) {
+        if (SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(k->chain, i)) != 1)
+            return file_failed(c, "certificate");
+    }
+    return 0;
+}
+
 static int files_load(struct client *c, const struct client_options *o)
 {
     if (o->anchors == NULL && SSL_CTX_set_default_verify_paths(c->ctx) != 1)
         return file_failed(c, "the system's certificates");
     if (o->anchors != NULL && SSL_CTX_load_verify_file(c->ctx, o->anchors) != 1)
         return file_failed(c, o->anchors);
+    if (o->credential != NULL)
+        return credential_use(c, o->credential);
     if (o->certificate == NULL)
         return 0;
     if (SSL_CTX_use_certificate_chain_file(c->ctx, o->certificate) != 1)
@@ -143,13 +172,30 @@ static int peer_set(SSL *ssl, char *host)
            SSL_set1_host(ssl, host) == 1;
 }
 
+/* A gateway decides by its own profile; one for old cards speaks 1.2, which is
+ * then as narrow as ours are. Nothing of it is left to openssl.cnf. */
+static bool versions_set(SSL_CTX *ctx)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_NO_TICKET);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
+           SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES256-GCM-SHA384:"
+                                        "ECDHE-RSA-AES256-GCM-SHA384:"
+                                        "ECDHE-ECDSA-AES128-GCM-SHA256:"
+                                        "ECDHE-RSA-AES128-GCM-SHA256:"
+                                        "ECDHE-ECDSA-CHACHA20-POLY1305:"
+                                        "ECDHE-RSA-CHACHA20-POLY1305") == 1;
+}
+
 static int tls_start(struct client *c, const struct client_options *o)
 {
     int r;
 
     if ((c->ctx = SSL_CTX_new(TLS_client_method())) == NULL)
         return SP_ENOMEM;
-    SSL_CTX_set_min_proto_version(c->ctx, TLS1_3_VERSION);
+    if (!versions_set(c->ctx))
+        return SP_ECRYPTO;
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
     if ((r = files_load(c, o)) != 0)
         return r;
@@ -177,6 +223,7 @@ int client_connect(const struct client_options *o, struct client **out)
     if (c == NULL)
         return SP_ENOMEM;
     c->timeout_ms = o->timeout_ms;
+    c->alert = -1;
     snprintf(c->host, sizeof c->host, "%s", o->host);
     if ((c->fd = address_connect(o->to, o->timeout_ms)) < 0) {
         snprintf(c->problem, sizeof c->problem, "connect: %s", strerror(errno));

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ctl/address.h"
+#include "ctl/credential.h"
 #include "lib/buf.h"
 #include "lib/error.h"
 
@@ -25,6 +26,8 @@ struct client_options {
     const char *anchors;     /* PEM file, or NULL: the system's store */
     const char *certificate; /* PEM file, or NULL: none is offered */
     const char *key;
+    /* Or loaded already, in the files' place. */
+    const struct credential *credential;
     int timeout_ms; /* of every single wait */
 };
 
@@ -46,16 +49,26 @@ typedef void client_piece_fn(void *arg, int64_t at_us, const char *data,
 
 int64_t client_now_us(void);
 
-/* TCP and TLS. In TLS 1.3 a client whose certificate is refused learns so
- * only from its first read: then client_exchange() fails. 0, or SP_EIO,
- * SP_ETIMEDOUT, SP_EPERM (refused in TLS), SP_EINVAL (a file of `o`);
- * client_problem() says more. *c is NULL only on SP_ENOMEM. */
+/* TCP and TLS, 1.3 or 1.2, which the other side chooses. In TLS 1.3 a client
+ * whose certificate is refused learns so only from its first read: then
+ * client_exchange() fails. 0, or SP_EIO, SP_ETIMEDOUT, SP_EPERM (refused in
+ * TLS), SP_EINVAL (a file of `o`); client_problem() says more. *c is NULL only
+ * on SP_ENOMEM. */
 int client_connect(const struct client_options *o,
                    struct client **c) SP_MUST_USE;
 void client_close(struct client *c);
 
 /* One line about the last failure, like "alert: certificate required". */
 const char *client_problem(const struct client *c);
+
+/* What the server's certificate came to: X509_V_OK, or why it is not trusted.
+ * Of no meaning before a certificate came. */
+long client_trust(const struct client *c);
+/* The number of the fatal alert that the server sent (RFC 8446 section 6.2);
+ * -1: none. */
+int client_alert(const struct client *c);
+/* "TLSv1.3"; of a connection. */
+const char *client_protocol(const struct client *c);
 
 /* Sends a request (`body` NULL: none) and reads the answer to its end or to
  * the end of the connection, which are both 0. `a` is filled as far as it

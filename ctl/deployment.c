@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -49,13 +50,21 @@ static int shelf_file(void *arg, const char *name, const uint8_t **data,
     uint8_t *bytes = NULL;
     size_t n = 0;
     char *path;
-    int r = fileset_get(s->files, name, data, length);
+    bool look = *length == POLICY_FILE_LOOK;
+    int r = look ? SP_ENOENT : fileset_get(s->files, name, data, length);
 
     if (r != SP_ENOENT)
         return r;
     path = name[0] == '/' ? strdup(name) : path_join(s->folder, name);
     if (path == NULL)
         return SP_ENOMEM;
+    if (look) {
+        r = access(path, R_OK) == 0 ? 0 : sp_error_from_errno();
+        *data = NULL;
+        *length = 0;
+        free(path);
+        return r;
+    }
     r = file_read(AT_FDCWD, path, LIMIT_TRUST_BYTES, &bytes, &n);
     if (r == 0)
         r = fileset_add(s->files, name, bytes, n);

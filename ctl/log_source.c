@@ -158,7 +158,7 @@ void log_source_close(struct log_source *s)
     if (s->store >= 0)
         close(s->store);
     if (s->is_remote)
-        remote_close(&s->remote);
+        remote_release(&s->remote);
     free(s->key_from);
     free(s->path);
     *s = LOG_SOURCE_NONE;

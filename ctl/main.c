@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "certs/token.h"
+#include "ctl/credential.h"
 #include "ctl/verbs.h"
 
 static const struct verb verbs[] = {
@@ -20,6 +22,7 @@ static const struct verb verbs[] = {
     {"close", verb_close, "end one window now"},
     {"demo", verb_demo, "show the gate at work with real connections"},
     {"demo-model", verb_demo_model, "a stand-in for a model's endpoint"},
+    {"enrol", verb_enrol, "get access to a gateway, step by step"},
     {"finding", verb_finding, "keys for findings, and opening them"},
     {"init", verb_init, "make a deployment that runs at once"},
     {"log", verb_log, "verify and read a ledger"},
@@ -113,6 +116,7 @@ int main(int argc, char **argv)
     /* A reader that leaves (`| head`) or a peer that hangs up is an error
      * code for the verb, not the end of it. */
     signal(SIGPIPE, SIG_IGN);
+    token_set_prompt(credential_prompt);
     if (argc < 2) {
         help_print(stderr);
         return EXIT_MISUSED;

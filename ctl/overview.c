@@ -56,6 +56,13 @@ static int files_get(void *arg, const char *name, const uint8_t **data,
 
     if (path == NULL)
         return SP_ENOMEM;
+    if (*length == POLICY_FILE_LOOK) {
+        r = access(path, R_OK) == 0 ? 0 : sp_error_from_errno();
+        *data = NULL;
+        *length = 0;
+        free(path);
+        return r;
+    }
     r = file_read(AT_FDCWD, path, LIMIT_TRUST_BYTES, &bytes, &n);
     if (r == 0)
         r = fileset_add(f->set, name, bytes, n);
@@ -177,6 +184,32 @@ static int credentials_check(const struct overview *d, const char *text,
     return r;
 }
 
+/* So must a client certificate. */
+static int client_certificates_check(const struct overview *d, const char *text,
+                                     size_t length)
+{
+    char wrong[LIMIT_MODEL_BYTES + LIMIT_NAME_BYTES + 64];
+    int r = 0;
+
+    for (size_t i = 0; i < d->policy->nmodels; i++) {
+        const struct policy_model *m = &d->policy->models[i];
+        const char *const keys[] = {"models", m->name, "upstream",
+                                    "client_certificate", NULL};
+
+        if (m->client_certificate == NULL ||
+            settings_client_certificate(d->settings, m->client_certificate) !=
+                NULL)
+            continue;
+        snprintf(wrong, sizeof wrong,
+                 "no client certificate \"%s\" in sallyport.yaml",
+                 m->client_certificate);
+        complain_at(d->policy_path, text, length, keys, wrong,
+                    "a name of its \"client_certificates\"");
+        r = SP_EINVAL;
+    }
+    return r;
+}
+
 /* Exchanges the settings' text for that of the policy that they name. */
 static int policy_read(const struct overview *d, char **text, size_t *length)
 {
@@ -219,6 +252,8 @@ int overview_load(const char *path, struct overview *d)
     r = policy_load(d, text, length);
     if (r == 0 && d->settings != NULL)
         r = credentials_check(d, text, length);
+    if (r == 0 && d->settings != NULL)
+        r = client_certificates_check(d, text, length);
 out:
     free(text);
     if (r == SP_ENOMEM)

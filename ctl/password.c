@@ -100,8 +100,8 @@ static int terminal_get(const char *prompt, bool twice,
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), r;
 
     if (fd < 0) {
-        fprintf(stderr, "sallyport: no terminal to ask for the password: "
-                        "expected --password-file FILE\n");
+        fprintf(stderr, "sallyport: no terminal to ask for it: expected "
+                        "--password-file or --passphrase-file FILE\n");
         return SP_EINVAL;
     }
     r = terminal_read(fd, prompt, password);

@@ -22,7 +22,10 @@ bool remote_option(struct remote *r, int option, const char *value)
                                : option == 'c' ? &r->certificate
                                : option == 'k' ? &r->key
                                : option == 'a' ? &r->anchors
-                                               : NULL;
+                               : option == REMOTE_OPT_PASSPHRASE
+                                   ? &r->passphrase_file
+                               : option == REMOTE_OPT_ENROLLED ? &r->enrolled
+                                                               : NULL;
 
     if (field == NULL)
         return false;
@@ -30,9 +33,74 @@ bool remote_option(struct remote *r, int option, const char *value)
     return true;
 }
 
-bool remote_is_complete(const struct remote *r)
+static bool all_is_said(const struct remote *r)
 {
     return r->url != NULL && r->certificate != NULL && r->key != NULL;
+}
+
+bool remote_is_complete(const struct remote *r)
+{
+    char folder[PATH_MAX], problem[ENROLMENT_PROBLEM];
+    int e;
+
+    if (all_is_said(r) || r->enrolled != NULL)
+        return true;
+    if (r->url != NULL || r->certificate != NULL || r->key != NULL)
+        return false;
+    e = enrolment_only(folder, problem);
+    if (e == SP_EAMBIGUOUS)
+        fprintf(stderr, "sallyport %s: %s\n", r->verb, problem);
+    return e == 0;
+}
+
+/* What was not said comes from the enrolment. */
+static int enrolment_take(struct remote *r)
+{
+    char only[PATH_MAX], problem[ENROLMENT_PROBLEM];
+    const char *folder = r->enrolled;
+    struct enrolment *e = &r->enrolment;
+    int error = 0;
+
+    if (all_is_said(r))
+        return EXIT_HOLDS;
+    if (folder == NULL) {
+        error = enrolment_only(only, problem);
+        folder = only;
+    }
+    if (error == 0)
+        error = enrolment_load(folder, e, problem);
+    if (error == 0 && !e->finished) {
+        snprintf(problem, sizeof problem,
+                 "%.300s has no certificate yet: `sallyport enrol finish` "
+                 "takes the developer's bundle",
+                 folder);
+        error = SP_ENOENT;
+    }
+    if (error != 0) {
+        fprintf(stderr, "sallyport %s: %s\n", r->verb, problem);
+        return EXIT_FAILS;
+    }
+    if (r->url == NULL) {
+        r->url = e->url;
+        r->name = e->bundle.name;
+    }
+    r->certificate = r->certificate == NULL ? e->certificate : r->certificate;
+    r->key = r->key == NULL ? e->key : r->key;
+    r->anchors = r->anchors == NULL ? e->anchors : r->anchors;
+    return EXIT_HOLDS;
+}
+
+static int credential_take(struct remote *r)
+{
+    char problem[CREDENTIAL_PROBLEM];
+
+    r->credential.certificate = r->certificate;
+    r->credential.key = r->key;
+    r->credential.passphrase_file = r->passphrase_file;
+    if (credential_load(&r->credential, problem) == 0)
+        return EXIT_HOLDS;
+    fprintf(stderr, "sallyport %s: %s\n", r->verb, problem);
+    return EXIT_FAILS;
 }
 
 /* "https://HOST", "https://HOST:PORT", "https://[ADDRESS]:PORT", each perhaps
@@ -74,10 +142,10 @@ static int connect_any(struct remote *r, const struct addrinfo *all)
     for (const struct addrinfo *i = all; e != 0 && i != NULL; i = i->ai_next) {
         struct address to = {.length = i->ai_addrlen};
         const struct client_options o = {.to = &to,
-                                         .host = r->host,
+                                         .host = r->name != NULL ? r->name
+                                                                 : r->host,
                                          .anchors = r->anchors,
-                                         .certificate = r->certificate,
-                                         .key = r->key,
+                                         .credential = &r->credential,
                                          .timeout_ms = TIMEOUT_MS};
 
         memcpy(&to.sa, i->ai_addr, i->ai_addrlen);
@@ -94,13 +162,17 @@ int remote_open(struct remote *r)
     const struct addrinfo want = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *all = NULL;
     char port[8];
-    int e;
+    int e, status = enrolment_take(r);
 
+    if (status != EXIT_HOLDS)
+        return status;
     if (url_parse(r, port) != 0) {
         fprintf(stderr, "sallyport %s: %s: wanted https://HOST[:PORT]\n",
                 r->verb, log_quote(r->url));
         return EXIT_MISUSED;
     }
+    if ((status = credential_take(r)) != EXIT_HOLDS)
+        return status;
     if ((e = getaddrinfo(r->host, port, &want, &all)) != 0) {
         fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, log_quote(r->host),
                 gai_strerror(e));
@@ -119,6 +191,13 @@ void remote_close(struct remote *r)
 {
     client_close(r->client);
     r->client = NULL;
+}
+
+void remote_release(struct remote *r)
+{
+    remote_close(r);
+    credential_release(&r->credential);
+    enrolment_release(&r->enrolment);
 }
 
 /* {"error":{"message":…,"code":…}} */

@@ -73,7 +73,8 @@ static void print_text(const struct control_status *s)
     char started[CLOCK_UTC_SIZE];
 
     clock_format_utc(s->roles.started, started);
-    printf("version    %s\nstarted    %s\n", s->version, started);
+    printf("version    %s\nstarted    %s\ncrypto     %s\n", s->version, started,
+           s->crypto);
     if (l->known)
         printf("policy     serial %u\n"
                "ledger     %llu entries, %llu durable, %llu published\n"
@@ -119,6 +120,8 @@ static void print_json(const struct control_status *s)
 
     printf("{\"version\":");
     print_json_text(s->version);
+    printf(",\"crypto\":");
+    print_json_text(s->crypto);
     printf(",\"started\":%lld,\"ready\":%s", (long long)s->roles.started,
            all_ready(s) ? "true" : "false");
     if (l->known)

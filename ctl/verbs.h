@@ -21,6 +21,7 @@ struct verb {
 int seal_reveal(int argc, char **argv); /* a subcommand, in order.c */
 int verb_accept(int argc, char **argv);
 int verb_approve(int argc, char **argv);
+int verb_enrol(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);

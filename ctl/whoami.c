@@ -13,15 +13,14 @@
 #include "lib/log.h"
 
 static const char usage[] =
-    "usage: sallyport whoami --url https://HOST[:PORT] --cert FILE --key FILE\n"
-    "                        [--cacert FILE] [--json]\n"
+    "usage: sallyport whoami [--enrolled DIR | --url URL --cert FILE --key "
+    "FILE]\n"
+    "                        [--json]\n"
     "\n"
     "Says who you are to the gateway, what is open to you and until when, "
     "what\n"
     "is left, and which documents you have to accept first.\n"
-    "\n"
-    "  --cacert FILE  who vouches for the gateway; else the system's store\n"
-    "  --json         the gateway's answer as it is\n";
+    "\n" REMOTE_USAGE "  --json          the gateway's answer as it is\n";
 
 /* The member as text for people: a text quoted where it must be, anything
  * else as it is written; "-" if it is not there. Good until the next call. */
@@ -148,7 +147,7 @@ static int status_show(struct remote *r, bool json)
 out:
     json_release(&j);
     client_answer_release(&a);
-    remote_close(r);
+    remote_release(r);
     return status;
 }
 

@@ -291,6 +291,10 @@ static void connection_handshake(struct connection *c)
     int r = SSL_accept(c->ssl);
     int e;
 
+    if (r == 1 && !tls_handshake_good(c->ssl)) {
+        handshake_failed(c, "protocol");
+        return;
+    }
     if (r == 1) {
         c->identity = tls_identity(c->ssl);
         if (c->identity == NULL)
@@ -460,7 +464,8 @@ static void socket_tune(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-void connection_new(struct connections *cs, int fd, const char *address)
+void connection_new(struct connections *cs, int fd, const char *address,
+                    SSL_CTX *tls)
 {
     struct worker *w = cs->worker;
     struct connection *c = calloc(1, sizeof(*c));
@@ -489,7 +494,7 @@ void connection_new(struct connections *cs, int fd, const char *address)
         cs->first->previous = c;
     cs->first = c;
     cs->count++;
-    c->ssl = SSL_new(w->tls);
+    c->ssl = SSL_new(tls);
     if (c->ssl == NULL || SSL_set_fd(c->ssl, fd) != 1 ||
         event_add(&c->event, NULL) != 0) {
         connection_close(c);

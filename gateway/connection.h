@@ -15,7 +15,8 @@ struct connections *connections_new(struct worker *w); /* NULL: memory */
 void connections_free(struct connections *cs);
 size_t connections_count(const struct connections *cs);
 /* Takes the descriptor. `address` is the client's, without its port. */
-void connection_new(struct connections *cs, int fd, const char *address);
+void connection_new(struct connections *cs, int fd, const char *address,
+                    SSL_CTX *tls);
 /* These requests have ended: what their last answers still have unsent never
  * leaves, though they were whole for us (P2). */
 void connections_cut(struct connections *cs, const struct cut *c);

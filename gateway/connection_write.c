@@ -441,7 +441,20 @@ static bool connection_is_cut(const struct connection *c, const struct cut *cut)
     if (c->cut || c->window >= p->nwindows || c->identity == NULL)
         return false;
     w = &p->windows[c->window];
-    return cut_takes(cut, c->window, w->model, w->party, c->identity->person);
+    return cut_takes(cut, c->window, w->model, w->party, c->identity->person,
+                     c->identity->cert_sha256);
+}
+
+/* Whoever holds this certificate is not to be talked to any more: what is being
+ * answered by us ends, and then the connection does. */
+static void connection_disown(struct connection *c, const struct cut *cut)
+{
+    if (!cut->has_certificate || c->identity == NULL ||
+        memcmp(c->identity->cert_sha256, cut->certificate, 32) != 0)
+        return;
+    c->keep_alive = false;
+    if (c->exchange == NULL && c->state < CONNECTION_CLOSING)
+        connection_end(c);
 }
 
 void connections_cut(struct connections *cs, const struct cut *cut)
@@ -452,6 +465,7 @@ void connections_cut(struct connections *cs, const struct cut *cut)
         next = c->next;
         if (connection_is_cut(c, cut))
             connection_cut(c);
+        connection_disown(c, cut);
     }
 }
 

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "certs/crypto.h"
 #include "gateway/control_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
@@ -348,6 +349,7 @@ int control_main(struct role_start *start)
     k->tickets = start->setup.generation << 32;
     snapshot_release(&snapshot);
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);
+    crypto_text(k->status.crypto);
     if ((r = control_events(k, start->fds[1])) != 0 ||
         (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
         return role_failed(start, true, "control: %s", sp_strerror(r));

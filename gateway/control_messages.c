@@ -144,6 +144,7 @@ int answer_status_put(const struct control_status *v, void *memory,
 
     msg_put_begin(&m, memory, capacity, CONTROL_ANSWER_STATUS);
     msg_put_text(&m, v->version);
+    msg_put_text(&m, v->crypto);
     control_ledger_write(&m, &v->ledger);
     control_roles_write(&m, &v->roles);
     *length = m.length;
@@ -158,9 +159,10 @@ int answer_status_get(struct control_status *v, const void *data, size_t length)
     if (msg_get_begin(&m, data, length) != CONTROL_ANSWER_STATUS)
         return SP_EPROTO;
     msg_get_text(&m, v->version, sizeof(v->version));
+    msg_get_text(&m, v->crypto, sizeof(v->crypto));
     control_ledger_read(&m, &v->ledger);
     control_roles_read(&m, &v->roles);
-    if (!text_is_plain(v->version))
+    if (!text_is_plain(v->version) || !text_is_plain(v->crypto))
         return SP_EPROTO;
     return msg_get_end(&m);
 }

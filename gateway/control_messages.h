@@ -75,6 +75,7 @@ enum witness_alarm {
 
 struct control_status {
     char version[32];
+    char crypto[97]; /* "OpenSSL-3.0.19;default-3.0.19;fips=off" */
     struct control_ledger ledger;
     struct control_roles roles;
 };

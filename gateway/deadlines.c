@@ -191,8 +191,8 @@ void deadlines_cut(struct deadlines *d, const struct cut *c)
 
     for (struct exchange *x = d->worker->exchanges; x != NULL; x = next) {
         next = x->next;
-        if (!x->admitted ||
-            !cut_takes(c, x->window, x->model, x->facts.party, x->facts.person))
+        if (!x->admitted || !cut_takes(c, x->window, x->model, x->facts.party,
+                                       x->facts.person, x->facts.cert_sha256))
             continue;
         deadlines_remove(d, x);
         exchange_cut(x, c->reason);

@@ -5,7 +5,8 @@
  * approved it), keeper_keep.c (keeping it with the ledger), keeper_decide.c
  * (what workers ask), keeper_own.c (acceptances, findings, statuses),
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
- * heartbeat), keeper_snapshot.c (the standing as a file). One thread runs all
+ * heartbeat), keeper_certificates.c (what is issued and revoked),
+ * keeper_snapshot.c (the standing as a file). One thread runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
  * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
@@ -246,14 +247,28 @@ void keeper_own_release(struct keeper_link *l);
 void keeper_order(struct keeper *k, const struct order_message *m);
 /* Answers those whose entries are on disk; each turn. */
 void keeper_orders_turn(struct keeper *k);
+
+/* keeper_certificates.c */
+/* Takes the authority's index (policy/issued.h) and records what is new in it,
+ * then what is due by that. SP_EINVAL with `problem`: nothing is recorded of a
+ * text that is not right as a whole; behind a line that contradicts the ledger
+ * nothing more is. SP_ETOOBIG: the ledger holds no more. */
+int keeper_certificates_index(struct keeper *k, const char *text, size_t length,
+                              char problem[256]) SP_MUST_USE;
+/* A list, a responder or an operator says that one is revoked: records it and
+ * cuts whoever is here with it. SP_EEXIST: it is already; SP_EINVAL: it cannot
+ * be said so, which is logged. */
+int keeper_certificate_revoked(
+    struct keeper *k, const struct entry_certificate_revoked *r) SP_MUST_USE;
+/* Ends its requests and connections, in every worker. */
+void keeper_certificate_cut(struct keeper *k, const uint8_t sha256[32]);
+
 /* What a tripwire does: `cause` is "tripwire:<name>", `person` NULL the whole
  * party. Records it and cuts; the caller's turn of the loop sends it.
  * SP_EEXIST: suspended or revoked already; SP_ENOENT: nobody has that name. */
 int keeper_suspend(struct keeper *k, const char *party, const char *person,
                    const char *cause) SP_MUST_USE;
 
-int keeper_certificate_revoked(
-    struct keeper *k, const struct entry_certificate_revoked *r) SP_MUST_USE;
 /* keeper_revocation.c. The clock was read. */
 void keeper_crl_loaded(struct keeper *k, const struct crl_loaded *v);
 void keeper_revocations(struct keeper *k, const struct revocations_number *v);

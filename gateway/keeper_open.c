@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "certs/crypto.h"
 #include "gateway/keeper.h"
 
 /* The first entries must be on disk within this; a disk that is slower at the
@@ -195,6 +196,7 @@ uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine)
 
 static void record_opened(struct keeper *k)
 {
+    char crypto[CRYPTO_TEXT];
     struct entry e = {
         .kind = ENTRY_LOG_OPENED,
         .u.log_opened =
@@ -202,9 +204,11 @@ static void record_opened(struct keeper *k)
                 .origin = k->snapshot.settings->origin,
                 .version = SP_VERSION,
                 .vkey = k->vkey,
+                .crypto = crypto,
             },
     };
 
+    crypto_text(crypto);
     keeper_record(k, &e);
     log_info("ledger_opened", "origin=%s",
              log_quote(k->snapshot.settings->origin));
@@ -212,13 +216,16 @@ static void record_opened(struct keeper *k)
 
 static void record_resumed(struct keeper *k, const struct ledger_recovery *r)
 {
+    char crypto[CRYPTO_TEXT];
     struct entry e = {
         .kind = ENTRY_LEDGER_RESUMED,
         .u.ledger_resumed = {.version = SP_VERSION,
                              .cut_bytes = r->cut_bytes,
-                             .landlock = k->landlock},
+                             .landlock = k->landlock,
+                             .crypto = crypto},
     };
 
+    crypto_text(crypto);
     e.u.ledger_resumed.requests = keeper_close_lost(k, NULL);
     keeper_record(k, &e);
     log_info("ledger_resumed",

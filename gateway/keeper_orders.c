@@ -47,7 +47,7 @@ static uint32_t cut_send(struct keeper *k, const struct cut *c)
     const struct standing_scope scope = {c->window, c->model, c->party,
                                          c->person};
     uint32_t open = standing_open_in(k->standing, &scope);
-    uint8_t data[64];
+    uint8_t data[CUT_BYTES];
     size_t length;
 
     if (cut_put(c, data, sizeof(data), &length) == 0)

@@ -93,7 +93,7 @@ static void cut_window(struct keeper *k, const struct entry *e)
 {
     struct cut c = {CUT_ALL,
                     .reason = closing_reason(e->u.window_closed.cause)};
-    uint8_t data[64];
+    uint8_t data[CUT_BYTES];
     size_t length;
 
     for (uint32_t i = 0; i < k->policy->nwindows; i++)
@@ -105,24 +105,37 @@ static void cut_window(struct keeper *k, const struct entry *e)
         keeper_send_all(k, data, length);
 }
 
+/* What ends, and the log's line: before the entry is applied, since its texts
+ * are the standing's. */
+static void due_tell(struct keeper *k, const struct entry *e)
+{
+    const struct entry_certificate_revoked *r = &e->u.certificate_revoked;
+
+    if (e->kind == ENTRY_WINDOW_CLOSED) {
+        cut_window(k, e);
+        log_info("window_closed", "window=%s cause=%s",
+                 log_quote(e->u.window_closed.window),
+                 e->u.window_closed.cause);
+    } else if (e->kind == ENTRY_MODEL_RELEASED) {
+        log_info("model_released", "model=%s cause=%s",
+                 e->u.model_released.model, e->u.model_released.cause);
+    } else if (e->kind == ENTRY_CERTIFICATE_REVOKED) {
+        keeper_certificate_cut(k, r->sha256);
+        log_info("certificate_revoked", "serial=%s party=%s person=%s cause=%s",
+                 r->serial, r->party, r->person, r->cause);
+    } else {
+        log_info("window_opened", "window=%s",
+                 log_quote(e->u.window_opened.window));
+    }
+}
+
 void keeper_due(struct keeper *k)
 {
     struct entry e = {0};
 
     while (
         standing_due(k->standing, k->now, k->clock.state == CLOCK_GOOD, &e)) {
-        if (e.kind == ENTRY_WINDOW_CLOSED) {
-            cut_window(k, &e);
-            log_info("window_closed", "window=%s cause=%s",
-                     log_quote(e.u.window_closed.window),
-                     e.u.window_closed.cause);
-        } else if (e.kind == ENTRY_MODEL_RELEASED) {
-            log_info("model_released", "model=%s cause=%s",
-                     e.u.model_released.model, e.u.model_released.cause);
-        } else {
-            log_info("window_opened", "window=%s",
-                     log_quote(e.u.window_opened.window));
-        }
+        due_tell(k, &e);
         keeper_record(k, &e);
         e = (struct entry){0};
     }

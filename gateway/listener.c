@@ -27,7 +27,8 @@
 
 struct listener {
     struct worker *worker;
-    int fd; /* -1: stopped */
+    size_t number; /* in the settings */
+    int fd;        /* -1: stopped */
     struct event *event, *rested;
     int reserve[LIMIT_ACCEPT_RESERVE];
     size_t nreserve;
@@ -139,7 +140,7 @@ static bool accept_one(struct listener *l)
         close(fd);
         return true;
     }
-    connection_new(w->connections, fd, address);
+    connection_new(w->connections, fd, address, w->tls[l->number]);
     return true;
 }
 
@@ -155,13 +156,14 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
         reserve_fill(l);
 }
 
-struct listener *listener_new(struct worker *w, int fd)
+struct listener *listener_new(struct worker *w, int fd, size_t number)
 {
     struct listener *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return NULL;
     l->worker = w;
+    l->number = number;
     l->fd = fd;
     l->complained = -1000;
     reserve_fill(l);

@@ -7,8 +7,9 @@
 
 struct listener;
 
-/* Takes the listening socket. NULL: out of memory. */
-struct listener *listener_new(struct worker *w, int fd);
+/* Takes the listening socket of the listener that the settings have under
+ * that number. NULL: out of memory. */
+struct listener *listener_new(struct worker *w, int fd, size_t number);
 /* Accepts what waits, then closes the socket. */
 void listener_stop(struct listener *l);
 void listener_free(struct listener *l);

@@ -407,6 +407,9 @@ int cut_put(const struct cut *v, void *memory, size_t capacity, size_t *length)
     msg_put_u32(&m, v->party);
     msg_put_u32(&m, v->person);
     msg_put_u8(&m, (uint8_t)v->reason);
+    msg_put_u8(&m, v->has_certificate);
+    if (v->has_certificate)
+        msg_put_fixed(&m, v->certificate, sizeof(v->certificate));
     return put_done(&m, length);
 }
 
@@ -416,9 +419,11 @@ static bool any_or(uint32_t wanted, uint32_t have)
 }
 
 bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
-               uint32_t party, uint32_t person)
+               uint32_t party, uint32_t person, const uint8_t certificate[32])
 {
-    return any_or(c->window, window) && any_or(c->model, model) &&
+    return (!c->has_certificate ||
+            memcmp(c->certificate, certificate, 32) == 0) &&
+           any_or(c->window, window) && any_or(c->model, model) &&
            any_or(c->party, party) && any_or(c->person, person);
 }
 
@@ -433,6 +438,10 @@ int cut_get(struct cut *v, const void *data, size_t length)
     v->party = msg_get_u32(&m);
     v->person = msg_get_u32(&m);
     v->reason = (enum reason)get_enum(&m, REASON_COUNT);
+    v->has_certificate = msg_get_bool(&m);
+    memset(v->certificate, 0, sizeof(v->certificate));
+    if (v->has_certificate)
+        msg_get_fixed(&m, v->certificate, sizeof(v->certificate));
     if (v->reason == REASON_NONE)
         return SP_EPROTO;
     return msg_get_end(&m);

@@ -166,13 +166,17 @@ struct connection_refused {
 struct cut {
     uint32_t window, model, party, person;
     enum reason reason;
+    bool has_certificate;
+    uint8_t certificate[32]; /* SHA-256 of its DER; then its connections end,
+                                too */
 };
+#define CUT_BYTES 64 /* encoded, at most */
 #define CUT_ALL                                                                \
     .window = VERDICT_NONE, .model = VERDICT_NONE, .party = VERDICT_NONE,      \
     .person = VERDICT_NONE
 /* Whether a request of these is among them. */
 bool cut_takes(const struct cut *c, uint32_t window, uint32_t model,
-               uint32_t party, uint32_t person);
+               uint32_t party, uint32_t person, const uint8_t certificate[32]);
 
 /* ticket: control's number for the order; comes back in the answer. */
 struct order_message {
@@ -197,15 +201,18 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), listening socket, dialer channel
+ *   worker:  files (sealed fileset: see below), dialer channel, a listening
+ *            socket for each listener, in the settings' order
  *   keeper:  files, ledger folder
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority" and "@authority.chain", and for the worker "@server.crt",
- * "@server.key", "@credential/<name>"; for the keeper "@ledger.key", "@approvers.txt" and
- * signatures (policy/approval.h); for the dialer "@witness/<name>", what a
- * witness's TLS is verified against. Each role gets only what is its own (P12).
+ * names, "@authority" and "@authority.chain", and for the worker "@server.crt", "@server.key",
+ * "@server.ocsp", the same for other names as "@names/<i>.crt" …, for endpoints
+ * "@client/<name>.crt" and ".key", "@credential/<name>"; for the keeper
+ * "@ledger.key", "@approvers.txt" and signatures (policy/approval.h); for the
+ * dialer "@witness/<name>", what a witness's TLS is verified against. Each role
+ * gets only what is its own (P12).
  */
 
 /* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or channel:

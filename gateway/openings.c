@@ -127,43 +127,54 @@ static int check_free(const struct address *a, const char *listen,
     return 0;
 }
 
-static void name_address(struct openings *o, const struct address *a)
+static void name_address(struct opening_listener *l, const struct address *a)
 {
     char port[8];
 
-    if (getnameinfo((const struct sockaddr *)&a->socket, a->size, o->address,
-                    sizeof(o->address), port, sizeof(port),
+    if (getnameinfo((const struct sockaddr *)&a->socket, a->size, l->address,
+                    sizeof(l->address), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        o->port = (unsigned)strtoul(port, NULL, 10);
+        l->port = (unsigned)strtoul(port, NULL, 10);
 }
 
-static int open_listening(struct openings *o, const struct settings *s,
-                          unsigned workers, struct report *report)
+static int open_listener(struct opening_listener *l, const char *listen,
+                         unsigned workers, struct report *report)
 {
     struct address a;
 
-    if (address_parse(s->listen, &a) != 0)
-        return problem(report, s->listen, "not an address",
+    if (address_parse(listen, &a) != 0)
+        return problem(report, listen, "not an address",
                        "expected 127.0.0.1:8443 or [::1]:8443");
-    if (check_free(&a, s->listen, report) != 0)
+    if (check_free(&a, listen, report) != 0)
         return SP_EINVAL;
     for (unsigned i = 0; i < workers; i++) {
         int fd = stream_socket(&a, true);
 
         if (fd < 0)
-            return bind_problem(report, s->listen);
-        o->listening[o->nlistening++] = fd;
+            return bind_problem(report, listen);
+        l->fds[l->count++] = fd;
         /* Port 0: the first socket gets one, the others the same. */
         if (i == 0) {
             socklen_t size = sizeof(a.socket);
 
             if (getsockname(fd, (struct sockaddr *)&a.socket, &size) != 0)
-                return bind_problem(report, s->listen);
+                return bind_problem(report, listen);
             a.size = size;
-            name_address(o, &a);
+            name_address(l, &a);
         }
     }
     return 0;
+}
+
+static int open_listening(struct openings *o, const struct settings *s,
+                          unsigned workers, struct report *report)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < s->nlisteners; i++)
+        r = open_listener(&o->listeners[o->nlisteners++],
+                          s->listeners[i].address, workers, report);
+    return r;
 }
 
 /* A socket that nobody answers is left from a daemon that was killed. */
@@ -327,9 +338,10 @@ int openings_check(const struct settings *s, const struct policy *policy,
         return SP_ENOMEM;
     if (policy_seals(policy) && check_own(s, s->transcripts, report) != 0)
         r = SP_EINVAL;
-    if (address_parse(s->listen, &listen) != 0)
-        r = problem(report, s->listen, "not an address",
-                    "expected 127.0.0.1:8443 or [::1]:8443");
+    for (size_t i = 0; i < s->nlisteners; i++)
+        if (address_parse(s->listeners[i].address, &listen) != 0)
+            r = problem(report, s->listeners[i].address, "not an address",
+                        "expected 127.0.0.1:8443 or [::1]:8443");
     if (control_address(path, &a, report) != 0)
         r = SP_EINVAL;
     free(path);
@@ -385,18 +397,22 @@ int openings_log_file(const struct openings *o, int level, uint64_t index,
     return fd >= 0 ? fd : sp_error_from_errno();
 }
 
-int openings_listen_again(const struct openings *o, size_t index)
+int openings_listen_again(const struct openings *o, size_t worker)
 {
-    return listen(o->listening[index], LISTEN_BACKLOG) == 0
-               ? 0
-               : sp_error_from_errno();
+    for (size_t i = 0; i < o->nlisteners; i++)
+        if (listen(o->listeners[i].fds[worker], LISTEN_BACKLOG) != 0)
+            return sp_error_from_errno();
+    return 0;
 }
 
 void openings_stop_listening(struct openings *o)
 {
-    for (size_t i = 0; i < o->nlistening; i++)
-        close(o->listening[i]);
-    o->nlistening = 0;
+    for (size_t i = 0; i < o->nlisteners; i++) {
+        struct opening_listener *l = &o->listeners[i];
+
+        while (l->count > 0)
+            close(l->fds[--l->count]);
+    }
 }
 
 void openings_close(struct openings *o)

@@ -9,14 +9,20 @@
 
 #include "gateway/snapshot.h"
 
-struct openings {
-    int listening[LIMIT_WORKERS]; /* one per worker, same port */
-    size_t nlistening;
-    int control;
-    int ledger;
-    int transcripts;  /* -1: this policy seals nothing */
+/* The sockets of one listener of the settings. */
+struct opening_listener {
+    int fds[LIMIT_WORKERS]; /* one per worker, same port */
+    size_t count;
     char address[64]; /* as it is bound, without the port */
     unsigned port;
+};
+
+struct openings {
+    struct opening_listener listeners[SETTINGS_LISTENERS_MAX];
+    size_t nlisteners;
+    int control;
+    int ledger;
+    int transcripts; /* -1: this policy seals nothing */
     char *control_path;
 };
 
@@ -36,9 +42,9 @@ int openings_transcript(const struct openings *o, uint64_t n) SP_MUST_USE;
  * in MESSAGE_ASK_LOG_FILE. The descriptor, or SP_ENOENT, SP_ERANGE, SP_EIO. */
 int openings_log_file(const struct openings *o, int level, uint64_t index,
                       unsigned width) SP_MUST_USE;
-/* A worker that was taken over may have shut its listening socket down, which
+/* A worker that was taken over may have shut its listening sockets down, which
  * we share with it and give to the next one. */
-int openings_listen_again(const struct openings *o, size_t index) SP_MUST_USE;
+int openings_listen_again(const struct openings *o, size_t worker) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */

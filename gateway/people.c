@@ -6,6 +6,7 @@
  */
 #include "gateway/people.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,47 @@ static int read_others(const struct snapshot *s, const struct policy_party *p,
     return 0;
 }
 
+/* Approvers sign policy.yaml alone: a file that it names can be exchanged
+ * behind their backs, unless the policy says what is in it. */
+static int check_pin(const struct policy_party *p, const uint8_t *anchors,
+                     size_t length, char problem[256])
+{
+    uint8_t sha256[32];
+
+    if (!p->has_anchors_sha256)
+        return 0;
+    crypto_hash_sha256(sha256, anchors, length);
+    if (memcmp(sha256, p->anchors_sha256, sizeof(sha256)) == 0)
+        return 0;
+    tell(problem, "party", p->name,
+         "its anchors have another SHA-256: expected anchors_sha256, those "
+         "that were approved");
+    return SP_EINVAL;
+}
+
+static int party_add(const struct policy_party *p, uint32_t index,
+                     const uint8_t *anchors, size_t anchors_length,
+                     const uint8_t *others, size_t others_length,
+                     struct identities *ids, char problem[256])
+{
+    struct identity_policy policies[POLICY_CERTIFICATES_MAX];
+    const struct identity_rules rules = {
+        .policies = policies,
+        .npolicies = p->ncertificates,
+        .any_eku = p->any_eku,
+        .own_anchors = strcmp(p->anchors, "ca") == 0,
+        .wants_links = p->revocation.mode != POLICY_REVOCATION_NONE,
+    };
+
+    for (size_t i = 0; i < p->ncertificates; i++)
+        policies[i] = (struct identity_policy){
+            .oid = p->certificates[i].oid,
+            .service = p->certificates[i].service,
+        };
+    return identities_add_party(ids, index, anchors, anchors_length, others,
+                                others_length, &rules, problem);
+}
+
 static int load_party(const struct snapshot *s, uint32_t index,
                       struct identities *ids, char problem[256])
 {
@@ -57,10 +99,6 @@ static int load_party(const struct snapshot *s, uint32_t index,
     const uint8_t *anchors = NULL;
     uint8_t *others = NULL;
     size_t anchors_length = 0, others_length = 0;
-    const struct identity_rules rules = {
-        .own_anchors = strcmp(p->anchors, "ca") == 0,
-        .wants_links = p->revocation.mode != POLICY_REVOCATION_NONE,
-    };
     int e = snapshot_file(s->files, p->anchors, &anchors, &anchors_length);
 
     if (e == 0)
@@ -70,8 +108,10 @@ static int load_party(const struct snapshot *s, uint32_t index,
         return e;
     }
     problem[0] = '\0';
-    e = identities_add_party(ids, index, anchors, anchors_length, others,
-                             others_length, &rules, problem);
+    e = check_pin(p, anchors, anchors_length, problem);
+    if (e == 0)
+        e = party_add(p, index, anchors, anchors_length, others, others_length,
+                      ids, problem);
     free(others);
     if (e != 0)
         tell(problem, "party", p->name,
@@ -83,10 +123,19 @@ static int load_person(const struct snapshot *s, uint32_t index,
                        struct identities *ids, char problem[256])
 {
     const struct policy_person *p = &s->policy->people[index];
+    const char *const other = p->other;
     const struct identity_match match = {
         .issuer_subject = p->issuer_subject,
         .spki_sha256 = p->spki_sha256,
         .san_uri = p->san_uri,
+        .issuer_serial = p->match == MATCH_SERIAL ? other : NULL,
+        .san_uuid = p->match == MATCH_UUID ? other : NULL,
+        .san_email = p->match == MATCH_EMAIL ? other : NULL,
+        .upn = p->match == MATCH_UPN ? other : NULL,
+        .edipi = p->match == MATCH_EDIPI ? other : NULL,
+        .fasc_n = p->match == MATCH_FASCN ? other : NULL,
+        .policy = p->policy,
+        .service = p->kind == PERSON_SERVICE,
     };
     int e;
 

@@ -583,9 +583,10 @@ static int worker_fds(struct supervisor *s, struct process *p, int *fds,
 
     if (r != 0 || (r = channel_pair(ends)) != 0)
         return r;
-    fds[(*nfds)++] = s->openings.listening[p->index];
     fds[(*nfds)++] = ends[0];
     p->dialer_end = ends[1];
+    for (size_t i = 0; i < s->openings.nlisteners; i++)
+        fds[(*nfds)++] = s->openings.listeners[i].fds[p->index];
     return 0;
 }
 
@@ -616,12 +617,12 @@ static void setup_send(struct process *p, const int *fds, size_t nfds)
         process_send(p, data, length, fds, nfds);
 }
 
-/* The descriptors of gateway/messages.h; only the first and a worker's last
+/* The descriptors of gateway/messages.h; only the first and a worker's second
  * are made for this start and closed after it. */
 static int process_setup(struct process *p)
 {
     struct supervisor *s = p->supervisor;
-    int fds[3];
+    int fds[ROLE_FDS_MAX];
     size_t nfds = 1;
     int r = snapshot_pack(&s->snapshot, p->role, &fds[0]);
 
@@ -636,7 +637,7 @@ static int process_setup(struct process *p)
     if (r == 0) {
         setup_send(p, fds, nfds);
         if (p->role == ROLE_WORKER)
-            close(fds[2]);
+            close(fds[1]);
     }
     close(fds[0]);
     return r;

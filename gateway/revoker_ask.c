@@ -36,7 +36,7 @@ struct question {
     bool sent;
     int64_t until; /* boot ms */
     uint32_t party;
-    uint8_t hash[32]; /* SHA-256 of the leaf's DER */
+    uint8_t hash[32]; /* what is asked: question_hash() */
     uint8_t nonce[OCSP_NONCE];
     X509 *leaf, *issuer;
     size_t nwaiters;
@@ -85,7 +85,7 @@ static struct remembered *cache_find(struct revoker *r, uint32_t party,
     struct remembered *m = cache_slot(r, hash);
 
     return m->status != REVOCATION_UNCHECKED && m->party == party &&
-                   memcmp(m->leaf, hash, 32) == 0
+                   memcmp(m->hash, hash, 32) == 0
                ? m
                : NULL;
 }
@@ -136,7 +136,7 @@ static void cache_put(struct revoker *r, const struct question *q,
         return;
     *m = (struct remembered){
         .party = q->party, .status = status, .until = until, .failed = failed};
-    memcpy(m->leaf, q->hash, sizeof(m->leaf));
+    memcpy(m->hash, q->hash, sizeof(m->hash));
 }
 
 static void question_end(struct revoker *r, struct question *q,
@@ -293,6 +293,21 @@ static X509 *certificate(const uint8_t *der, size_t length)
     return cert;
 }
 
+/* SHA-256 of both certificates in DER. Of both: the issuer is a worker's word
+ * too, and what somebody answered for another one must be nobody else's. */
+static int question_hash(const struct ask_revocation *ask, uint8_t hash[32])
+{
+    uint8_t both[64];
+
+    if (EVP_Digest(ask->leaf, ask->leaf_length, both, NULL, EVP_sha256(),
+                   NULL) != 1 ||
+        EVP_Digest(ask->issuer, ask->issuer_length, both + 32, NULL,
+                   EVP_sha256(), NULL) != 1 ||
+        EVP_Digest(both, sizeof(both), hash, NULL, EVP_sha256(), NULL) != 1)
+        return SP_ECRYPTO;
+    return 0;
+}
+
 static struct question *question_new(struct revoker *r,
                                      const struct ask_revocation *ask)
 {
@@ -308,7 +323,7 @@ static struct question *question_new(struct revoker *r,
     TAILQ_INSERT_TAIL(&r->questions, q, link);
     r->nquestions[q->party]++;
     if (q->leaf == NULL || q->issuer == NULL ||
-        X509_digest(q->leaf, EVP_sha256(), q->hash, NULL) != 1) {
+        question_hash(ask, q->hash) != 0) {
         question_free(r, q);
         return NULL;
     }
@@ -417,8 +432,7 @@ void question_ask(struct asker *a, const struct ask_revocation *ask)
         learn_only(r, ask, &w);
         return;
     }
-    if (EVP_Digest(ask->leaf, ask->leaf_length, hash, NULL, EVP_sha256(),
-                   NULL) != 1) {
+    if (question_hash(ask, hash) != 0) {
         tell(r, &w, REVOCATION_UNKNOWN, 0, "out of memory");
         return;
     }

@@ -45,6 +45,7 @@ struct asker {
 struct list_source {
     LIST_ENTRY(list_source) link;
     uint32_t party;
+    bool named; /* by the policy; others may lose their place */
     char url[REVOCATION_URL_MAX + 1];
     int64_t next;      /* boot ms: when it is fetched */
     unsigned failures; /* one behind the other */
@@ -62,7 +63,7 @@ struct question;
 
 /* A remembered answer. */
 struct remembered {
-    uint8_t leaf[32]; /* SHA-256 of its DER */
+    uint8_t hash[32]; /* of the certificate and its issuer's */
     uint32_t party;
     enum revocation status; /* UNCHECKED: nothing is here; UNKNOWN: no answer */
     int64_t until;          /* GOOD: ms UTC */

@@ -85,7 +85,11 @@ static int setup_receive(struct role_start *start)
                              start->fds, &start->nfds, SETUP_WAIT_MS);
     if (r == 0)
         r = setup_get(&start->setup, data, length);
-    if (r == 0 && start->nfds != table[start->role].nfds)
+    /* A worker has a socket for each listener, and knows how many these are
+     * once it has read its files. */
+    if (r == 0 &&
+        (start->nfds < table[start->role].nfds ||
+         (start->nfds > table[start->role].nfds && start->role != ROLE_WORKER)))
         r = SP_EPROTO;
     return r;
 }

@@ -12,6 +12,7 @@
 #include "gateway/messages.h"
 #include "lib/log.h"
 #include "lib/sandbox.h"
+#include "policy/settings.h"
 
 enum role {
     ROLE_SUPERVISOR,
@@ -23,6 +24,9 @@ enum role {
     ROLE_COUNT
 };
 
+/* A worker's files, its channel to the dialer, a socket for each listener. */
+#define ROLE_FDS_MAX (2 + SETTINGS_LISTENERS_MAX)
+
 /* Exit statuses of a role. RETRY: what stopped it may go away by itself. */
 #define ROLE_EXIT_FAILED 1
 #define ROLE_EXIT_RETRY  75
@@ -33,7 +37,7 @@ struct role_start {
     enum role role;
     struct setup setup;
     int channel; /* to the supervisor */
-    int fds[8];  /* that came with MESSAGE_SETUP */
+    int fds[ROLE_FDS_MAX]; /* that came with MESSAGE_SETUP */
     size_t nfds;
 };
 
@@ -42,7 +46,8 @@ struct role_info {
     int (*main)(struct role_start *start); /* returns the exit status */
     unsigned sandbox_groups;
     bool tcp_connect; /* Landlock: may connect */
-    size_t nfds;      /* descriptors that come with its MESSAGE_SETUP */
+    size_t nfds; /* descriptors that come with its MESSAGE_SETUP; a worker's
+                    at least */
 };
 
 const struct role_info *role_info(enum role role);

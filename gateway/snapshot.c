@@ -18,8 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "certs/crypto.h"
 #include "certs/tls.h"
 #include "gateway/people.h"
+#include "gateway/snapshot_reading.h"
+#include "gateway/tls_files.h"
 #include "ledger/note.h"
 #include "lib/document.h"
 #include "lib/report.h"
@@ -27,23 +30,19 @@
 #include "policy/approval.h"
 #include "policy/schemas.h"
 
-/* Secrets are one line; keys of ours are small PEM files. */
-#define SECRET_BYTES 16384
+/* A mapping's member of that name, or the element of a list of that number. */
+static const struct node *step(const struct node *n, const char *key)
+{
+    char *end;
+    unsigned long i;
 
-/* One reading: where it is and what it has so far. The documents are only for
- * saying where in a file a problem is. */
-struct reading {
-    struct snapshot *s;
-    const struct snapshot *running; /* whose texts are read; NULL: the files' */
-    struct report *report;
-    const char *config; /* sallyport.yaml, as it was named */
-    int folder;         /* of the deployment, open */
-    char *policy_path;
-    struct document *settings_text;
-    struct document *policy_text; /* NULL: not needed so far */
-};
+    if (n->kind != NODE_LIST)
+        return node_member(n, key);
+    i = strtoul(key, &end, 10);
+    return *end == '\0' && i < n->count ? n->items[i] : NULL;
+}
 
-/* The member "server.key" of a document; its deepest part that is there. */
+/* The member "server/key" of a document; its deepest part that is there. */
 static const struct node *find(const struct document *d, const char *where)
 {
     const struct node *n = d != NULL ? d->root : NULL;
@@ -54,7 +53,7 @@ static const struct node *find(const struct document *d, const char *where)
         const struct node *member;
 
         snprintf(key, sizeof(key), "%.*s", (int)length, where);
-        member = node_member(n, key);
+        member = step(n, key);
         if (member == NULL)
             break;
         n = member;
@@ -62,13 +61,6 @@ static const struct node *find(const struct document *d, const char *where)
     }
     return n;
 }
-
-/* In sallyport.yaml at `where`, "server/key". */
-static void complain(struct reading *r, const char *where, const char *format,
-                     ...) SP_PRINTF(3, 4);
-/* The same in the policy. */
-static void complain_policy(struct reading *r, const char *where,
-                            const char *format, ...) SP_PRINTF(3, 4);
 
 /* Our own reading of a file that its parser has accepted. */
 static struct document *document_again(const char *name, const uint8_t *yaml,
@@ -97,8 +89,8 @@ static struct document *policy_again(const struct reading *r)
     return document_again(r->policy_path, yaml, length);
 }
 
-static void complain(struct reading *r, const char *where, const char *format,
-                     ...)
+void reading_complain(struct reading *r, const char *where, const char *format,
+                      ...)
 {
     const struct node *n = find(r->settings_text, where);
     va_list ap;
@@ -109,8 +101,8 @@ static void complain(struct reading *r, const char *where, const char *format,
     va_end(ap);
 }
 
-static void complain_policy(struct reading *r, const char *where,
-                            const char *format, ...)
+void reading_complain_policy(struct reading *r, const char *where,
+                             const char *format, ...)
 {
     const struct node *n;
     va_list ap;
@@ -137,9 +129,10 @@ static int check_guarded(struct reading *r, const char *where, const char *path)
 
     if (stat(path, &st) != 0 || !everybody_writes(&st))
         return 0;
-    complain(r, where,
-             "%s: everybody may write to it (mode %03o): run `chmod o-w %s`",
-             path, (unsigned)(st.st_mode & 0777), path);
+    reading_complain(
+        r, where,
+        "%s: everybody may write to it (mode %03o): run `chmod o-w %s`", path,
+        (unsigned)(st.st_mode & 0777), path);
     return SP_EINVAL;
 }
 
@@ -153,8 +146,8 @@ static int add_file(struct reading *r, const char *name, const char *where,
     int e = file_read(AT_FDCWD, path, max, &data, &length);
 
     if (e != 0) {
-        complain(r, where, "%s: cannot be read (%s): expected %s", path,
-                 e == SP_EIO ? strerror(errno) : sp_strerror(e), what);
+        reading_complain(r, where, "%s: cannot be read (%s): expected %s", path,
+                         e == SP_EIO ? strerror(errno) : sp_strerror(e), what);
         return SP_EINVAL;
     }
     e = fileset_add(r->s->files, name, data, length);
@@ -183,6 +176,26 @@ static bool name_is_below(const char *name)
     return true;
 }
 
+/* A list, which the revoker reads: nothing of it comes in here. */
+static int look_named(const struct reading *r, const char *name,
+                      const uint8_t **data, size_t *length)
+{
+    struct stat st;
+
+    *data = NULL;
+    *length = 0;
+    if (!name_is_below(name))
+        return SP_EPERM;
+    if (fstatat(r->folder, name, &st, 0) != 0)
+        return sp_error_from_errno();
+    if (!S_ISREG(st.st_mode))
+        return SP_EINVAL;
+    if (everybody_writes(&st) ||
+        faccessat(r->folder, name, R_OK, AT_EACCESS) != 0)
+        return SP_EPERM;
+    return 0;
+}
+
 /* The policy's parser asks for a file: read it once, keep it. */
 static int read_named(void *arg, const char *name, const uint8_t **data,
                       size_t *length)
@@ -195,6 +208,8 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
 
     if (strcmp(name, "ca") == 0)
         name = "@authority";
+    if (*length == POLICY_FILE_LOOK)
+        return look_named(r, name, data, length);
     if (fileset_get(r->s->files, name, data, length) == 0)
         return 0;
     if (!name_is_below(name))
@@ -220,7 +235,8 @@ int snapshot_file(void *arg, const char *name, const uint8_t **data,
 static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
                           size_t *length)
 {
-    if (snapshot_file(arg, name, data, length) == 0)
+    if (*length != POLICY_FILE_LOOK &&
+        snapshot_file(arg, name, data, length) == 0)
         return 0;
     *data = NULL;
     *length = 0;
@@ -234,17 +250,17 @@ static int check_private(struct reading *r, const char *where, const char *path)
 
     if (stat(path, &st) != 0 || (st.st_mode & 077) == 0)
         return 0;
-    complain(r, where,
-             "%s: others may read this secret (mode %03o): run `chmod 600 %s`",
-             path, (unsigned)(st.st_mode & 0777), path);
+    reading_complain(
+        r, where,
+        "%s: others may read this secret (mode %03o): run `chmod 600 %s`", path,
+        (unsigned)(st.st_mode & 0777), path);
     return SP_EINVAL;
 }
 
 /* One file that the settings name at `where`, relative to the deployment's
  * folder. */
-static int add_setting(struct reading *r, const char *name, const char *where,
-                       const char *setting, size_t max, bool secret,
-                       const char *what)
+int reading_add(struct reading *r, const char *name, const char *where,
+                const char *setting, size_t max, bool secret, const char *what)
 {
     char *path = settings_path(r->s->settings, setting);
     int e;
@@ -273,6 +289,7 @@ static int copy_file(const struct snapshot *s, struct fileset *to,
 static int read_settings(struct reading *r, const char *config)
 {
     char *copy = strdup(config);
+    char problem[256];
     const uint8_t *yaml;
     size_t length;
     int e;
@@ -291,6 +308,9 @@ static int read_settings(struct reading *r, const char *config)
     if (e == 0)
         r->settings_text = document_again(config, yaml, length);
     free(copy);
+    /* Before any key is read. */
+    if (e == 0 && (e = crypto_start(r->s->settings->fips, problem)) != 0)
+        reading_complain(r, "crypto/fips", "%s", problem);
     return e;
 }
 
@@ -334,8 +354,9 @@ static int read_approvals(struct reading *r)
     if (e == 0)
         e = read_approvers(r, keys, a->count);
     if (e != 0)
-        complain(r, "policy", "its signatures: %s: expected to read them",
-                 sp_strerror(e));
+        reading_complain(r, "policy",
+                         "its signatures: %s: expected to read them",
+                         sp_strerror(e));
     return e;
 }
 
@@ -383,7 +404,7 @@ static int read_authority(struct reading *r)
                      "the deployment's authority");
     if (e == 0 && fileset_get(r->s->files, "@authority", &pem, &length) == 0 &&
         (e = tls_client_new(pem, length, problem, &ctx)) != 0)
-        complain(r, "authority", "%s: %s", path, problem);
+        reading_complain(r, "authority", "%s: %s", path, problem);
     if (e == 0)
         e = read_authority_chain(r, path);
     SSL_CTX_free(ctx);
@@ -400,7 +421,7 @@ static int read_policy(struct reading *r)
 
     e = r->running != NULL
             ? copy_file(r->running, r->s->files, "policy.yaml")
-            : add_setting(r, "policy.yaml", "policy", settings->policy,
+            : reading_add(r, "policy.yaml", "policy", settings->policy,
                           LIMIT_POLICY_BYTES, false, "the policy");
     if (e != 0 ||
         (e = fileset_get(r->s->files, "policy.yaml", &yaml, &length)) != 0)
@@ -413,10 +434,11 @@ static int read_policy(struct reading *r)
         return e;
     if (policy_uses_authority(r->s->policy) &&
         fileset_get(r->s->files, "@authority", &pem, &pem_length) != 0) {
-        complain(r, "authority",
-                 "%s: no such file: expected the authority that `anchors: ca` "
-                 "in the policy means (`sallyport ca init` makes one)",
-                 settings->authority);
+        reading_complain(
+            r, "authority",
+            "%s: no such file: expected the authority that `anchors: ca` "
+            "in the policy means (`sallyport ca init` makes one)",
+            settings->authority);
         e = SP_EINVAL;
     }
     return e;
@@ -443,15 +465,15 @@ static int read_credential(struct reading *r,
 
     snprintf(name, sizeof(name), "@credential/%s", c->name);
     snprintf(where, sizeof(where), "credentials/%s/file", c->name);
-    e = add_setting(r, name, where, c->file, SECRET_BYTES, true,
+    e = reading_add(r, name, where, c->file, READING_SECRET_BYTES, true,
                     "the upstream's credential on one line");
     if (e != 0 || (e = fileset_get(r->s->files, name, &data, &length)) != 0)
         return e;
     if (!secret_is_line(data, length)) {
-        complain(r, where,
-                 "%s: not a credential: expected one line of printable "
-                 "characters without spaces",
-                 c->file);
+        reading_complain(r, where,
+                         "%s: not a credential: expected one line of printable "
+                         "characters without spaces",
+                         c->file);
         return SP_EINVAL;
     }
     return 0;
@@ -479,7 +501,7 @@ static int witness_key_check(struct reading *r, size_t i, const char *where,
 
     if (note_verifier_parse(w->vkey, strlen(w->vkey), &keys[i]) != 0 ||
         keys[i].type != 0x04) {
-        complain(
+        reading_complain(
             r, where,
             "%.60s: not a witness's key: expected a vkey as `sallyport log "
             "witness keygen` prints it",
@@ -488,8 +510,9 @@ static int witness_key_check(struct reading *r, size_t i, const char *where,
     }
     for (size_t j = 0; j < i; j++)
         if (memcmp(keys[j].key, keys[i].key, sizeof(keys[i].key)) == 0) {
-            complain(r, where, "%.60s: the key of %s too: expected another one",
-                     w->vkey, r->s->settings->witnesses[j].name);
+            reading_complain(r, where,
+                             "%.60s: the key of %s too: expected another one",
+                             w->vkey, r->s->settings->witnesses[j].name);
             return SP_EINVAL;
         }
     return 0;
@@ -506,11 +529,11 @@ static int read_witness_anchors(struct reading *r,
     int e;
 
     snprintf(name, sizeof(name), "@witness/%s", w->name);
-    e = add_setting(r, name, where, w->ca, LIMIT_TRUST_BYTES, false,
+    e = reading_add(r, name, where, w->ca, LIMIT_TRUST_BYTES, false,
                     "what the witness is verified against");
     if (e == 0 && (e = fileset_get(r->s->files, name, &pem, &length)) == 0 &&
         (e = tls_client_new(pem, length, problem, &ctx)) != 0)
-        complain(r, where, "%s: %s", w->ca, problem);
+        reading_complain(r, where, "%s: %s", w->ca, problem);
     SSL_CTX_free(ctx);
     return e;
 }
@@ -544,26 +567,37 @@ static bool credential_exists(const struct settings *s, const char *name)
     return false;
 }
 
+static int complain_model(struct reading *r, const struct policy_model *m,
+                          const char *member, const char *name,
+                          const char *setting)
+{
+    char where[LIMIT_MODEL_BYTES + 64];
+
+    snprintf(where, sizeof(where), "models/%s/upstream/%s", m->name, member);
+    reading_complain_policy(r, where,
+                            "%s %s: unknown: expected one of the `%s` in "
+                            "sallyport.yaml",
+                            member, name, setting);
+    return SP_EINVAL;
+}
+
 /* What policy and settings say of each other. */
 static int check_models(struct reading *r)
 {
+    const struct settings *s = r->s->settings;
     int worst = 0;
 
     for (size_t i = 0; i < r->s->policy->nmodels; i++) {
         const struct policy_model *m = &r->s->policy->models[i];
 
-        char where[LIMIT_MODEL_BYTES + 32];
-
-        if (m->credential == NULL ||
-            credential_exists(r->s->settings, m->credential))
-            continue;
-        snprintf(where, sizeof(where), "models/%s/upstream/credential",
-                 m->name);
-        complain_policy(r, where,
-                        "credential %s: unknown: expected one of the "
-                        "`credentials` in sallyport.yaml",
-                        m->credential);
-        worst = SP_EINVAL;
+        if (m->credential != NULL && !credential_exists(s, m->credential))
+            worst = complain_model(r, m, "credential", m->credential,
+                                   "credentials");
+        if (m->client_certificate != NULL &&
+            settings_client_certificate(s, m->client_certificate) == NULL)
+            worst =
+                complain_model(r, m, "client_certificate",
+                               m->client_certificate, "client_certificates");
     }
     return worst;
 }
@@ -574,94 +608,30 @@ static int read_ledger_key(struct reading *r)
     struct note_signer signer;
     const uint8_t *text;
     size_t length;
-    int e = add_setting(r, "@ledger.key", "ledger/key", settings->ledger_key,
-                        SECRET_BYTES, true, "the ledger's signing key");
+    int e = reading_add(r, "@ledger.key", "ledger/key", settings->ledger_key,
+                        READING_SECRET_BYTES, true, "the ledger's signing key");
 
     if (e != 0 ||
         (e = fileset_get(r->s->files, "@ledger.key", &text, &length)) != 0)
         return e;
     e = note_signer_parse((const char *)text, length, &signer);
     if (e != 0) {
-        complain(r, "ledger/key",
-                 "%s: not a signing key: expected PRIVATE+KEY+<name>+<hash>"
-                 "+<base64> on one line",
-                 settings->ledger_key);
+        reading_complain(
+            r, "ledger/key",
+            "%s: not a signing key: expected PRIVATE+KEY+<name>+<hash>"
+            "+<base64> on one line",
+            settings->ledger_key);
         return SP_EINVAL;
     }
     if (strcmp(signer.verifier.name, settings->origin) != 0) {
-        complain(r, "ledger/key",
-                 "%s: a key named %s: expected the ledger's origin, %s",
-                 settings->ledger_key, signer.verifier.name, settings->origin);
+        reading_complain(r, "ledger/key",
+                         "%s: a key named %s: expected the ledger's origin, %s",
+                         settings->ledger_key, signer.verifier.name,
+                         settings->origin);
         e = SP_EINVAL;
     }
     note_signer_wipe(&signer);
     return e;
-}
-
-/* The server's certificate and key, with the people they will let in. */
-static int read_server(struct reading *r)
-{
-    const struct settings *settings = r->s->settings;
-    struct identities *people = NULL;
-    const uint8_t *cert, *key;
-    size_t cert_length, key_length;
-    char problem[256] = "";
-    SSL_CTX *ctx = NULL;
-    int e, f;
-
-    e = add_setting(r, "@server.crt", "server/certificate",
-                    settings->server_certificate, LIMIT_TRUST_BYTES, false,
-                    "the server's certificate");
-    f = add_setting(r, "@server.key", "server/key", settings->server_key,
-                    SECRET_BYTES, true, "the server's key");
-    if (e != 0 || f != 0)
-        return e != 0 ? e : f;
-    if ((e = people_load(r->s, &people, problem)) != 0) {
-        complain_policy(r, "parties", "%s", problem);
-        return e;
-    }
-    if ((e = fileset_get(r->s->files, "@server.crt", &cert, &cert_length)) ==
-            0 &&
-        (e = fileset_get(r->s->files, "@server.key", &key, &key_length)) == 0)
-        e = tls_server_new(cert, cert_length, key, key_length, people, problem,
-                           &ctx);
-    if (e != 0)
-        complain(r,
-                 strncmp(problem, "server key", 10) == 0 ? "server/key"
-                                                         : "server/certificate",
-                 "%s", problem);
-    SSL_CTX_free(ctx);
-    identities_free(people);
-    return e;
-}
-
-/* The anchors that models' endpoints are verified against. */
-static int check_upstream_anchors(struct reading *r)
-{
-    int worst = 0;
-
-    for (size_t i = 0; i < r->s->policy->nmodels; i++) {
-        const struct policy_model *m = &r->s->policy->models[i];
-        char problem[256] = "", where[LIMIT_MODEL_BYTES + 32];
-        const uint8_t *pem;
-        size_t length;
-        SSL_CTX *ctx = NULL;
-        int e;
-
-        if (m->ca == NULL)
-            continue;
-        e = snapshot_file(r->s->files, m->ca, &pem, &length);
-        if (e == 0)
-            e = tls_client_new(pem, length, problem, &ctx);
-        if (e != 0) {
-            snprintf(where, sizeof(where), "models/%s/upstream/ca", m->name);
-            complain_policy(r, where, "%s: %s", m->ca,
-                            problem[0] != '\0' ? problem : sp_strerror(e));
-            worst = e;
-        }
-        SSL_CTX_free(ctx);
-    }
-    return worst;
 }
 
 /* Each step that can be taken is taken, so that one run tells all problems. */
@@ -688,10 +658,11 @@ static int read_all(struct reading *r, const char *config)
     if ((e = read_approvals(r)) != 0)
         return e;
     if ((e = check_models(r)) != 0)
+        return e;
+    if ((e = reading_tls(r)) != 0)
         worst = e;
-    if ((e = check_upstream_anchors(r)) != 0)
-        worst = e;
-    if ((e = read_server(r)) != 0)
+    /* With the client certificates that were read. */
+    if (e == 0 && (e = reading_check_upstream(r)) != 0)
         worst = e;
     return worst;
 }
@@ -718,7 +689,8 @@ int snapshot_read_again(const char *config, const struct snapshot *running,
         return SP_ENOMEM;
     e = read_all(&r, config);
     if (e != 0 && report->errors == 0)
-        complain(&r, "", "%s: expected a readable deployment", sp_strerror(e));
+        reading_complain(&r, "", "%s: expected a readable deployment",
+                         sp_strerror(e));
     if (r.folder >= 0)
         close(r.folder);
     free(r.policy_path);
@@ -749,14 +721,6 @@ static bool same_file(const struct snapshot *a, const struct snapshot *b,
 bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b)
 {
     return same_file(a, b, "sallyport.yaml") && same_file(a, b, "policy.yaml");
-}
-
-const char *snapshot_reloadable(const struct snapshot *s, size_t i)
-{
-    static const char *const names[] = {"@server.crt", "@server.key"};
-
-    (void)s;
-    return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
 }
 
 /* A file that the policy names, if it names one. */
@@ -792,6 +756,7 @@ static int pack_worker(const struct snapshot *s, struct fileset *to)
 {
     const struct policy *p = s->policy;
     char name[LIMIT_NAME_BYTES + 16];
+    struct tls_file f;
     int e = pack_people(s, to);
 
     for (size_t i = 0; e == 0 && i < p->ndocuments; i++)
@@ -803,8 +768,8 @@ static int pack_worker(const struct snapshot *s, struct fileset *to)
                  s->settings->credentials[i].name);
         e = copy_file(s, to, name);
     }
-    if (e == 0 && (e = copy_file(s, to, "@server.crt")) == 0)
-        e = copy_file(s, to, "@server.key");
+    for (size_t i = 0; e == 0 && tls_file_at(s->settings, i, &f); i++)
+        e = copy_file(s, to, f.name);
     return e;
 }
 
@@ -873,6 +838,7 @@ static int parse_set(struct snapshot *s)
 {
     struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
     const uint8_t *yaml;
+    char problem[256];
     size_t length;
     bool certificates;
     int e;
@@ -881,6 +847,8 @@ static int parse_set(struct snapshot *s)
     if (e == 0)
         e = settings_parse("sallyport.yaml", (const char *)yaml, length, "/",
                            &report, &s->settings);
+    if (e == 0 && (e = crypto_start(s->settings->fips, problem)) != 0)
+        log_error("crypto", "problem=%s", log_quote(problem));
     if (e != 0)
         return e;
     if (fileset_get(s->files, "policy.yaml", &yaml, &length) != 0)

@@ -36,10 +36,6 @@ int snapshot_read_again(const char *config, const struct snapshot *running,
 /* Whether both were read from the same sallyport.yaml and policy.yaml. */
 bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b);
 
-/* The files that a running daemon takes over from a newer reading of the same
- * texts, by number; NULL: no more. */
-const char *snapshot_reloadable(const struct snapshot *s, size_t i);
-
 /* A sealed fileset with what `role` needs and nothing else. SP_EIO, SP_ENOMEM.
  */
 int snapshot_pack(const struct snapshot *s, enum role role,

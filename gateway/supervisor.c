@@ -40,10 +40,15 @@ void supervisor_ready(struct supervisor *s)
     if (s->phase != PHASE_STARTING || !supervisor_revocation_ready(s))
         return;
     s->phase = PHASE_RUNNING;
-    log_info("listening", "address=%s port=%u", o->address, o->port);
+    for (size_t i = 0; i < o->nlisteners; i++)
+        log_info("listening", "address=%s port=%u profile=%s test_pki=%s",
+                 o->listeners[i].address, o->listeners[i].port,
+                 s->snapshot.settings->listeners[i].profile,
+                 s->snapshot.settings->listeners[i].allow_test_pki ? "allow"
+                                                                   : "refuse");
     log_info("ready", "address=%s port=%u workers=%u policy=%u pid=%d",
-             o->address, o->port, s->nworkers, s->snapshot.policy->serial,
-             (int)getpid());
+             o->listeners[0].address, o->listeners[0].port, s->nworkers,
+             s->snapshot.policy->serial, (int)getpid());
     notify("READY=1\nSTATUS=Serving");
     if (s->reload_wanted)
         supervisor_reload(s);

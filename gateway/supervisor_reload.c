@@ -21,6 +21,7 @@
 #include "certs/tls.h"
 #include "gateway/notify.h"
 #include "gateway/processes.h"
+#include "gateway/tls_files.h"
 #include "lib/channel.h"
 #include "lib/report.h"
 
@@ -76,19 +77,19 @@ static int pick_new(const struct supervisor *s, const struct snapshot *fresh,
                     struct fileset **new, size_t *count)
 {
     struct fileset *to = fileset_new();
-    const char *name;
+    struct tls_file f;
     int r = to == NULL ? SP_ENOMEM : 0;
 
     *count = 0;
-    for (size_t i = 0;
-         r == 0 && (name = snapshot_reloadable(&s->snapshot, i)) != NULL; i++) {
+    for (size_t i = 0; r == 0 && tls_file_at(s->snapshot.settings, i, &f);
+         i++) {
         const uint8_t *data;
         size_t length;
 
-        r = fileset_get(fresh->files, name, &data, &length);
-        if (r != 0 || !is_new(s, name, data, length))
+        r = fileset_get(fresh->files, f.name, &data, &length);
+        if (r != 0 || !is_new(s, f.name, data, length))
             continue;
-        if ((r = fileset_add(to, name, data, length)) == 0)
+        if ((r = fileset_add(to, f.name, data, length)) == 0)
             ++*count;
     }
     if (r != 0)

@@ -230,6 +230,10 @@ static ssize_t connection_receive(struct upstream_connection *c, uint8_t *data,
     if (n > 0)
         return n;
     e = SSL_get_error(c->ssl, (int)n);
+    if (e == SSL_ERROR_SSL && tls_was_alerted())
+        log_warn("endpoint_tls", "endpoint=%s error=%s",
+                 log_quote(c->endpoint->policy->url),
+                 log_quote(tls_error_text()));
     ERR_clear_error();
     if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
         return SP_EAGAIN;
@@ -835,6 +839,11 @@ int upstreams_new(struct worker *w, char problem[256], struct upstreams **out)
     else
         upstreams_free(u);
     return r;
+}
+
+int upstreams_files(struct upstreams *u, char problem[256])
+{
+    return endpoints_files(u->endpoints, problem);
 }
 
 void upstreams_free(struct upstreams *u)

@@ -14,6 +14,9 @@ struct upstreams;
 int upstreams_new(struct worker *w, char problem[256],
                   struct upstreams **u) SP_MUST_USE;
 void upstreams_free(struct upstreams *u);
+/* Client certificates as the worker's files have them now, for connections
+ * that are made from now on. As above; nothing changes if it fails. */
+int upstreams_files(struct upstreams *u, char problem[256]) SP_MUST_USE;
 /* A (new) dialer's channel; takes the descriptor. */
 void upstreams_dialer(struct upstreams *u, int fd);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certs/tls.h"
+#include "gateway/tls_files.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -96,24 +96,23 @@ static void endpoint_host(struct endpoint *e)
                  v6 ? "]" : "", p->port);
 }
 
+/* *tls is NULL if none of the model's endpoints needs it. */
 static int model_tls(struct worker *w, const struct policy_model *m,
                      char problem[256], SSL_CTX **tls)
 {
-    const uint8_t *pem;
-    size_t length;
+    char what[256] = "";
     bool wanted = false;
+    int r;
 
     for (size_t i = 0; i < m->nendpoints; i++)
         wanted = wanted || m->endpoints[i].scheme == ENDPOINT_HTTPS;
     *tls = NULL;
     if (!wanted)
         return 0;
-    if (m->ca == NULL ||
-        snapshot_file(w->snapshot.files, m->ca, &pem, &length) != 0) {
-        snprintf(problem, 256, "model %s: its `ca` is missing", m->name);
-        return SP_EINVAL;
-    }
-    return tls_client_new(pem, length, problem, tls);
+    r = tls_model_context(&w->snapshot, m, what, tls);
+    if (r != 0)
+        snprintf(problem, 256, "model %.100s: %.140s", m->name, what);
+    return r;
 }
 
 /* The field line with the secret of this model's endpoints. */
@@ -152,12 +151,9 @@ static int model_credential(struct worker *w, const struct policy_model *m,
 static int model_set_up(struct endpoints *es, uint32_t model, char problem[256])
 {
     const struct policy_model *m = &es->worker->policy->models[model];
-    SSL_CTX *tls;
-    int r;
+    int r = model_credential(es->worker, m, es->credentials[model], problem);
 
-    if ((r = model_tls(es->worker, m, problem, &tls)) != 0 ||
-        (r = model_credential(es->worker, m, es->credentials[model],
-                              problem)) != 0)
+    if (r != 0)
         return r;
     es->first[model] = es->count;
     for (uint32_t i = 0; i < m->nendpoints; i++) {
@@ -166,14 +162,39 @@ static int model_set_up(struct endpoints *es, uint32_t model, char problem[256])
         e->model = model;
         e->index = i;
         e->policy = &m->endpoints[i];
-        if (tls != NULL && e->policy->scheme == ENDPOINT_HTTPS) {
-            e->tls = tls;
-            SSL_CTX_up_ref(tls);
-        }
         endpoint_host(e);
     }
-    SSL_CTX_free(tls);
     return 0;
+}
+
+/* Connections that there are keep the context that they were made with. */
+static void model_use(struct endpoints *es, uint32_t model, SSL_CTX *tls)
+{
+    for (size_t i = 0; tls != NULL && i < endpoints_count(es, model); i++) {
+        struct endpoint *e = &es->all[es->first[model] + i];
+
+        if (e->policy->scheme != ENDPOINT_HTTPS)
+            continue;
+        SSL_CTX_free(e->tls);
+        e->tls = tls;
+        SSL_CTX_up_ref(tls);
+    }
+}
+
+int endpoints_files(struct endpoints *es, char problem[256])
+{
+    const struct policy *p = es->worker->policy;
+    SSL_CTX **made = calloc(p->nmodels + 1, sizeof(SSL_CTX *));
+    int r = made == NULL ? SP_ENOMEM : 0;
+
+    for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
+        r = model_tls(es->worker, &p->models[i], problem, &made[i]);
+    for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
+        model_use(es, i, made[i]);
+    for (size_t i = 0; made != NULL && i < p->nmodels; i++)
+        SSL_CTX_free(made[i]);
+    free(made);
+    return r;
 }
 
 int endpoints_new(struct worker *w, char problem[256], struct endpoints **out)
@@ -197,7 +218,7 @@ int endpoints_new(struct worker *w, char problem[256], struct endpoints **out)
     r = 0;
     for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
         r = model_set_up(es, i, problem);
-    if (r == 0) {
+    if (r == 0 && (r = endpoints_files(es, problem)) == 0) {
         *out = es;
         es = NULL;
     }

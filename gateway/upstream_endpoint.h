@@ -26,6 +26,9 @@ struct endpoint {
 int endpoints_new(struct worker *w, char problem[256],
                   struct endpoints **es) SP_MUST_USE;
 void endpoints_free(struct endpoints *es);
+/* Anchors and client certificates as the worker's files have them now; all or
+ * none. As above. */
+int endpoints_files(struct endpoints *es, char problem[256]) SP_MUST_USE;
 
 size_t endpoints_count(const struct endpoints *es, uint32_t model);
 /* Healthy before not, then the least loaded. NULL: the model has none. */

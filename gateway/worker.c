@@ -30,16 +30,19 @@
 #include "gateway/revocation_messages.h"
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
+#include "gateway/tls_files.h"
 #include "gateway/upstream.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 /* What comes with MESSAGE_SETUP, in this order. */
-enum { FD_FILES, FD_LISTENER, FD_DIALER, FD_COUNT };
+enum { FD_FILES, FD_DIALER, FD_LISTENERS };
 
-/* Descriptors beside those of connections and their upstreams. */
-#define OTHER_FILES 128
+/* Descriptors beside those of connections and their upstreams, and beside what
+ * each listener has. */
+#define OTHER_FILES    128
+#define LISTENER_FILES (1 + LIMIT_ACCEPT_RESERVE)
 
 static struct worker worker;
 
@@ -93,7 +96,8 @@ static void drain(struct worker *w, const struct stop *stop)
     until.tv_sec = (time_t)(left / 1000);
     until.tv_usec = (suseconds_t)(left % 1000 * 1000);
     w->state = WORKER_DRAINING;
-    listener_stop(w->listener);
+    for (size_t i = 0; i < w->settings->nlisteners; i++)
+        listener_stop(w->listeners[i]);
     connections_drain(w->connections);
     w->stop_timer = event_new(w->base, -1, 0, on_drain_over, w);
     if (w->stop_timer == NULL || event_add(w->stop_timer, &until) != 0)
@@ -102,44 +106,25 @@ static void drain(struct worker *w, const struct stop *stop)
              connections_count(w->connections), (long long)left);
 }
 
-/* A context with the server's files as they are in the snapshot. */
-static int server_context(struct worker *w, char problem[256], SSL_CTX **tls)
-{
-    const uint8_t *cert, *key;
-    size_t cert_length, key_length;
-    int r;
-
-    snprintf(problem, 256, "the server's certificate or key is missing");
-    if ((r = fileset_get(w->snapshot.files, "@server.crt", &cert,
-                         &cert_length)) != 0 ||
-        (r = fileset_get(w->snapshot.files, "@server.key", &key,
-                         &key_length)) != 0)
-        return r;
-    r = tls_server_new(cert, cert_length, key, key_length, w->identities,
-                       problem, tls);
-    if (r != 0)
-        return r;
-    /* One read(2) brings a record's head and body together. */
-    SSL_CTX_set_read_ahead(*tls, 1);
-    return 0;
-}
-
 /* --- new files --- */
 
 /* Connections keep the context that they were made with, and with it its
  * certificate and key, until they end. */
 static int files_take(struct worker *w, struct fileset *fresh,
-                      char problem[256])
+                      struct tls_problem *problem)
 {
-    SSL_CTX *made = NULL;
+    SSL_CTX *made[SETTINGS_LISTENERS_MAX];
     int r = fileset_swap(w->snapshot.files, fresh);
 
     if (r != 0)
         return r;
-    if ((r = server_context(w, problem, &made)) != 0)
+    r = tls_contexts_new(&w->snapshot, w->identities, false, problem, made);
+    if (r == 0 && (r = upstreams_files(w->upstreams, problem->text)) != 0)
+        tls_contexts_free(made);
+    if (r != 0)
         return fileset_swap(w->snapshot.files, fresh) != 0 ? SP_EPROTO : r;
-    SSL_CTX_free(w->tls);
-    w->tls = made;
+    tls_contexts_free(w->tls);
+    memcpy(w->tls, made, sizeof(made));
     return 0;
 }
 
@@ -148,16 +133,16 @@ static int files_take(struct worker *w, struct fileset *fresh,
 static void reload(struct worker *w, uint64_t number, int memfd)
 {
     struct fileset *fresh = NULL;
-    char problem[256] = "";
+    struct tls_problem problem = {.text = ""};
     int r = fileset_from_fd(memfd, &fresh);
 
     close(memfd);
     if (r == 0)
-        r = files_take(w, fresh, problem);
+        r = files_take(w, fresh, &problem);
     fileset_free(fresh);
     if (r != 0)
         log_error("reload_failed", "reload=%llu problem=%s error=%s",
-                  (unsigned long long)number, log_quote(problem),
+                  (unsigned long long)number, log_quote(problem.text),
                   log_quote(sp_strerror(r)));
     else
         log_info("reloaded", "reload=%llu", (unsigned long long)number);
@@ -263,9 +248,25 @@ static int set_up_limits(struct worker *w)
 
 static int set_up_tls(struct worker *w, char problem[256])
 {
+    struct tls_problem of_files;
     int r = people_load(&w->snapshot, &w->identities, problem);
 
-    return r != 0 ? r : server_context(w, problem, &w->tls);
+    if (r != 0)
+        return r;
+    r = tls_contexts_new(&w->snapshot, w->identities, false, &of_files, w->tls);
+    if (r != 0)
+        snprintf(problem, 256, "%s", of_files.text);
+    return r;
+}
+
+static int set_up_listeners(struct worker *w)
+{
+    for (size_t i = 0; i < w->settings->nlisteners; i++) {
+        w->listeners[i] = listener_new(w, w->start->fds[FD_LISTENERS + i], i);
+        if (w->listeners[i] == NULL)
+            return SP_ENOMEM;
+    }
+    return 0;
 }
 
 static int set_up_timers(struct worker *w)
@@ -341,10 +342,11 @@ static int set_up_parts(struct worker *w, char problem[256])
         return r;
     upstreams_dialer(w->upstreams, w->start->fds[FD_DIALER]);
     snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
-    w->listener = listener_new(w, w->start->fds[FD_LISTENER]);
+    if ((r = set_up_listeners(w)) != 0)
+        return r;
     w->supervisor =
         channel_new(w->base, w->start->channel, on_message, on_closed, w);
-    return w->listener == NULL || w->supervisor == NULL ? SP_ENOMEM : 0;
+    return w->supervisor == NULL ? SP_ENOMEM : 0;
 }
 
 /* A client, its model's connection and its transcript each; as many as we may
@@ -352,7 +354,8 @@ static int set_up_parts(struct worker *w, char problem[256])
 static size_t set_up_files(const struct worker *w)
 {
     rlim_t each = policy_seals(w->policy) ? 3 : 2;
-    rlim_t wanted = each * (rlim_t)w->settings->connections + OTHER_FILES;
+    rlim_t wanted = each * (rlim_t)w->settings->connections + OTHER_FILES +
+                    LISTENER_FILES * (rlim_t)w->settings->nlisteners;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -375,6 +378,8 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
     snapshot_forget_text(&w->snapshot);
     w->settings = w->snapshot.settings;
     w->policy = w->snapshot.policy;
+    if (start->nfds != FD_LISTENERS + w->settings->nlisteners)
+        return SP_EPROTO;
     role_log(start, w->settings->log_level);
     (void)signal(SIGPIPE, SIG_IGN);
     /* Opens what it needs while anything can be opened, and finds out what
@@ -441,7 +446,8 @@ static void tear_down(struct worker *w)
     connections_free(w->connections);
     if (w->admissions != NULL)
         (void)admissions_turn(w->admissions);
-    listener_free(w->listener);
+    for (size_t i = 0; i < SETTINGS_LISTENERS_MAX; i++)
+        listener_free(w->listeners[i]);
     upstreams_free(w->upstreams);
     exchanges_free(w);
     seals_free(w->seals);
@@ -451,7 +457,7 @@ static void tear_down(struct worker *w)
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)
         event_free(w->stop_timer);
-    SSL_CTX_free(w->tls);
+    tls_contexts_free(w->tls);
     identities_free(w->identities);
     answer_rules_release(w); /* its keys are the policy's own terms */
     snapshot_release(&w->snapshot);

@@ -67,12 +67,12 @@ struct worker {
     const struct settings *settings;
     const struct policy *policy;
     struct identities *identities;
-    SSL_CTX *tls;
+    SSL_CTX *tls[SETTINGS_LISTENERS_MAX]; /* of each listener */
     struct channel *supervisor;
     struct admissions *admissions;
     struct deadlines *deadlines;
     struct upstreams *upstreams;
-    struct listener *listener;
+    struct listener *listeners[SETTINGS_LISTENERS_MAX];
     struct connections *connections;
     struct seals *seals;
     struct log_reads *log_reads;

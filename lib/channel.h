@@ -16,7 +16,7 @@
 #include "lib/error.h"
 
 #define CHANNEL_MESSAGE_MAX 32768
-#define CHANNEL_FDS_MAX     8
+#define CHANNEL_FDS_MAX     16
 
 struct event_base;
 struct channel;

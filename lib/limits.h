@@ -47,6 +47,8 @@
 /* Names in a policy: they go into headers, entries and file names. */
 #define LIMIT_NAME_BYTES 64
 #define LIMIT_MODEL_BYTES 128
+/* How a person is recognised: a UPN or an address, with the issuer's name. */
+#define LIMIT_MATCH_BYTES 1024
 
 /* One ledger entry (docs/ledger.md) */
 #define LIMIT_ENTRY_BYTES 16384

@@ -301,6 +301,31 @@ void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
     line_end(&l);
 }
 
+/* Who is asked, and how old an answer may be. */
+static void revocation_print(const struct policy_revocation *r,
+                             const char *indent, FILE *out)
+{
+    struct line l = {.out = out, .indent = indent, .title = "revocation"};
+    char text[1024];
+    struct words w = {text, sizeof text, 0};
+
+    if (r->mode == POLICY_REVOCATION_NONE)
+        return;
+    part(&l, "%s", policy_revocation_mode_text(r->mode));
+    if (r->responder != NULL)
+        part(&l, "responder %s", r->responder);
+    if (r->nhosts > 0) {
+        say_list(&w, r->hosts, r->nhosts);
+        part(&l, "where certificates say so, at %s", text);
+    }
+    if (r->crl != NULL)
+        part(&l, "lists of %s", r->crl);
+    for (size_t i = 0; i < r->nfetch; i++)
+        part(&l, "lists from %s", r->fetch[i]);
+    part(&l, "at most %" PRId64 " min old", r->max_age_ms / 60000);
+    line_end(&l);
+}
+
 void agreement_print_source(const struct policy_party *party,
                             const char *indent, FILE *out)
 {
@@ -322,6 +347,7 @@ void agreement_print_source(const struct policy_party *party,
         part(&l, "%s", text);
     }
     line_end(&l);
+    revocation_print(&party->revocation, indent, out);
     if (!party->has_sealing_key)
         return;
     sealing_key_format(party->sealing_key, text);

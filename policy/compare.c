@@ -32,6 +32,8 @@ static void compare_upstream(struct comparison *c, const struct policy_model *a,
                  b->upstream_name);
     compare_text(c, "endpoints' authorities", a->ca, b->ca);
     compare_text(c, "credential", a->credential, b->credential);
+    compare_text(c, "client certificate", a->client_certificate,
+                 b->client_certificate);
     compare_text(c, "build", a->build, b->build);
     compare_text(c, "designation", a->designation, b->designation);
     compare_text(c, "designation by", a->designated_by, b->designated_by);
@@ -196,8 +198,10 @@ static bool same_match(const struct policy_person *a,
         (a->spki_sha256 != NULL &&
          memcmp(a->spki_sha256, b->spki_sha256, 32) != 0))
         return false;
-    return same_text(a->issuer_subject, b->issuer_subject) &&
-           same_text(a->san_uri, b->san_uri);
+    return a->match == b->match &&
+           same_text(a->issuer_subject, b->issuer_subject) &&
+           same_text(a->san_uri, b->san_uri) && same_text(a->other, b->other) &&
+           same_text(a->policy, b->policy);
 }
 
 /* Names gathered for one change. */
@@ -265,14 +269,75 @@ static void compare_people(struct comparison *c, uint32_t before, uint32_t now)
     names_tell(c, CHANGE_OTHER, "kind or custodian", &acting);
 }
 
+/* Which bytes the anchors' file must have. */
+static void compare_pin(struct comparison *c, const struct policy_party *a,
+                        const struct policy_party *b)
+{
+    if (a->has_anchors_sha256 == b->has_anchors_sha256 &&
+        memcmp(a->anchors_sha256, b->anchors_sha256, 32) == 0)
+        return;
+    if (b->has_anchors_sha256)
+        change_tell(c, CHANGE_NARROWER, "anchors_sha256: %s",
+                    a->has_anchors_sha256 ? "other anchors, not the old ones"
+                                          : "only the file's bytes of now");
+    if (a->has_anchors_sha256)
+        change_tell(c, CHANGE_WIDER, "anchors_sha256: %s",
+                    b->has_anchors_sha256 ? "other anchors, not the old ones"
+                                          : "any anchors that the file has");
+}
+
 /* Anybody's certificates may stop matching, and others may match. */
 static void compare_anchors(struct comparison *c, const struct policy_party *a,
                             const struct policy_party *b)
 {
+    compare_pin(c, a, b);
     if (same_text(a->anchors, b->anchors))
         return;
     change_tell(c, CHANGE_NARROWER, "anchors: no longer %s", a->anchors);
     change_tell(c, CHANGE_WIDER, "anchors: now %s", b->anchors);
+}
+
+/* Whether the party takes certificates under that policy, for that kind of
+ * people. */
+static bool certificates_have(const struct policy_party *p,
+                              const struct policy_certificate *certificate)
+{
+    for (size_t i = 0; i < p->ncertificates; i++)
+        if (strcmp(p->certificates[i].oid, certificate->oid) == 0 &&
+            p->certificates[i].service == certificate->service)
+            return true;
+    return false;
+}
+
+static void compare_policies_of(struct comparison *c, enum change_kind kind,
+                                const char *how, const struct policy_party *a,
+                                const struct policy_party *b)
+{
+    for (size_t i = 0; i < b->ncertificates; i++)
+        if (!certificates_have(a, &b->certificates[i]))
+            change_tell(c, kind, "%s: %s %s",
+                        b->certificates[i].service ? "service_policies"
+                                                   : "certificate_policies",
+                        how, b->certificates[i].oid);
+}
+
+/* None asked for is all of them. */
+static void compare_certificates(struct comparison *c,
+                                 const struct policy_party *a,
+                                 const struct policy_party *b)
+{
+    if (a->ncertificates == 0 && b->ncertificates > 0)
+        change_tell(c, CHANGE_NARROWER, "certificate policies: required now");
+    if (a->ncertificates > 0 && b->ncertificates == 0)
+        change_tell(c, CHANGE_WIDER, "certificate policies: none required");
+    if (a->ncertificates > 0 && b->ncertificates > 0) {
+        compare_policies_of(c, CHANGE_WIDER, "now also", a, b);
+        compare_policies_of(c, CHANGE_NARROWER, "no longer", b, a);
+    }
+    if (a->any_eku != b->any_eku)
+        change_tell(c, b->any_eku ? CHANGE_WIDER : CHANGE_NARROWER,
+                    "eku: %s (was %s)", b->any_eku ? "any" : "client",
+                    a->any_eku ? "any" : "client");
 }
 
 /* Whose eyes transcripts are for decides nothing, but it must be seen. */
@@ -332,6 +397,7 @@ static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
 
     compare_text(c, "kind", party_kind_text(a->kind), party_kind_text(b->kind));
     compare_anchors(c, a, b);
+    compare_certificates(c, a, b);
     compare_text(c, "intermediates", a->intermediates, b->intermediates);
     compare_networks(c, a, b);
     compare_hours(c, &a->hours, &b->hours);

@@ -59,6 +59,7 @@ enum entry_kind {
 struct entry_log_opened {
     const char *origin, *version;
     const char *vkey;
+    const char *crypto; /* library, provider, FIPS; NULL: not said */
 };
 
 /* Another key signs the heads that cover this entry. */
@@ -226,6 +227,7 @@ struct entry_ledger_resumed {
     uint64_t cut_bytes; /* of a torn write that were dropped */
     uint32_t requests;  /* open ones that are now closed as lost */
     uint32_t landlock;  /* the kernel's ABI version, 0: none (downgrade) */
+    const char *crypto; /* as in log.opened */
 };
 
 /* Whoever has this can verify it alone (docs/nda.md). */

@@ -15,6 +15,7 @@ static const struct field log_opened[] = {
     FIELD("origin", TEXT, ALWAYS, log_opened.origin),
     FIELD("version", TEXT, ALWAYS, log_opened.version),
     FIELD("vkey", TEXT, ALWAYS, log_opened.vkey),
+    FIELD("crypto", TEXT, IF_SET, log_opened.crypto),
     {0},
 };
 static const struct field log_rekeyed[] = {
@@ -146,6 +147,7 @@ static const struct field ledger_resumed[] = {
     FIELD("cut_bytes", U64, ALWAYS, ledger_resumed.cut_bytes),
     FIELD("requests", U32, ALWAYS, ledger_resumed.requests),
     FIELD("landlock", U32, ALWAYS, ledger_resumed.landlock),
+    FIELD("crypto", TEXT, IF_SET, ledger_resumed.crypto),
     {0},
 };
 static const struct field nda_accepted[] = {

@@ -40,6 +40,7 @@ static void models_free(struct policy *p)
         free(m->upstream_name);
         free(m->ca);
         free(m->credential);
+        free(m->client_certificate);
         free(m->build);
         free(m->designation);
         free(m->designated_by);
@@ -67,6 +68,9 @@ static void people_free(struct policy *p)
         free(p->parties[i].anchors);
         free(p->parties[i].intermediates);
         free(p->parties[i].selection);
+        for (size_t k = 0; k < p->parties[i].ncertificates; k++)
+            free(p->parties[i].certificates[k].oid);
+        free(p->parties[i].certificates);
         free(p->parties[i].networks);
         revocation_release(&p->parties[i].revocation);
         free(p->parties[i].scope);
@@ -79,6 +83,8 @@ static void people_free(struct policy *p)
         free(p->people[i].issuer_subject);
         free(p->people[i].spki_sha256);
         free(p->people[i].san_uri);
+        free(p->people[i].other);
+        free(p->people[i].policy);
     }
     free(p->people);
 }

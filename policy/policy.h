@@ -45,6 +45,28 @@ enum policy_transcripts {
 
 enum person_kind { PERSON_HUMAN, PERSON_SERVICE };
 
+/* How a person's certificate is recognised (docs/certificates.md). */
+enum policy_match {
+    MATCH_NONE, /* of a policy with errors only */
+    MATCH_ISSUER_SUBJECT,
+    MATCH_SPKI,
+    MATCH_URI,
+    MATCH_SERIAL,
+    MATCH_UUID,
+    MATCH_EMAIL,
+    MATCH_UPN,
+    MATCH_EDIPI,
+    MATCH_FASCN,
+    MATCH_COUNT
+};
+
+/* A certificate policy that a party's certificates may be under. */
+#define POLICY_CERTIFICATES_MAX 64
+struct policy_certificate {
+    char *oid;
+    bool service; /* it is devices', not people's */
+};
+
 enum endpoint_scheme { ENDPOINT_HTTP, ENDPOINT_HTTPS, ENDPOINT_UNIX };
 
 struct policy_endpoint {
@@ -61,11 +83,12 @@ struct policy_model {
     char *upstream_name; /* what the endpoint is told; never shown */
     struct policy_endpoint *endpoints;
     size_t nendpoints;
-    char *ca;          /* name of the anchors' file, NULL: system's none */
-    char *credential;  /* name in sallyport.yaml, or NULL */
-    uint32_t apis;     /* bit per enum route that its `apis` allow */
-    char *build;       /* or NULL */
-    char *designation; /* "status", "by" and "reference", or NULL: */
+    char *ca;         /* name of the anchors' file, NULL: system's none */
+    char *credential; /* name in sallyport.yaml, or NULL */
+    char *client_certificate; /* the same, of a certificate; for https */
+    uint32_t apis;            /* bit per enum route that its `apis` allow */
+    char *build;              /* or NULL */
+    char *designation;        /* "status", "by" and "reference", or NULL: */
     char *designated_by, *designation_reference;
     struct budget budget; /* of all parties and windows together */
     int64_t release;      /* ms UTC; windows of the model end there at the
@@ -99,6 +122,12 @@ struct policy_party {
     enum party_kind kind;
     char *anchors;            /* "ca" (the deployment's own) or a file's name */
     char *intermediates;      /* a file's name or NULL */
+    bool has_anchors_sha256;
+    uint8_t anchors_sha256[32]; /* that the anchors' file must have */
+    /* One of them must hold for a certificate's chain; none: none is asked. */
+    struct policy_certificate *certificates;
+    size_t ncertificates;
+    bool any_eku; /* clientAuth may be left unsaid */
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
@@ -116,7 +145,7 @@ struct policy_party {
     size_t nscope;
 };
 
-/* Exactly one of the match fields is set. */
+/* Exactly one of the four texts is set, as `match` says. */
 struct policy_person {
     char *name;
     uint32_t party;
@@ -125,6 +154,9 @@ struct policy_person {
     char *issuer_subject; /* "SUBJECT | ISSUER", RFC 2253 as OpenSSL prints */
     uint8_t *spki_sha256; /* 32 bytes */
     char *san_uri;
+    char *other;  /* the text of any other kind of match */
+    char *policy; /* the one of the party's that must hold, or NULL */
+    enum policy_match match;
 };
 
 /* What happens to a field of a request. */
@@ -252,7 +284,10 @@ struct policy {
 
 /* Gives the bytes of a file that the policy names (PEM and the like), or
  * SP_ENOENT …; they must live until policy_parse() returns. NULL data: the
- * file was looked at elsewhere, its content is not checked here. */
+ * file was looked at elsewhere, its content is not checked here. With *length
+ * POLICY_FILE_LOOK before the call only whether it can be read is asked: it may
+ * be large, and *data is NULL. */
+#define POLICY_FILE_LOOK SIZE_MAX
 typedef int policy_file_fn(void *arg, const char *name, const uint8_t **data,
                            size_t *length);
 
@@ -308,6 +343,8 @@ bool policy_revocation_allows(const struct policy_revocation *r,
 const char *policy_revocation_mode_text(enum policy_revocation_mode mode);
 const char *party_kind_text(enum party_kind kind);
 const char *person_kind_text(enum person_kind kind);
+/* The word that a policy uses: "issuer_subject" …; "none". */
+const char *policy_match_text(enum policy_match match);
 
 /* Whether a policy's sequence holds parties of this kind back. */
 bool party_kind_waits(enum party_kind kind);

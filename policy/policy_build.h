@@ -48,7 +48,7 @@ void revocation_build(struct policy_build *b, struct policy_revocation *r,
                       const struct node *n);
 /* A file that the policy names must be there. */
 void file_check(struct policy_build *b, const struct node *n, const char *key,
-                const char *expected);
+                bool read, const char *expected);
 
 /* policy_terms.c: all terms of the tree; policy_fields.c: the rules for fields
  * of one. `base` is what the terms extend, or NULL. */
@@ -63,6 +63,20 @@ void fields_build(struct policy_build *b, struct policy_terms *t,
                   const struct node *own, const struct node *base);
 /* Sorts the names, once all are built: policy_find_…() need it. SP_ENOMEM. */
 int policy_sort(struct policy *p) SP_MUST_USE;
+
+/* policy_match.c: what a party's certificates must be; how a person is
+ * recognised. */
+void certificates_build(struct policy_build *b, struct policy_party *party,
+                        const struct node *n);
+void match_build(struct policy_build *b, struct policy_person *person,
+                 const struct node *n);
+/* Whether what it says is well formed, and the person's kind has a policy. */
+void match_check_text(struct policy_build *b, size_t i);
+/* Whether a certificate that matches this person could match one before; says
+ * so. `seen` starts empty. For what match_check() does not compare. */
+struct table;
+bool match_could_be_taken(struct policy_build *b, struct table *seen, size_t i);
+void match_is_ambiguous(struct policy_build *b, size_t i);
 
 /* The rules between elements: P3, sequence, overlaps, duplicates, uses. */
 void policy_check(struct policy_build *b);

@@ -151,6 +151,9 @@ static void people_check(struct policy_build *b)
         custodian_check(b, i);
         if (match_is_taken(b, &seen, i))
             match_check(b, i);
+        else if (match_could_be_taken(b, &seen, i))
+            match_is_ambiguous(b, i);
+        match_check_text(b, i);
         if (person->san_uri != NULL && !uri_is_good(person->san_uri))
             person_error(b, i, "san_uri", "bad URI",
                          "a URI such as sallyport://DEPLOYMENT/PARTY/PERSON");

@@ -51,11 +51,11 @@ static int64_t take_number(const struct node *n, const char *key,
 }
 
 void file_check(struct policy_build *b, const struct node *n, const char *key,
-                const char *expected)
+                bool read, const char *expected)
 {
     const struct node *m = node_member(n, key);
     const uint8_t *data;
-    size_t length;
+    size_t length = read ? 0 : POLICY_FILE_LOOK;
     int r;
 
     if (b->file == NULL || !node_is_good(m) || m->kind != NODE_SCALAR)
@@ -135,6 +135,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         b->no_memory = true;
     m->ca = take_text(b, upstream, "ca");
     m->credential = take_text(b, upstream, "credential");
+    m->client_certificate = take_text(b, upstream, "client_certificate");
     m->build = take_text(b, n, "build");
     m->release = take_number(n, "release", INT64_MAX);
     budget_build(&m->budget, node_member(n, "budget"));
@@ -143,7 +144,7 @@ static void model_build(struct policy_build *b, struct policy_model *m,
         if (node_is_good(apis->items[i]))
             m->apis |= api_routes(apis->items[i]->text);
     model_endpoints(b, m, upstream);
-    file_check(b, upstream, "ca", "a PEM file");
+    file_check(b, upstream, "ca", true, "a PEM file");
 }
 
 static void models_build(struct policy_build *b)
@@ -155,30 +156,6 @@ static void models_build(struct policy_build *b)
         b->p->nmodels = i + 1;
         model_build(b, &b->p->models[i], b->models->items[i]);
     }
-}
-
-/* Exactly one way to recognise a person. */
-static void person_match(struct policy_build *b, struct policy_person *person,
-                         const struct node *n)
-{
-    const struct node *hash = node_member(n, "spki_sha256");
-    int ways = (node_member(n, "issuer_subject") != NULL) + (hash != NULL) +
-               (node_member(n, "san_uri") != NULL);
-
-    if (!node_is_good(n) || n->kind != NODE_MAP)
-        return;
-    if (ways != 1)
-        document_error_key(b->d, b->report, n,
-                           "person \"%s\" has %s: expected one of "
-                           "issuer_subject, spki_sha256, san_uri",
-                           n->key,
-                           ways == 0 ? "no match" : "more than one match");
-    person->issuer_subject = take_text(b, n, "issuer_subject");
-    person->san_uri = take_text(b, n, "san_uri");
-    if (node_is_good(hash) && (person->spki_sha256 = malloc(32)) != NULL)
-        memcpy(person->spki_sha256, hash->hash, 32);
-    else if (node_is_good(hash))
-        b->no_memory = true;
 }
 
 static void people_build(struct policy_build *b, uint32_t party,
@@ -194,7 +171,7 @@ static void people_build(struct policy_build *b, uint32_t party,
             b->no_memory = true;
         person->kind = (enum person_kind)take_number(n, "kind", PERSON_HUMAN);
         person->custodian = take_text(b, n, "custodian");
-        person_match(b, person, n);
+        match_build(b, person, n);
         b->p->parties[party].npeople++;
     }
 }
@@ -227,8 +204,9 @@ static void party_build(struct policy_build *b, struct policy_party *party,
     party->has_sealing_key =
         sealing_key_read(b, node_member(n, "sealing_key"), party->sealing_key);
     if (party->anchors != NULL && strcmp(party->anchors, "ca") != 0)
-        file_check(b, n, "anchors", "a PEM file");
-    file_check(b, n, "intermediates", "a PEM file");
+        file_check(b, n, "anchors", true, "a PEM file");
+    file_check(b, n, "intermediates", true, "a PEM file");
+    certificates_build(b, party, n);
 }
 
 static void networks_build(struct policy_build *b, struct policy_party *party,

@@ -242,6 +242,7 @@ void revocation_build(struct policy_build *b, struct policy_revocation *r,
     r->max_age_ms = node_number(node_member(n, "max_age"), 0);
     r->ocsp_cache_ms = node_number(node_member(n, "cache"), 0);
     r->timeout_ms = node_number(node_member(n, "timeout"), 0);
+    file_check(b, n, "crl", false, "a file of revocation lists");
     if (mode != NULL
             ? node_is_good(mode)
             : node_member(n, "crl") != NULL || node_member(n, "fetch") != NULL)

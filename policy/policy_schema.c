@@ -61,6 +61,10 @@ static const struct schema_field upstream[] = {
      .type = SCHEMA_NAME,
      .help = "Name of a credential in `sallyport.yaml` that the gateway shows "
              "to the endpoints; the secret itself is never in a policy."},
+    {.name = "client_certificate",
+     .type = SCHEMA_NAME,
+     .help = "Name of a client certificate in `sallyport.yaml` that the "
+             "gateway shows to `https://` endpoints that ask for one."},
     {.name = "model",
      .type = SCHEMA_TEXT,
      .min = 1,
@@ -236,6 +240,46 @@ static const struct schema_field person_fields[] = {
      .min = 1,
      .max = 512,
      .help = "Match by the URI among the certificate's alternative names."},
+    {.name = "issuer_serial",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by one certificate: `HEX | ISSUER`, its serial number."},
+    {.name = "san_uuid",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by a card's UUID: the URI `urn:uuid:` among the "
+             "alternative names."},
+    {.name = "san_email",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the address among the alternative names; with `anchors: "
+             "ca` only."},
+    {.name = "upn",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the user principal name: `UPN | ISSUER`."},
+    {.name = "edipi",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by the DoD's number of a person: `1234567890 | ISSUER`, "
+             "from the common name or the UPN."},
+    {.name = "fasc_n",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = LIMIT_MATCH_BYTES,
+     .help = "Match by a PIV card's number: `AGENCY-SYSTEM-CREDENTIAL`, such "
+             "as `4700-0256-001337`, or all nine fields."},
+    {.name = "policy",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 63,
+     .help = "The one of the party's certificate policies that this person's "
+             "certificate must be under. Without it: any of their kind."},
     {.name = "kind",
      .type = SCHEMA_CHOICE,
      .words = person_kind_words,
@@ -304,7 +348,7 @@ static const struct schema_field selection[] = {
 };
 
 static const struct schema_field list_url[] = {
-    {.name = "URL", .type = SCHEMA_TEXT, .min = 10, .max = POLICY_URL_MAX},
+    {.name = "URL", .type = SCHEMA_TEXT, .min = 9, .max = POLICY_URL_MAX},
     END,
 };
 
@@ -339,7 +383,7 @@ static const struct schema_field revocation[] = {
              "Without it: none but those of `fetch` and `responder`."},
     {.name = "responder",
      .type = SCHEMA_TEXT,
-     .min = 10,
+     .min = 9,
      .max = POLICY_URL_MAX,
      .help = "The OCSP responder to ask, `http://HOST[:PORT]/PATH`, whatever "
              "a certificate says."},
@@ -365,6 +409,13 @@ static const struct schema_field revocation[] = {
     END,
 };
 
+static const struct schema_field certificate_policy[] = {
+    {.name = "policy", .type = SCHEMA_TEXT, .min = 1, .max = 63},
+    END,
+};
+
+static const char *const ekus[] = {"client", "any", NULL};
+
 static const struct schema_field party_fields[] = {
     {.name = "kind",
      .type = SCHEMA_CHOICE,
@@ -386,12 +437,36 @@ static const struct schema_field party_fields[] = {
      .key = SCHEMA_NAME,
      .fields = person,
      .help = "Who of the party may come; each with exactly one match."},
-    LATER_FIELD("certificate_policies", "Certificate policies to require."),
     {.name = "revocation",
      .type = SCHEMA_RECORD,
      .fields = revocation,
      .help = "Who is asked whether a certificate has been revoked; if nobody "
              "can say, it is refused. Without it: only what the ledger says."},
+    {.name = "anchors_sha256",
+     .type = SCHEMA_HASH,
+     .help = "SHA-256 of the anchors' file, so that those who sign the policy "
+             "sign the anchors, too. Without it: whatever is in the file."},
+    {.name = "certificate_policies",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = POLICY_CERTIFICATES_MAX,
+     .fields = certificate_policy,
+     .help = "Object identifiers of certificate policies: the chain of a "
+             "certificate must be valid for one of them. Without it and "
+             "`service_policies`: no policy is asked for."},
+    {.name = "service_policies",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = POLICY_CERTIFICATES_MAX,
+     .fields = certificate_policy,
+     .help = "More of them, under which certificates are devices': for people "
+             "with `kind: service`, and for no others."},
+    {.name = "eku",
+     .type = SCHEMA_CHOICE,
+     .words = ekus,
+     .fallback = "client",
+     .help = "`any`: certificates without extended key usage, or with that of "
+             "any usage, will do, as old cards have them."},
     {.name = "networks",
      .type = SCHEMA_LIST,
      .min = 1,

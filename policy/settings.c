@@ -5,21 +5,15 @@
  */
 #include "policy/settings.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "policy/endpoint.h"
 #include "policy/schemas.h"
+#include "policy/settings_build.h"
 
-struct build {
-    struct document *d;
-    struct report *report;
-    struct settings *s;
-    bool no_memory;
-};
-
-static char *take_text(struct build *b, const struct node *n, const char *key)
+char *settings_take_text(struct settings_build *b, const struct node *n,
+                         const char *key)
 {
     const struct node *m = node_member(n, key);
     char *text;
@@ -32,42 +26,14 @@ static char *take_text(struct build *b, const struct node *n, const char *key)
     return text;
 }
 
-static int64_t take_number(const struct node *n, const char *key)
+int64_t settings_take_number(const struct node *n, const char *key)
 {
     const struct node *m = node_member(n, key);
 
     return m == NULL || m->bad ? 0 : m->number;
 }
 
-/* "ADDRESS:PORT" with an address in numbers, so that where the gateway
- * listens depends on nobody's name service. */
-static bool listen_is_good(const char *text)
-{
-    const char *colon = strrchr(text, ':');
-    uint8_t address[16];
-    char host[64];
-    size_t length;
-    long port;
-    char *end;
-
-    if (colon == NULL || colon[1] < '0' || colon[1] > '9')
-        return false;
-    port = strtol(colon + 1, &end, 10);
-    length = (size_t)(colon - text);
-    if (*end != 0 || port > UINT16_MAX || (colon[1] == '0' && colon[2] != 0) ||
-        length >= sizeof host)
-        return false;
-    memcpy(host, text, length);
-    host[length] = 0;
-    if (host[0] != '[')
-        return inet_pton(AF_INET, host, address) == 1;
-    if (host[length - 1] != ']')
-        return false;
-    host[length - 1] = 0;
-    return inet_pton(AF_INET6, host + 1, address) == 1;
-}
-
-static void credentials_build(struct build *b, const struct node *map)
+static void credentials_build(struct settings_build *b, const struct node *map)
 {
     struct settings *s = b->s;
 
@@ -84,13 +50,13 @@ static void credentials_build(struct build *b, const struct node *map)
         c->name = strdup(map->items[i]->key);
         if (c->name == NULL)
             b->no_memory = true;
-        c->file = take_text(b, map->items[i], "file");
-        c->header = take_text(b, map->items[i], "header");
+        c->file = settings_take_text(b, map->items[i], "file");
+        c->header = settings_take_text(b, map->items[i], "header");
     }
 }
 
 /* Everything about approvers is checked here, once. */
-static void approver_build(struct build *b, const struct node *n)
+static void approver_build(struct settings_build *b, const struct node *n)
 {
     struct minisign_key key;
     int r;
@@ -113,7 +79,7 @@ static void approver_build(struct build *b, const struct node *n)
                        n->key);
 }
 
-static void approvals_build(struct build *b, const struct node *n)
+static void approvals_build(struct settings_build *b, const struct node *n)
 {
     const struct node *map = node_member(n, "approvers");
     const struct node *required = node_member(n, "required");
@@ -122,8 +88,8 @@ static void approvals_build(struct build *b, const struct node *n)
     if (n == NULL || n->bad || n->kind != NODE_MAP ||
         (map != NULL && (map->bad || map->kind != NODE_MAP)))
         return;
-    a->required = (unsigned)take_number(n, "required");
-    a->valid_ms = take_number(n, "valid");
+    a->required = (unsigned)settings_take_number(n, "required");
+    a->valid_ms = settings_take_number(n, "valid");
     if (map == NULL || map->count == 0) {
         document_error(b->d, b->report, map != NULL ? map : n,
                        "no approvers: expected \"approvals: {approvers: {NAME: "
@@ -144,7 +110,7 @@ static void approvals_build(struct build *b, const struct node *n)
                        map->count == 1 ? "" : "s");
 }
 
-static void witness_url_build(struct build *b, const struct node *n,
+static void witness_url_build(struct settings_build *b, const struct node *n,
                               struct settings_witness *w)
 {
     const struct node *url = node_member(n, "url");
@@ -167,7 +133,8 @@ static void witness_url_build(struct build *b, const struct node *n,
                        url->text);
 }
 
-static void witnesses_list_build(struct build *b, const struct node *list)
+static void witnesses_list_build(struct settings_build *b,
+                                 const struct node *list)
 {
     struct settings *s = b->s;
 
@@ -184,13 +151,13 @@ static void witnesses_list_build(struct build *b, const struct node *list)
         w->name = strdup(list->items[i]->key);
         if (w->name == NULL)
             b->no_memory = true;
-        w->vkey = take_text(b, list->items[i], "vkey");
-        w->ca = take_text(b, list->items[i], "ca");
+        w->vkey = settings_take_text(b, list->items[i], "vkey");
+        w->ca = settings_take_text(b, list->items[i], "ca");
         witness_url_build(b, list->items[i], w);
     }
 }
 
-static void witnesses_build(struct build *b, const struct node *n)
+static void witnesses_build(struct settings_build *b, const struct node *n)
 {
     static const char *const said[] = {"quorum", "on_missing", "overdue",
                                        "every", "timeout"};
@@ -199,11 +166,11 @@ static void witnesses_build(struct build *b, const struct node *n)
     if (n == NULL || n->bad || n->kind != NODE_MAP)
         return;
     witnesses_list_build(b, node_member(n, "list"));
-    s->witness_quorum = (unsigned)take_number(n, "quorum");
-    s->witness_refuse = take_number(n, "on_missing") == 1;
-    s->witness_overdue_ms = take_number(n, "overdue");
-    s->witness_every_ms = take_number(n, "every");
-    s->witness_timeout_ms = take_number(n, "timeout");
+    s->witness_quorum = (unsigned)settings_take_number(n, "quorum");
+    s->witness_refuse = settings_take_number(n, "on_missing") == 1;
+    s->witness_overdue_ms = settings_take_number(n, "overdue");
+    s->witness_every_ms = settings_take_number(n, "every");
+    s->witness_timeout_ms = settings_take_number(n, "timeout");
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
         const struct node *m = node_member(n, said[i]);
 
@@ -223,7 +190,7 @@ static void witnesses_build(struct build *b, const struct node *n)
             s->nwitnesses == 1 ? "" : "es");
 }
 
-static void operators_build(struct build *b, const struct node *list)
+static void operators_build(struct settings_build *b, const struct node *list)
 {
     struct settings *s = b->s;
 
@@ -238,21 +205,21 @@ static void operators_build(struct build *b, const struct node *list)
         s->operators[s->noperators++] = (uint32_t)list->items[i]->number;
 }
 
-static void paths_build(struct build *b, const struct node *root)
+static void paths_build(struct settings_build *b, const struct node *root)
 {
     const struct node *server = node_member(root, "server");
     const struct node *ledger = node_member(root, "ledger");
     struct settings *s = b->s;
 
-    s->policy = take_text(b, root, "policy");
-    s->server_certificate = take_text(b, server, "certificate");
-    s->server_key = take_text(b, server, "key");
-    s->authority = take_text(b, root, "authority");
-    s->ledger = take_text(b, ledger, "folder");
-    s->ledger_key = take_text(b, ledger, "key");
-    s->transcripts = take_text(b, root, "transcripts");
-    s->control = take_text(b, root, "control");
-    s->origin = take_text(b, ledger, "origin");
+    s->policy = settings_take_text(b, root, "policy");
+    s->server_certificate = settings_take_text(b, server, "certificate");
+    s->server_key = settings_take_text(b, server, "key");
+    s->authority = settings_take_text(b, root, "authority");
+    s->ledger = settings_take_text(b, ledger, "folder");
+    s->ledger_key = settings_take_text(b, ledger, "key");
+    s->transcripts = settings_take_text(b, root, "transcripts");
+    s->control = settings_take_text(b, root, "control");
+    s->origin = settings_take_text(b, ledger, "origin");
     if (s->origin == NULL && s->deployment != NULL &&
         asprintf(&s->origin, "%s.sallyport/ledger", s->deployment) < 0) {
         s->origin = NULL;
@@ -260,29 +227,31 @@ static void paths_build(struct build *b, const struct node *root)
     }
 }
 
-static void numbers_build(struct build *b, const struct node *root)
+static void numbers_build(struct settings_build *b, const struct node *root)
 {
     const struct node *timeouts = node_member(root, "timeouts");
     struct settings *s = b->s;
 
-    s->workers = (unsigned)take_number(root, "workers");
-    s->log_level = (enum log_level)take_number(root, "log");
-    s->checkpoint_ms = take_number(node_member(root, "ledger"), "checkpoint");
-    s->clock_settle_ms = take_number(node_member(root, "clock"), "settle");
-    s->connections =
-        (unsigned)take_number(node_member(root, "limits"), "connections");
-    s->drain_ms = take_number(timeouts, "drain");
-    s->handshake_ms = take_number(timeouts, "handshake");
-    s->head_ms = take_number(timeouts, "head");
-    s->keepalive_ms = take_number(timeouts, "keepalive");
-    s->write_idle_ms = take_number(timeouts, "write_idle");
-    s->connect_ms = take_number(timeouts, "connect");
-    s->first_byte_ms = take_number(timeouts, "first_byte");
-    s->answer_idle_ms = take_number(timeouts, "answer_idle");
+    s->workers = (unsigned)settings_take_number(root, "workers");
+    s->log_level = (enum log_level)settings_take_number(root, "log");
+    s->checkpoint_ms =
+        settings_take_number(node_member(root, "ledger"), "checkpoint");
+    s->clock_settle_ms =
+        settings_take_number(node_member(root, "clock"), "settle");
+    s->connections = (unsigned)settings_take_number(node_member(root, "limits"),
+                                                    "connections");
+    s->drain_ms = settings_take_number(timeouts, "drain");
+    s->handshake_ms = settings_take_number(timeouts, "handshake");
+    s->head_ms = settings_take_number(timeouts, "head");
+    s->keepalive_ms = settings_take_number(timeouts, "keepalive");
+    s->write_idle_ms = settings_take_number(timeouts, "write_idle");
+    s->connect_ms = settings_take_number(timeouts, "connect");
+    s->first_byte_ms = settings_take_number(timeouts, "first_byte");
+    s->answer_idle_ms = settings_take_number(timeouts, "answer_idle");
 }
 
 /* What the tables cannot say. */
-static void settings_check(struct build *b, const struct node *root)
+static void settings_check(struct settings_build *b, const struct node *root)
 {
     const struct settings *s = b->s;
     const struct node *ledger = node_member(root, "ledger");
@@ -293,11 +262,6 @@ static void settings_check(struct build *b, const struct node *root)
                        "bad deployment \"%s\": expected at most 63 of a-z, 0-9 "
                        "and '-'",
                        s->deployment);
-    if (s->listen != NULL && !listen_is_good(s->listen))
-        document_error(b->d, b->report, node_member(root, "listen"),
-                       "bad listen \"%s\": expected an address and a port, "
-                       "such as 127.0.0.1:8443 or [::1]:8443",
-                       s->listen);
     /* A signed note's key name: no white space, no plus sign (C2SP). */
     if (s->origin != NULL && strpbrk(s->origin, " +") != NULL)
         document_error(b->d, b->report, node_member(ledger, "origin"),
@@ -310,7 +274,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
                    const char *folder, struct report *report,
                    struct settings **s)
 {
-    struct build b = {.report = report};
+    struct settings_build b = {.report = report};
     unsigned before = report->errors;
     int r;
 
@@ -324,8 +288,8 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     if ((b.s = calloc(1, sizeof *b.s)) == NULL ||
         (b.s->folder = strdup(folder)) == NULL)
         goto out;
-    b.s->deployment = take_text(&b, b.d->root, "deployment");
-    b.s->listen = take_text(&b, b.d->root, "listen");
+    b.s->deployment = settings_take_text(&b, b.d->root, "deployment");
+    settings_tls_build(&b, b.d->root);
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
     operators_build(&b, node_member(b.d->root, "operators"));
@@ -363,10 +327,10 @@ void settings_free(struct settings *s)
         endpoint_release(&s->witnesses[i].endpoint);
     }
     free(s->witnesses);
+    settings_tls_release(s);
     free(s->operators);
     free(s->folder);
     free(s->deployment);
-    free(s->listen);
     free(s->policy);
     free(s->server_certificate);
     free(s->server_key);

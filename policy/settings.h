@@ -31,15 +31,51 @@ struct settings_witness {
 /* Uids in `operators`. */
 #define SETTINGS_OPERATORS_MAX 16
 
+/* Where clients connect, and how (docs/tls.md). */
+struct settings_listener {
+    char *address;       /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
+    const char *profile; /* a name of certs/tls_profile.h */
+    bool allow_test_pki; /* certificates of a test arc are taken */
+};
+
+/* A certificate of the server's beside the default one, for clients that ask
+ * for one of these names (SNI). */
+struct settings_names {
+    char **names; /* lower case, "*." in front stands for one label */
+    size_t nnames;
+    char *certificate;
+    char *key;
+    char *ocsp; /* NULL: none */
+};
+
+/* What the gateway shows to a model's endpoint that asks who it is. */
+struct settings_client_certificate {
+    char *name;
+    char *certificate;
+    char *key;
+};
+
+#define SETTINGS_PROFILE_DEFAULT         "strict"
+#define SETTINGS_LISTENERS_MAX           8
+#define SETTINGS_SERVER_NAMES_MAX        16 /* certificates */
+#define SETTINGS_CLIENT_CERTIFICATES_MAX 64
+
 struct settings {
     char *folder;     /* of the file, absolute or as given */
     char *deployment; /* id in SAN URIs: [a-z0-9-]{1,63} */
-    char *listen;     /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
+    struct settings_listener *listeners;
+    size_t nlisteners; /* at least 1 */
     unsigned workers; /* 0: one a core */
     char *policy;     /* "policy.yaml" */
     char *
         server_certificate; /* "keys/server.crt" (leaf first, then its chain) */
     char *server_key;       /* "keys/server.key" */
+    char *server_ocsp;      /* NULL: nothing is stapled */
+    struct settings_names *server_names;
+    size_t nserver_names;
+    struct settings_client_certificate *client_certificates;
+    size_t nclient_certificates;
+    bool fips; /* required: nothing runs without OpenSSL's FIPS provider */
     char *authority;        /* "ca/ca.crt": what `anchors: ca` means */
     char *ledger;           /* "ledger" */
     char *ledger_key;       /* "keys/ledger.key" */
@@ -71,6 +107,9 @@ int settings_parse(const char *name, const char *yaml, size_t length,
                    const char *folder, struct report *report,
                    struct settings **s) SP_MUST_USE;
 void settings_free(struct settings *s);
+/* The client certificate of that name, or NULL. */
+const struct settings_client_certificate *
+settings_client_certificate(const struct settings *s, const char *name);
 /* `path` as it is if absolute, else below the folder; malloc'd, NULL: memory.
  */
 char *settings_path(const struct settings *s, const char *path);

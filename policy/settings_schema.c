@@ -31,6 +31,110 @@ static const struct schema_field server[] = {
      .type = SCHEMA_PATH,
      .fallback = "keys/server.key",
      .help = "PEM file of its private key."},
+    {.name = "ocsp",
+     .type = SCHEMA_PATH,
+     .help = "DER file of an OCSP response for the certificate, shown to "
+             "clients that ask for it (docs/tls.md)."},
+    END,
+};
+
+static const char *const profiles[] = {"strict", "piv", "cnsa", "cnsa1", NULL};
+static const char *const test_pki[] = {"refuse", "allow", NULL};
+
+static const struct schema_field listener_fields[] = {
+    {.name = "address",
+     .type = SCHEMA_TEXT,
+     .flags = SCHEMA_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "Address and port, as `listen`."},
+    {.name = "profile",
+     .type = SCHEMA_CHOICE,
+     .words = profiles,
+     .fallback = SETTINGS_PROFILE_DEFAULT,
+     .help = "Which TLS is spoken (docs/tls.md). One that OpenSSL cannot do "
+             "is refused at start."},
+    {.name = "test_pki",
+     .type = SCHEMA_CHOICE,
+     .words = test_pki,
+     .fallback = "refuse",
+     .help = "Certificates under the federal test policies "
+             "(2.16.840.1.101.3.2.1.48)."},
+    END,
+};
+
+static const struct schema_field listener[] = {
+    {.name = "listener", .type = SCHEMA_RECORD, .fields = listener_fields},
+    END,
+};
+
+static const struct schema_field server_name[] = {
+    {.name = "name",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 255,
+     .help = "`gate.example.org`; `*.example.org` is any one label before "
+             "it."},
+    END,
+};
+
+static const struct schema_field server_names_fields[] = {
+    {.name = "names",
+     .type = SCHEMA_LIST,
+     .flags = SCHEMA_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .fields = server_name,
+     .help = "The names, each of which the certificate must hold."},
+    {.name = "certificate",
+     .type = SCHEMA_PATH,
+     .flags = SCHEMA_REQUIRED,
+     .help = "PEM file of the certificate, its chain behind it."},
+    {.name = "key",
+     .type = SCHEMA_PATH,
+     .flags = SCHEMA_REQUIRED,
+     .help = "PEM file of its private key."},
+    {.name = "ocsp",
+     .type = SCHEMA_PATH,
+     .help = "As `server.ocsp`, for this certificate."},
+    END,
+};
+
+static const struct schema_field server_names[] = {
+    {.name = "certificate",
+     .type = SCHEMA_RECORD,
+     .fields = server_names_fields},
+    END,
+};
+
+static const struct schema_field client_certificate_fields[] = {
+    {.name = "certificate",
+     .type = SCHEMA_PATH,
+     .flags = SCHEMA_REQUIRED,
+     .help = "PEM file of the certificate, its chain behind it."},
+    {.name = "key",
+     .type = SCHEMA_PATH,
+     .flags = SCHEMA_REQUIRED,
+     .help = "PEM file of its private key."},
+    END,
+};
+
+static const struct schema_field client_certificate[] = {
+    {.name = "certificate",
+     .type = SCHEMA_RECORD,
+     .fields = client_certificate_fields},
+    END,
+};
+
+static const char *const fips[] = {"off", "required", NULL};
+
+static const struct schema_field crypto[] = {
+    {.name = "fips",
+     .type = SCHEMA_CHOICE,
+     .words = fips,
+     .fallback = "off",
+     .help = "`required`: all of OpenSSL's work is done by its FIPS provider, "
+             "and nothing starts without one (docs/tls.md)."},
     END,
 };
 
@@ -239,7 +343,13 @@ const struct schema_field settings_schema[] = {
      .max = 64,
      .fallback = "127.0.0.1:8443",
      .help = "Address and port for clients: `127.0.0.1:8443`, `[::1]:8443`. "
-             "Port 0: any free one."},
+             "Port 0: any free one. One listener with the profile `strict`."},
+    {.name = "listeners",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = SETTINGS_LISTENERS_MAX,
+     .fields = listener,
+     .help = "Instead of `listen`: several, each with its own profile."},
     {.name = "workers",
      .type = SCHEMA_COUNT,
      .min = 1,
@@ -262,6 +372,16 @@ const struct schema_field settings_schema[] = {
      .flags = SCHEMA_IMPLIED,
      .fields = server,
      .help = "What the gateway shows to clients."},
+    {.name = "server_names",
+     .type = SCHEMA_LIST,
+     .max = SETTINGS_SERVER_NAMES_MAX,
+     .fields = server_names,
+     .help = "Other certificates, for clients that ask for these names."},
+    {.name = "crypto",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = crypto,
+     .help = "Whose cryptography it is."},
     {.name = "authority",
      .type = SCHEMA_PATH,
      .fallback = "ca/ca.crt",
@@ -314,6 +434,13 @@ const struct schema_field settings_schema[] = {
      .fields = credential,
      .help = "Secrets for the models' endpoints, by the names that the policy "
              "uses."},
+    {.name = "client_certificates",
+     .type = SCHEMA_MAP,
+     .max = SETTINGS_CLIENT_CERTIFICATES_MAX,
+     .key = SCHEMA_NAME,
+     .fields = client_certificate,
+     .help = "What is shown to models' endpoints that ask for a certificate, "
+             "by the names that the policy uses."},
     {.name = "witnesses",
      .type = SCHEMA_RECORD,
      .flags = SCHEMA_IMPLIED,

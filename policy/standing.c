@@ -156,6 +156,8 @@ int standing_slot_person(struct standing *s, const char *party,
     s->npeople++;
     if (s->people[*slot].party == NULL || s->people[*slot].person == NULL)
         return SP_ENOMEM;
+    s->people[*slot].revoked = standing_revoked(s, party, NULL, NULL) ||
+                               standing_revoked(s, party, person, NULL);
     standing_bind_person(s, party, person, *slot);
     return 0;
 }
@@ -489,6 +491,7 @@ static int apply_window_closed(struct standing *s, const struct entry *e)
     s->unsaid++;
     s->windows[slot].by_policy = strcmp(w->cause, "expired") != 0;
     standing_schedule(s);
+    standing_certificates_schedule(s);
     return 0;
 }
 

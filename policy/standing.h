@@ -178,6 +178,10 @@ struct standing_certificate {
  * a revoked one after a year more. */
 bool standing_certificate(const struct standing *s, const uint8_t sha256[32],
                           struct standing_certificate *c);
+/* Why a certificate cannot be revoked so, in words; NULL: it can. */
+const char *
+standing_revocation_objection(const struct standing *s,
+                              const struct entry_certificate_revoked *r);
 /* What entries may say: lower-case hex, at most 40 digits; one of RFC 5280's
  * reasons, in its own words, but for removeFromCRL. */
 bool certificate_serial_is_good(const char *serial);

@@ -253,10 +253,11 @@ static bool is_by_itself(const struct entry_certificate_revoked *r)
     return CAUSE_IS(r, "window_ended") || CAUSE_IS(r, "access_revoked");
 }
 
-static const char *
-revocation_objection(const struct standing *s, uint32_t i,
-                     const struct entry_certificate_revoked *r)
+const char *
+standing_revocation_objection(const struct standing *s,
+                              const struct entry_certificate_revoked *r)
 {
+    uint32_t i = certificate_find(s, r->sha256);
     bool own = i != TABLE_NONE && s->certificates[i].person != SLOT_NONE;
     bool told = CAUSE_IS(r, "crl") || CAUSE_IS(r, "ocsp");
 
@@ -300,7 +301,7 @@ int standing_apply_certificate_revoked(struct standing *s,
 {
     const struct entry_certificate_revoked *r = &e->u.certificate_revoked;
     uint32_t i = certificate_find(s, r->sha256);
-    const char *objection = revocation_objection(s, i, r);
+    const char *objection = standing_revocation_objection(s, r);
     int error = 0;
 
     if (objection != NULL)
@@ -377,16 +378,10 @@ static bool window_has_ended(const struct standing *s,
                            (party->gone && c->recorded < s->loaded_n));
 }
 
-static bool is_held(const struct standing *s, const struct certificate_state *c)
-{
-    return s->held > 0 && access_is_revoked(s, s->people[c->person].party,
-                                            s->people[c->person].person);
-}
-
 static bool is_due(const struct standing *s, const struct certificate_state *c)
 {
     return c->person != SLOT_NONE && c->revoked == NO_ENTRY &&
-           (is_held(s, c) || window_has_ended(s, c));
+           (s->people[c->person].revoked || window_has_ended(s, c));
 }
 
 /* None before `from` is. */
@@ -416,7 +411,7 @@ bool standing_certificate_due(const struct standing *s, struct entry *e)
     if (s->due_certificate == SLOT_NONE)
         return false;
     c = &s->certificates[s->due_certificate];
-    held = is_held(s, c);
+    held = s->people[c->person].revoked;
     e->kind = ENTRY_CERTIFICATE_REVOKED;
     memcpy(r->sha256, c->sha256, 32);
     r->serial = c->serial;

@@ -94,11 +94,13 @@ int standing_bind(struct standing *s, const struct policy *p)
     s->policy = p;
     if ((r = names_bind(s)) == 0)
         r = models_bind(s);
-    if (r != 0)
+    if (r != 0) {
         standing_unbind(s);
-    else
-        standing_schedule(s);
-    return r;
+        return r;
+    }
+    standing_schedule(s);
+    standing_certificates_schedule(s);
+    return 0;
 }
 
 void standing_bind_person(struct standing *s, const char *party,
@@ -213,7 +215,6 @@ void standing_schedule(struct standing *s)
         if (!standing_model_released(s, i) &&
             s->policy->models[i].release < s->next_release)
             s->next_release = s->policy->models[i].release;
-    standing_certificates_schedule(s);
 }
 
 /* The developer's time has come: said once, and for ever. */

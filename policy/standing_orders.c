@@ -80,6 +80,15 @@ int standing_apply_resumed(struct standing *s, const struct entry *e)
     return 0;
 }
 
+static void people_revoke(struct standing *s, const char *party,
+                          const char *person)
+{
+    for (size_t i = SLOT_NEWCOMER + 1; i < s->npeople; i++)
+        if (strcmp(s->people[i].party, party) == 0 &&
+            (person == NULL || strcmp(s->people[i].person, person) == 0))
+            s->people[i].revoked = true;
+}
+
 /* Takes the place of a suspension: nothing is left to resume. */
 int standing_apply_revoked(struct standing *s, const struct entry *e)
 {
@@ -101,6 +110,7 @@ int standing_apply_revoked(struct standing *s, const struct entry *e)
     if (h->suspended == NO_ENTRY)
         s->held++;
     *h = (struct hold_state){.suspended = NO_ENTRY, .revoked = e->n};
+    people_revoke(s, p->party, p->person);
     standing_certificates_schedule(s);
     return 0;
 }
@@ -124,6 +134,7 @@ int standing_apply_released(struct standing *s, const struct entry *e)
                                m->model, s->models[slot].released);
     s->models[slot].released = e->n;
     standing_schedule(s);
+    standing_certificates_schedule(s);
     return 0;
 }
 

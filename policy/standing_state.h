@@ -52,6 +52,7 @@ struct person_state {
     int64_t own_minute;   /* since 1970: the one that `own_admitted` counts */
     uint32_t own_admitted;
     uint32_t own_open;
+    bool revoked; /* access is, the person's or the party's: as holds[] say */
 };
 
 #define NO_ENTRY UINT64_MAX

@@ -7,6 +7,7 @@
 #ifndef SP_TESTS_CERTS_MADE_H
 #define SP_TESTS_CERTS_MADE_H
 
+#include <openssl/conf.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -36,6 +37,7 @@ struct make {
     const char *eku;         /* NULL: clientAuth, "": none */
     const char *ku;          /* NULL: as fits, "": none */
     const char *constraints; /* NULL: as fits */
+    const char *policies;    /* OIDs with commas; NULL: none */
     bool ca;
     int64_t from, to;   /* ms UTC; 0: one hour around MADE_NOW */
     EVP_PKEY *key;      /* NULL: a new P-256 */
@@ -53,11 +55,15 @@ static inline void made_extend(X509 *cert, X509 *issuer, int nid,
 {
     X509V3_CTX ctx;
     X509_EXTENSION *e;
+    CONF *none; /* policies are not made without one */
 
     if (value[0] == '\0')
         return;
+    none = NCONF_new(NULL);
     X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
-    e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+    X509V3_set_nconf(&ctx, none);
+    e = X509V3_EXT_nconf_nid(none, &ctx, nid, value);
+    NCONF_free(none);
     made_must(e != NULL && X509_add_ext(cert, e, -1) == 1, value);
     X509_EXTENSION_free(e);
 }
@@ -116,6 +122,8 @@ static inline void made_extensions(X509 *cert, X509 *issuer,
     made_extend(cert, issuer, NID_subject_key_identifier, "hash");
     if (issuer != cert)
         made_extend(cert, issuer, NID_authority_key_identifier, "keyid:always");
+    if (m->policies != NULL)
+        made_extend(cert, issuer, NID_certificate_policies, m->policies);
     made_san(cert, m);
 }
 

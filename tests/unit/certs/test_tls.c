@@ -33,16 +33,50 @@ struct wire {
     char failure[32];
 };
 
-static void pem_context(const struct made *cert, SSL_CTX **ctx)
+static struct tls_bytes bytes_of(const char *text)
+{
+    return (struct tls_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+/* Its certificate and key in PEM; names as in the settings, up to a NULL. */
+static struct server_certificate *certificate_of(const struct made *cert,
+                                                 const char *const *names)
 {
     char *pem = made_pem(cert, NULL), *key = made_key_pem(cert);
+    struct server_certificate_files files = {
+        .certificate = bytes_of(pem), .key = bytes_of(key), .names = names};
+    struct server_certificate *c = NULL;
+    enum server_part part;
     char problem[256];
 
-    if (tls_server_new((uint8_t *)pem, strlen(pem), (uint8_t *)key, strlen(key),
-                       ids, problem, ctx) != 0)
-        fail_msg("context: %s", problem);
+    while (names != NULL && names[files.nnames] != NULL)
+        files.nnames++;
+    if (server_certificate_new(&files, clock_wall_ms(), &part, problem, &c) !=
+        0)
+        fail_msg("certificate: %s", problem);
     free(pem);
     free(key);
+    return c;
+}
+
+static void profile_context(const struct made *cert, const char *profile,
+                            SSL_CTX **ctx)
+{
+    struct server_certificate *c = certificate_of(cert, NULL);
+    const struct tls_server s = {.profile = tls_profile_find(profile),
+                                 .ids = ids,
+                                 .certificates = &c,
+                                 .ncertificates = 1};
+    char problem[256];
+
+    if (tls_server_new(&s, problem, ctx) != 0)
+        fail_msg("context: %s", problem);
+    server_certificate_free(c);
+}
+
+static void pem_context(const struct made *cert, SSL_CTX **ctx)
+{
+    profile_context(cert, "strict", ctx);
 }
 
 static struct made person_make(const struct made *issuer, const char *uri,
@@ -593,14 +627,16 @@ static void server_material_is_checked(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        SSL_CTX *ctx = NULL;
+        const struct server_certificate_files files = {
+            .certificate = bytes_of(cases[i].cert),
+            .key = bytes_of(cases[i].key)};
+        struct server_certificate *c = NULL;
+        enum server_part part;
 
         assert_int_equal(
-            tls_server_new((const uint8_t *)cases[i].cert,
-                           strlen(cases[i].cert), (const uint8_t *)cases[i].key,
-                           strlen(cases[i].key), ids, problem, &ctx),
+            server_certificate_new(&files, clock_wall_ms(), &part, problem, &c),
             cases[i].result);
-        assert_null(ctx);
+        assert_null(c);
         if (strstr(problem, cases[i].says) == NULL)
             fail_msg("wanted \"%s\", have \"%s\"", cases[i].says, problem);
     }

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 #include <openssl/rsa.h>
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,45 @@ static void certificate_store(void)
     made_free(&m);
 }
 
+/* pkcs11-tool cannot say that a key must not sign. */
+static void decryption_key_make(void)
+{
+    CK_FUNCTION_LIST *m = p11_kit_module_load(module, 0);
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ULONG bits = 2048, n = 8;
+    char label[] = "decrypts";
+    unsigned char pin[] = "4711", id[] = {3};
+    CK_ATTRIBUTE public[] = {{CKA_TOKEN, &yes, sizeof yes},
+                             {CKA_MODULUS_BITS, &bits, sizeof bits}};
+    CK_ATTRIBUTE private[] = {
+        {CKA_TOKEN, &yes, sizeof yes}, {CKA_PRIVATE, &yes, sizeof yes},
+        {CKA_SIGN, &no, sizeof no},    {CKA_DECRYPT, &yes, sizeof yes},
+        {CKA_ID, id, sizeof id},       {CKA_LABEL, label, sizeof label - 1}};
+    CK_SLOT_ID slots[8], slot = 0;
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE keys[2];
+    CK_TOKEN_INFO info;
+
+    assert_non_null(m);
+    assert_int_equal(p11_kit_module_initialize(m), CKR_OK);
+    assert_int_equal(m->C_GetSlotList(CK_TRUE, slots, &n), CKR_OK);
+    for (CK_ULONG i = 0; i < n; i++) {
+        assert_int_equal(m->C_GetTokenInfo(slots[i], &info), CKR_OK);
+        if (memcmp(info.label, "badge ", 6) == 0)
+            slot = slots[i];
+    }
+    assert_int_equal(m->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
+                                      NULL, NULL, &session),
+                     CKR_OK);
+    assert_int_equal(m->C_Login(session, CKU_USER, pin, 4), CKR_OK);
+    assert_int_equal(m->C_GenerateKeyPair(session, &mechanism, public, 2,
+                                          private, 6, &keys[0], &keys[1]),
+                     CKR_OK);
+    p11_kit_module_finalize(m);
+    p11_kit_module_release(m);
+}
+
 static void module_find(void)
 {
     static const char *const paths[] = {
@@ -93,8 +134,7 @@ static int setup(void **state)
         "--so-pin 12345678");
     tool("badge", "-k --key-type EC:prime256v1 --id 01 --label auth");
     tool("badge", "-k --key-type rsa:2048 --id 02 --label rsa");
-    tool("badge",
-         "-k --key-type rsa:2048 --id 03 --label decrypts --usage-decrypt");
+    decryption_key_make();
     tool("other", "-k --key-type EC:secp384r1 --id 01 --label auth");
     certificate_store();
     return 0;
@@ -112,7 +152,7 @@ static int teardown(void **state)
 /* "pkcs11:" + path + "?module-path=..." + query. */
 static const char *uri(const char *path, const char *query)
 {
-    static char text[600];
+    static char text[1400];
 
     snprintf(text, sizeof text, "pkcs11:%s?module-path=%s%s", path, module,
              query);

@@ -709,6 +709,30 @@ static void P2_an_order_cuts_at_once(void **state)
     world_free(o);
 }
 
+/* Of one certificate, and nobody else's. */
+static void P2_a_revoked_certificate_cuts_at_once(void **state)
+{
+    struct world *o = streaming(60000);
+    struct cut cut = {CUT_ALL, .reason = REASON_CERTIFICATE_REVOKED,
+                      .has_certificate = true, .certificate = {0xff, 1}};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    assert_int_equal(cut_put(&cut, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+    assert_null(strstr(client.body, "revoked"));
+    memcpy(cut.certificate, o->x->facts.cert_sha256, 32);
+    assert_int_equal(cut_put(&cut, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+    assert_non_null(strstr(client.body, "certificate_revoked"));
+    assert_non_null(strstr(client.body, "has been revoked"));
+    assert_int_equal(keeper_settles(o).cause, CAUSE_REVOKED);
+    world_free(o);
+}
+
 static void P9_without_a_keeper_nothing_is_asked(void **state)
 {
     struct world *o = world_new();
@@ -1439,6 +1463,7 @@ int main(void)
         cmocka_unit_test(P2_before_an_answer_a_deadline_is_a_refusal),
         cmocka_unit_test(P2_what_waited_for_the_client_is_dropped),
         cmocka_unit_test(P2_an_order_cuts_at_once),
+        cmocka_unit_test(P2_a_revoked_certificate_cuts_at_once),
         cmocka_unit_test(P9_without_a_keeper_nothing_is_asked),
         cmocka_unit_test(P9_a_keeper_that_dies_ends_everything),
         cmocka_unit_test(P11_leaving_while_asking_is_settled),

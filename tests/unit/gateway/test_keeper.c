@@ -451,6 +451,83 @@ static void strangers_cannot_fill_the_disk(void **state)
                      size + KEEPER_REFUSALS_PER_SECOND + 1);
 }
 
+/* A worker says whose certificates are matched or revoked: of people who are
+ * there, and no more of either in a second than fits the disk. */
+static int tell_certificate(struct fixture *f, bool revoked, uint32_t number,
+                            uint32_t party, uint32_t person, uint32_t policy)
+{
+    struct certificate_matched m = {.policy = policy,
+                                    .party = party,
+                                    .person = person,
+                                    .rule = IDENTITY_BY_URI,
+                                    .serial = {1},
+                                    .serial_length = 1};
+    struct certificate_is_revoked v = {.policy = policy,
+                                       .party = party,
+                                       .person = person,
+                                       .serial = {1},
+                                       .serial_length = 1};
+    uint8_t data[512];
+    size_t length;
+
+    memcpy(m.sha256, &number, sizeof(number));
+    memcpy(v.sha256, &number, sizeof(number));
+    assert_int_equal(
+        revoked ? certificate_is_revoked_put(&v, data, sizeof(data), &length)
+                : certificate_matched_put(&m, data, sizeof(data), &length),
+        0);
+    return take(f, 0, data, length, false);
+}
+
+static void P12_certificates_of_nobody_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct policy *p = f->k.policy;
+    uint32_t other = (uint32_t)p->npeople - 1;
+    uint64_t size = ledger_size(f->k.ledger);
+
+    for (int revoked = 0; revoked < 2; revoked++) {
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, (uint32_t)p->nparties, 0, 7),
+            SP_EPROTO);
+        assert_int_equal(tell_certificate(f, revoked, 1, p->people[0].party,
+                                          (uint32_t)p->npeople, 7),
+                         SP_EPROTO);
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, p->people[0].party, 0, 8),
+            SP_EPROTO);
+        assert_int_not_equal(p->people[other].party, p->people[0].party);
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, p->people[0].party, other, 7),
+            SP_EPROTO);
+    }
+    assert_int_equal(ledger_size(f->k.ledger), size);
+}
+
+static void P12_certificates_do_not_fill_the_disk(void **state)
+{
+    const uint32_t most = KEEPER_CERTIFICATES_PER_SECOND;
+    struct fixture *f = *state;
+    uint32_t party = f->k.policy->people[0].party;
+    uint64_t size = ledger_size(f->k.ledger);
+
+    for (uint32_t i = 0; i < 2 * most; i++)
+        assert_int_equal(tell_certificate(f, false, i, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + most);
+    /* Nor do they keep what is revoked from being heard. */
+    for (uint32_t i = 0; i < 2 * most; i++)
+        assert_int_equal(tell_certificate(f, true, i, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most);
+    /* What was said once is no entry again; what was dropped is, later. */
+    f->k.boot += 1000;
+    assert_int_equal(tell_certificate(f, false, 0, party, 0, 7), 0);
+    assert_int_equal(tell_certificate(f, true, 0, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most);
+    assert_int_equal(tell_certificate(f, false, 2 * most - 1, party, 0, 7), 0);
+    assert_int_equal(tell_certificate(f, true, 2 * most - 1, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most + 2);
+}
+
 /* The deadline on the other clock is never later than the window's end. */
 static void P2_the_end_is_told_to_workers(void **state)
 {
@@ -1079,6 +1156,153 @@ static void a_tripwire_suspends_and_says_which(void **state)
     assert_true(standing_suspended(f->k.standing, "hospital", NULL, NULL));
 }
 
+/* ---- certificates ---- */
+
+#define H1   "0100000000000000000000000000000000000000000000000000000000000000"
+#define H2   "0200000000000000000000000000000000000000000000000000000000000000"
+#define H3   "0300000000000000000000000000000000000000000000000000000000000000"
+#define LATE " 1800000000000 1793870000000 "
+
+static int index_read(struct fixture *f, const char *text, char problem[256])
+{
+    return keeper_certificates_index(&f->k, text, strlen(text), problem);
+}
+
+static bool is_revoked(const struct fixture *f, uint8_t id)
+{
+    const uint8_t sha256[32] = {id};
+
+    return standing_certificate_is_revoked(f->k.standing, sha256);
+}
+
+/* Only what is new is an entry, and what is revoked cuts. */
+static void P2_P5_the_index_is_taken_into_the_ledger(void **state)
+{
+    static const char first[] = "0a " H1 " caisi eva" LATE "- - person\n"
+                                "0b " H2 " - gate.example" LATE "- - server\n"
+                                "0c " H3 " caisi bob" LATE "- - person\n";
+    static const char next[] =
+        "0a " H1 " caisi eva" LATE "1793880000000 keyCompromise person\n"
+        "0b " H2 " - gate.example" LATE "- - server\n"
+        "0c " H3 " caisi bob" LATE "- - person\n";
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t size = ledger_size(f->k.ledger);
+    char problem[256];
+    struct cut c;
+
+    assert_int_equal(index_read(f, first, problem), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2);
+    assert_int_equal(index_read(f, first, problem), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2);
+    a.facts.cert_sha256[0] = 1;
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NONE);
+    assert_int_equal(index_read(f, next, problem), 0);
+    for (size_t i = 0; i < 2; i++) {
+        c = cut_told(f, i);
+        assert_int_equal(c.reason, REASON_CERTIFICATE_REVOKED);
+        assert_true(c.has_certificate && c.certificate[0] == 1);
+    }
+    assert_int_equal(ask(f, 0, &a).reason, REASON_CERTIFICATE_REVOKED);
+    a.facts.cert_sha256[0] = 3;
+    assert_int_equal(ask(f, 0, &a).reason, REASON_NONE);
+    /* Never un-revoked, whatever the index says next. */
+    size = ledger_size(f->k.ledger);
+    assert_int_equal(index_read(f, first, problem), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size);
+    assert_true(is_revoked(f, 1));
+}
+
+static void an_index_that_is_not_right_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } wrong[] = {
+        {"0a " H1 " caisi eva" LATE "- - person\n0b " H2 " caisi\n",
+         "line 2: expected nine fields"},
+        {"0a " H1 " caisi eva" LATE "- - person", "line 1: expected a line's"},
+        {"0a " H1 " caisi eva" LATE "- - person\n"
+         "0b " H1 " caisi eva" LATE "- - person\n",
+         "line 2: the ledger says something else"},
+    };
+    struct fixture *f = *state;
+    char problem[256];
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint64_t size = ledger_size(f->k.ledger);
+
+        assert_int_equal(index_read(f, wrong[i].text, problem), SP_EINVAL);
+        if (strstr(problem, wrong[i].problem) == NULL)
+            fail_msg("%s", problem);
+        assert_int_equal(ledger_size(f->k.ledger), size + (i == 2));
+    }
+    /* What has run out is none of the ledger's business. */
+    assert_int_equal(index_read(f,
+                                "0d " H2 " caisi eva 1793000000000 "
+                                "1792000000000 - - person\n",
+                                problem),
+                     0);
+    assert_false(is_revoked(f, 2));
+}
+
+/* Also those of which it is heard after the window's end. */
+static void P3_the_last_window_ends_certificates(void **state)
+{
+    struct fixture *f = *state;
+    char problem[256];
+
+    assert_int_equal(
+        index_read(f, "0a " H1 " caisi eva" LATE "- - person\n", problem), 0);
+    f->k.now = f->policy->windows[0].closes;
+    keeper_due(&f->k);
+    assert_true(is_revoked(f, 1));
+    /* Both windows, then the certificate. */
+    assert_int_equal(cut_told(f, 0).reason, REASON_WINDOW_EXPIRED);
+    assert_int_equal(cut_told(f, 0).reason, REASON_WINDOW_EXPIRED);
+    assert_int_equal(cut_told(f, 0).certificate[0], 1);
+    assert_int_equal(
+        index_read(f, "0b " H2 " caisi bob" LATE "- - person\n", problem), 0);
+    assert_true(is_revoked(f, 2));
+}
+
+static void P9_what_cannot_be_said_ends_no_keeper(void **state)
+{
+    struct fixture *f = *state;
+    struct entry_certificate_revoked r = {.sha256 = {9},
+                                          .has_issuer = true,
+                                          .serial = "0A",
+                                          .party = "caisi",
+                                          .cause = "crl"};
+    uint64_t size = ledger_size(f->k.ledger);
+
+    assert_int_equal(keeper_certificate_revoked(&f->k, &r), SP_EINVAL);
+    r.serial = "0a";
+    r.reason = "removeFromCRL";
+    assert_int_equal(keeper_certificate_revoked(&f->k, &r), SP_EINVAL);
+    r.reason = NULL;
+    r.cause = "authority";
+    assert_int_equal(keeper_certificate_revoked(&f->k, &r), SP_EINVAL);
+    assert_int_equal(ledger_size(f->k.ledger), size);
+    r.cause = "crl";
+    assert_int_equal(keeper_certificate_revoked(&f->k, &r), 0);
+    assert_int_equal(keeper_certificate_revoked(&f->k, &r), SP_EEXIST);
+    assert_int_equal(ledger_size(f->k.ledger), size + 1);
+    assert_int_equal(cut_told(f, 1).certificate[0], 9);
+}
+
+/* An order that ends access ends certificates, before anybody else is asked. */
+static void P2_revoked_access_takes_certificates_along(void **state)
+{
+    struct fixture *f = *state;
+    char problem[256];
+
+    assert_int_equal(
+        index_read(f, "0a " H1 " caisi eva" LATE "- - person\n", problem), 0);
+    done(f, ORDER_REVOKE, "caisi/eva");
+    keeper_due(&f->k); /* as each turn does, before any question */
+    assert_true(is_revoked(f, 1));
+}
+
 /* However many wait for the disk, the next one is carried out. */
 static void P8_no_queue_of_orders_blocks_the_next(void **state)
 {
@@ -1108,6 +1332,8 @@ int main(void)
         TEST(P11_a_dead_workers_requests_are_lost),
         TEST(a_dead_workers_questions_are_not_decided),
         TEST(strangers_cannot_fill_the_disk),
+        TEST(P12_certificates_of_nobody_are_refused),
+        TEST(P12_certificates_do_not_fill_the_disk),
         TEST(P2_the_end_is_told_to_workers),
         TEST(P12_no_worker_accepts_for_anybody),
         TEST(P12_a_chain_leads_to_the_partys_anchors),
@@ -1123,6 +1349,11 @@ int main(void)
         TEST(P8_resuming_alone_is_refused),
         TEST(P2_P3_a_release_ends_every_window),
         TEST(a_tripwire_suspends_and_says_which),
+        TEST(P2_P5_the_index_is_taken_into_the_ledger),
+        TEST(an_index_that_is_not_right_is_refused),
+        TEST(P3_the_last_window_ends_certificates),
+        TEST(P9_what_cannot_be_said_ends_no_keeper),
+        TEST(P2_revoked_access_takes_certificates_along),
         TEST(P8_no_queue_of_orders_blocks_the_next),
     };
 

@@ -83,7 +83,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     struct report report = {.out = stderr};
     struct entry e = {.kind = ENTRY_LOG_OPENED,
-                      .u.log_opened = {ORIGIN, "1", "x"}};
+                      .u.log_opened = {ORIGIN, "1", "x", NULL}};
 
     assert_non_null(f);
     for (size_t i = 0; i < PEOPLE; i++)

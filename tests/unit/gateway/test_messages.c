@@ -65,6 +65,8 @@ static struct ask_admit an_ask(void)
                 .person = 4,
                 .cert_not_before = 1700000000000,
                 .cert_not_after = 1800000000000,
+                .revocation = REVOCATION_UNKNOWN,
+                .test_pki = true,
                 .address = "2001:db8::1",
                 .method = METHOD_POST,
                 .route = ROUTE_CHAT_COMPLETIONS,
@@ -111,6 +113,8 @@ static void ask_admit_comes_back(void **state)
     assert_memory_equal(out.facts.cert_sha256, in.facts.cert_sha256, 32);
     assert_int_equal(out.facts.cert_not_before, in.facts.cert_not_before);
     assert_int_equal(out.facts.cert_not_after, in.facts.cert_not_after);
+    assert_int_equal(out.facts.revocation, REVOCATION_UNKNOWN);
+    assert_true(out.facts.test_pki);
     assert_string_equal(out.facts.address, in.facts.address);
     assert_int_equal(out.facts.method, in.facts.method);
     assert_int_equal(out.facts.route, in.facts.route);
@@ -211,6 +215,11 @@ static int ask_with(void (*change)(struct ask_admit *v))
     return ask_admit_get(&v, memory, length);
 }
 
+static void wrong_revocation(struct ask_admit *v)
+{
+    v->facts.revocation = (enum revocation)REVOCATION_COUNT;
+}
+
 static void no_change(struct ask_admit *v)
 {
     (void)v;
@@ -255,8 +264,9 @@ static void address_is_html(struct ask_admit *v)
 static void P12_hostile_questions_are_refused(void **state)
 {
     static void (*const changes[])(struct ask_admit *) = {
-        bad_method, bad_route,  bad_dialect,         bad_fault,      bad_tokens,
-        bad_bytes,  no_address, address_breaks_line, address_is_html};
+        wrong_revocation,    bad_method,     bad_route, bad_dialect,
+        bad_fault,           bad_tokens,     bad_bytes, no_address,
+        address_breaks_line, address_is_html};
 
     (void)state;
     assert_int_equal(ask_with(no_change), 0);
@@ -619,9 +629,24 @@ static void cut_comes_back(void **state)
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.window, VERDICT_NONE);
     assert_int_equal(out.person, VERDICT_NONE);
-    in = (struct cut){1, 2, 3, 4, REASON_PERSON_SUSPENDED};
+    in = (struct cut){.window = 1,
+                      .model = 2,
+                      .party = 3,
+                      .person = 4,
+                      .reason = REASON_CERTIFICATE_REVOKED,
+                      .has_certificate = true,
+                      .certificate = {7, 8, 9}};
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
-    assert_memory_equal(&in, &out, sizeof(in));
+    assert_int_equal(out.window, 1);
+    assert_int_equal(out.model, 2);
+    assert_int_equal(out.party, 3);
+    assert_int_equal(out.person, 4);
+    assert_true(out.has_certificate);
+    assert_memory_equal(in.certificate, out.certificate, 32);
+    in.has_certificate = false;
+    ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
+    assert_false(out.has_certificate);
+    assert_int_equal(out.certificate[0], 0);
     in.reason = REASON_WINDOW_EXPIRED;
     ROUND_TRIP(cut, &in, &out, MESSAGE_CUT);
     assert_int_equal(out.reason, REASON_WINDOW_EXPIRED);
@@ -630,24 +655,30 @@ static void cut_comes_back(void **state)
     assert_int_equal(cut_get(&out, memory, length), SP_EPROTO);
 }
 
-/* Each of the four that is named must fit; none named takes all. */
+/* Each of those that is named must fit; none named takes all. */
 static void P2_a_cut_takes_exactly_its_own(void **state)
 {
     struct cut c = {CUT_ALL, .reason = REASON_DRAINING};
+    const uint8_t hers[32] = {1}, his[32] = {1, 2};
     uint32_t *const named[] = {&c.window, &c.model, &c.party, &c.person};
 
     (void)state;
-    assert_true(cut_takes(&c, 1, 2, 3, 4));
-    assert_true(cut_takes(&c, VERDICT_NONE, VERDICT_NONE, 3, 4));
+    assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
+    assert_true(cut_takes(&c, VERDICT_NONE, VERDICT_NONE, 3, 4, hers));
     for (uint32_t i = 0; i < 4; i++) {
         *named[i] = i + 1;
-        assert_true(cut_takes(&c, 1, 2, 3, 4));
+        assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
         *named[i] = i + 2;
-        assert_false(cut_takes(&c, 1, 2, 3, 4));
+        assert_false(cut_takes(&c, 1, 2, 3, 4, hers));
         *named[i] = i + 1; /* and stays: more of them must fit */
     }
-    assert_false(cut_takes(&c, VERDICT_NONE, 2, 3, 4));
-    assert_false(cut_takes(&c, 1, 2, 3, VERDICT_NONE));
+    assert_false(cut_takes(&c, VERDICT_NONE, 2, 3, 4, hers));
+    assert_false(cut_takes(&c, 1, 2, 3, VERDICT_NONE, hers));
+    c = (struct cut){CUT_ALL, .has_certificate = true, .certificate = {1}};
+    assert_true(cut_takes(&c, 1, 2, 3, 4, hers));
+    assert_false(cut_takes(&c, 1, 2, 3, 4, his));
+    c.party = 4; /* both must fit */
+    assert_false(cut_takes(&c, 1, 2, 3, 4, hers));
 }
 
 static int setup_of(uint32_t index, uint32_t workers, uint32_t debug)
@@ -922,6 +953,7 @@ static struct control_status a_status(uint32_t roles)
 {
     struct control_status v = {
         .version = "0.1.0",
+        .crypto = "OpenSSL-3;fips=off",
         .ledger = {.known = true,
                    .size = 30,
                    .durable = 20,
@@ -966,6 +998,7 @@ static void status_comes_back(void **state)
     assert_int_equal(roles.roles[2].pid, 102);
     ROUND_TRIP(answer_status, &in, &out, CONTROL_ANSWER_STATUS);
     assert_string_equal(out.version, "0.1.0");
+    assert_string_equal(out.crypto, "OpenSSL-3;fips=off");
     assert_int_equal(out.ledger.clock, CLOCK_SETTLING);
     assert_int_equal(out.ledger.quorum, 2);
     assert_int_equal(out.ledger.cosigned, 9);

@@ -367,7 +367,9 @@ int openat(int fd, const char *path, int flags, ...)
     if (!enter())
         return (int)syscall(SYS_openat, fd, path, flags, mode);
     struct node *f = resolve(fd, path, &name);
-    struct node *n = f == NULL ? NULL : names_get(&f->now, name);
+    struct node *n = f == NULL                ? NULL
+                     : strcmp(name, ".") == 0 ? f
+                                              : names_get(&f->now, name);
     bool makes = f != NULL && n == NULL && (flags & O_CREAT) != 0;
     bool cuts = n != NULL && (flags & O_TRUNC) != 0 && n->length > 0;
     struct disk_event e = {DISK_MAKE, f == NULL ? "" : join(f, name, whole),
@@ -480,16 +482,22 @@ int fdatasync(int fd)
     return fsync(fd);
 }
 
-int renameat(int a, const char *from, int b, const char *to)
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags)
 {
     const char *gone, *come;
     char path[PATH];
 
     if (!enter())
-        return (int)syscall(SYS_renameat, a, from, b, to);
+        return (int)syscall(SYS_renameat2, a, from, b, to, flags);
     struct node *f = resolve(a, from, &gone), *g = resolve(b, to, &come);
+    if (f == NULL && g == NULL)
+        return leave((int)syscall(SYS_renameat2, a, from, b, to, flags));
     if (f == NULL || f != g || names_get(&f->now, gone) == NULL)
         abort();
+    if ((flags & RENAME_NOREPLACE) != 0 && names_get(&f->now, come) != NULL) {
+        errno = EEXIST;
+        return leave(-1);
+    }
     struct disk_event e = {DISK_RENAME, join(f, come, path), false};
     enum disk_fault fault = ask(&e);
     if (fails(fault))
@@ -500,6 +508,11 @@ int renameat(int a, const char *from, int b, const char *to)
     folder_change(f, gone, come, n);
     snprintf(n->path, sizeof n->path, "%s", path);
     return leave(done(&e, fault, 0));
+}
+
+int renameat(int a, const char *from, int b, const char *to)
+{
+    return renameat2(a, from, b, to, 0);
 }
 
 int unlinkat(int fd, const char *path, int flags)

@@ -325,6 +325,91 @@ static void put_key(struct random_policy *g)
     random_hash(g, g->party << 8 | g->person);
 }
 
+/* One person's number, unlike any other's. */
+static unsigned person_number(const struct random_policy *g)
+{
+    return g->party * 1000 + g->person + 1;
+}
+
+static void put_serial(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%08x | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_uuid(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "urn:uuid:0000000a-0000-4000-8000-%012x",
+             person_number(g));
+    random_put(g, text);
+}
+
+static void put_upn(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "h%u@p | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_edipi(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%010u | CN=CA", person_number(g));
+    random_put(g, text);
+}
+
+static void put_fascn(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "4700-0001-%06u", person_number(g));
+    random_put(g, text);
+}
+
+static void put_email(struct random_policy *g)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "h%u@p.example", person_number(g));
+    random_put(g, text);
+}
+
+/* The first party is of the deployment's own authority. */
+static void put_anchors(struct random_policy *g)
+{
+    if (g->party == 0)
+        random_put(g, "ca");
+    else
+        put_format(g, "trust/", g->party);
+}
+
+static void put_certificate_policy(struct random_policy *g, unsigned i)
+{
+    put_format(g, "1.2.3.", i);
+}
+
+static void put_service_policy(struct random_policy *g, unsigned i)
+{
+    put_format(g, "1.2.4.", i);
+}
+
+static void put_person_policy(struct random_policy *g)
+{
+    random_put(g, g->service ? "1.2.4.0" : "1.2.3.0");
+}
+
+static unsigned count_two(const struct random_policy *g)
+{
+    (void)g;
+    return 2;
+}
+
 static void put_person_kind(struct random_policy *g)
 {
     random_put(g, g->service ? "service" : "human");
@@ -431,6 +516,47 @@ static int has_names(const struct random_policy *g)
 static int has_key(const struct random_policy *g)
 {
     return is_match(g, 2);
+}
+
+static int has_serial(const struct random_policy *g)
+{
+    return is_match(g, 3);
+}
+
+static int has_uuid(const struct random_policy *g)
+{
+    return is_match(g, 4);
+}
+
+static int has_upn(const struct random_policy *g)
+{
+    return is_match(g, 5);
+}
+
+static int has_edipi(const struct random_policy *g)
+{
+    return is_match(g, 6);
+}
+
+static int has_fascn(const struct random_policy *g)
+{
+    return is_match(g, 7);
+}
+
+static int has_email(const struct random_policy *g)
+{
+    return is_match(g, 8);
+}
+
+/* Both lists or none: there may be a service, and there is a human. */
+static int has_certificates(const struct random_policy *g)
+{
+    return (g->party + g->terms) % 2 == 0 ? MUST : NEVER;
+}
+
+static int has_person_policy(const struct random_policy *g)
+{
+    return has_certificates(g) == MUST ? MAY : NEVER;
 }
 
 static int has_person_kind(const struct random_policy *g)
@@ -731,6 +857,28 @@ static const struct random_rule random_rules[] = {
      .has = has_names,
      .put = put_names},
     {.path = "parties.*.people.*.spki_sha256", .has = has_key, .put = put_key},
+    {.path = "parties.*.people.*.issuer_serial",
+     .has = has_serial,
+     .put = put_serial},
+    {.path = "parties.*.people.*.san_uuid", .has = has_uuid, .put = put_uuid},
+    {.path = "parties.*.people.*.san_email",
+     .has = has_email,
+     .put = put_email},
+    {.path = "parties.*.people.*.upn", .has = has_upn, .put = put_upn},
+    {.path = "parties.*.people.*.edipi", .has = has_edipi, .put = put_edipi},
+    {.path = "parties.*.people.*.fasc_n", .has = has_fascn, .put = put_fascn},
+    {.path = "parties.*.people.*.policy",
+     .has = has_person_policy,
+     .put = put_person_policy},
+    {.path = "parties.*.anchors", .put = put_anchors},
+    {.path = "parties.*.certificate_policies",
+     .has = has_certificates,
+     .count = count_two,
+     .item = put_certificate_policy},
+    {.path = "parties.*.service_policies",
+     .has = has_certificates,
+     .count = count_two,
+     .item = put_service_policy},
     {.path = "parties.*.people.*.kind",
      .has = has_person_kind,
      .put = put_person_kind},
@@ -831,7 +979,8 @@ static void random_enter(struct random_policy *g, unsigned i)
     } else if (strcmp(g->path, "parties.*.people.*") == 0) {
         g->person = i;
         g->service = i > 0 && random_any(g, 3) == 0;
-        g->match = random_any(g, 3);
+        /* addresses with the deployment's own authority only */
+        g->match = random_any(g, g->party == 0 ? 9 : 8);
     } else if (strcmp(g->path, "terms.*") == 0) {
         g->term = i;
     } else if (strcmp(g->path, "windows.[]") == 0) {

@@ -165,7 +165,6 @@ static void every_reason_has_a_case(void **state)
         /* HTTP, time, load, a ledger, another process: tested there */
         REASON_CERTIFICATE_EXPIRED,
         REASON_CERTIFICATE_REVOKED,
-        REASON_REVOCATION_UNAVAILABLE,
         REASON_WINDOW_CLOSED,
         REASON_HEAD_TOO_LARGE,
         REASON_EXPECTATION_FAILED,

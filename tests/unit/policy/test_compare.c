@@ -88,6 +88,9 @@ static const char base[] =
     "    kind: government\n"
     "    anchors: ca\n"
     "    networks: [10.0.0.0/9, 10.128.0.0/9]\n"
+    "    revocation: {mode: ocsp-then-crl, crl: l.crl, fetch: "
+    "[\"http://h/l\"], hosts: [o.h], responder: \"http://o.h/\", max_age: "
+    "2h, cache: 1m}\n"
     "    sealing_key: " KEY_1 "\n"
     "    hours: {days: [mon, tue], from: \"08:00\", until: \"18:00\"}\n"
     "    people:\n"
@@ -143,6 +146,16 @@ static const struct {
     {"anchors: ca", "anchors: lab.pem",
      "- party caisi: anchors: no longer ca\n"
      "+ party caisi: anchors: now lab.pem\n"},
+    {"anchors: ca", "anchors: ca\n    anchors_sha256: " HASH,
+     "- party caisi: anchors_sha256: only the file's bytes of now\n"},
+    {"anchors: ca", "anchors: ca\n    certificate_policies: [1.2.3]",
+     "- party caisi: certificate policies: required now\n"},
+    {"anchors: ca", "anchors: ca\n    eku: any",
+     "+ party caisi: eku: any (was client)\n"},
+    {"adam: {san_uri: \"sallyport://d/caisi/adam\"}",
+     "adam: {upn: \"adam@lab | CN=CA\"}",
+     "- party caisi: certificates that no longer match: adam\n"
+     "+ party caisi: other certificates that match: adam\n"},
     /* the same addresses */
     {"[10.0.0.0/9, 10.128.0.0/9]", "[10.0.0.0/8]", ""},
     {"[10.0.0.0/9, 10.128.0.0/9]", "[10.0.0.0/9]",
@@ -154,8 +167,36 @@ static const struct {
      "- party caisi: networks: 192.0.2.0/24 (was 10.0.0.0/9, 10.128.0.0/9)\n"
      "+ party caisi: networks: 192.0.2.0/24 (was 10.0.0.0/9, "
      "10.128.0.0/9)\n"},
-    {"    scope: [caisi]\n", "",
-     "+ party gao: scope: all (was caisi)\n"},
+    {"mode: ocsp-then-crl, crl: l.crl, fetch: [\"http://h/l\"], hosts: "
+     "[o.h], responder: \"http://o.h/\", max_age: 2h, cache: 1m",
+     "mode: none", "+ party caisi: revocation: none (was ocsp-then-crl)\n"},
+    {"mode: ocsp-then-crl, crl: l.crl, fetch: [\"http://h/l\"], hosts: [o.h], "
+     "responder: \"http://o.h/\", max_age: 2h, cache: 1m",
+     "mode: ocsp, hosts: [o.h], responder: \"http://o.h/\", max_age: 2h, "
+     "cache: 1m",
+     "- party caisi: revocation: ocsp (was ocsp-then-crl)\n"
+     "+ party caisi: revocation lists: no longer of l.crl\n"
+     "+ party caisi: revocation lists: no longer from http://h/l\n"},
+    {"mode: ocsp-then-crl, crl: l.crl, fetch: [\"http://h/l\"], hosts: [o.h], "
+     "responder: \"http://o.h/\"",
+     "mode: crl, crl: l.crl, fetch: [\"http://h/l\"], hosts: [o.h]",
+     "- party caisi: revocation: crl (was ocsp-then-crl)\n"
+     "+ party caisi: revocation: crl (was ocsp-then-crl)\n"
+     "~ party caisi: responder: none (was http://o.h/)\n"},
+    {"fetch: [\"http://h/l\"], ", "fetch: [\"http://h/m\"], ",
+     "+ party caisi: revocation lists: no longer from http://h/l\n"
+     "- party caisi: revocation lists: also from http://h/m\n"},
+    {"crl: l.crl, ", "",
+     "+ party caisi: revocation lists: no longer of l.crl\n"},
+    {"hosts: [o.h]", "hosts: [o.h, p.h]",
+     "+ party caisi: hosts that certificates may name: now also p.h\n"},
+    {"max_age: 2h", "max_age: 3h",
+     "+ party caisi: max_age of revocation, ms: 10800000 (was 7200000)\n"},
+    {"cache: 1m", "cache: 0s",
+     "- party caisi: cache of revocation, ms: 0 (was 60000)\n"},
+    {"cache: 1m", "cache: 1m, timeout: 1s",
+     "~ party caisi: timeout of responders, ms: 1000 (was 5000)\n"},
+    {"    scope: [caisi]\n", "", "+ party gao: scope: all (was caisi)\n"},
     {"scope: [caisi]", "scope: [caisi, gao]",
      "+ party gao: scope: caisi, gao (was caisi)\n"},
     {"scope: [caisi]", "scope: [gao]",
@@ -454,7 +495,7 @@ static void record(struct side *d, struct entry *e, int64_t now)
 static void side_begin(struct side *d, struct policy *p)
 {
     struct entry opened = {.kind = ENTRY_LOG_OPENED,
-                           .u.log_opened = {"o", "1", "v"}};
+                           .u.log_opened = {"o", "1", "v", NULL}};
     struct entry loaded = {.kind = ENTRY_POLICY_LOADED,
                            .u.policy_loaded = {.serial = p->serial}};
 

@@ -40,8 +40,8 @@ static const char yaml[] =
     "parties:\n"
     "  caisi: {kind: government, anchors: ca, people: {eva: {san_uri: "
     "\"x://a/eva\"}, bob: {san_uri: \"x://a/bob\"}}}\n"
-    "  bank: {kind: trusted-partner, anchors: ca, people: {kim: {san_uri: "
-    "\"x://a/kim\"}}}\n"
+    "  bank: {kind: trusted-partner, anchors: ca, revocation: {fetch: "
+    "[\"http://h/l\"]}, people: {kim: {san_uri: \"x://a/kim\"}}}\n"
     "  gao: {kind: auditor, anchors: ca, people: {aud: {san_uri: "
     "\"x://a/aud\"}}}\n"
     "terms:\n"
@@ -146,6 +146,7 @@ static struct facts facts_good(void)
                           .person = 0,
                           .cert_not_before = NOW - DAY,
                           .cert_not_after = NOW + 90 * DAY,
+                          .revocation = REVOCATION_GOOD,
                           .address = "192.0.2.1",
                           .method = METHOD_POST,
                           .route = ROUTE_CHAT_COMPLETIONS,
@@ -163,6 +164,7 @@ static const struct wrong {
     {"clock", REASON_CLOCK_UNSAFE, STEP_CLOCK},
     {"nobody", REASON_IDENTITY_UNMAPPED, STEP_IDENTITY},
     {"certificate", REASON_CERTIFICATE_EXPIRED, STEP_CERTIFICATE},
+    {"revoked", REASON_CERTIFICATE_REVOKED, STEP_REVOCATION},
     {"model", REASON_MODEL_NOT_FOUND, STEP_MODEL},
     {"window", REASON_WINDOW_NOT_OPEN, STEP_WINDOW},
     {"nda", REASON_NDA_REQUIRED, STEP_NDA},
@@ -185,19 +187,22 @@ static void make_wrong(struct facts *f, size_t i, enum clock_state *clock)
         f->cert_not_after = NOW;
         break;
     case 3:
-        snprintf(f->model, sizeof f->model, "secret");
+        f->revocation = REVOCATION_REVOKED;
         break;
     case 4:
+        snprintf(f->model, sizeof f->model, "secret");
+        break;
+    case 5:
         if (strcmp(f->model, "orion") == 0)
             snprintf(f->model, sizeof f->model, "vega");
         break;
-    case 5:
+    case 6:
         f->person = 1;
         break;
-    case 6:
+    case 7:
         f->route = ROUTE_COMPLETIONS;
         break;
-    case 7:
+    case 8:
         f->fault = REASON_INVALID_FIELD;
         break;
     default:
@@ -225,6 +230,46 @@ static void earlier_steps_speak_first(void **state)
                      reason_info(wrongs[first].reason)->code,
                      decide_step_text(wrongs[first].step),
                      reason_info(v.reason)->code, decide_step_text(v.step));
+    }
+}
+
+/* A party that wants somebody asked is refused what nobody answered for; a
+ * worker that did not ask knows nothing. */
+static void P9_nobody_comes_in_for_lack_of_an_answer(void **state)
+{
+    static const struct {
+        enum revocation told;
+        enum reason without, with; /* a rule of the party */
+    } rows[] = {
+        {REVOCATION_UNCHECKED, REASON_NONE, REASON_REVOCATION_UNAVAILABLE},
+        {REVOCATION_GOOD, REASON_NONE, REASON_NONE},
+        {REVOCATION_REVOKED, REASON_CERTIFICATE_REVOKED,
+         REASON_CERTIFICATE_REVOKED},
+        {REVOCATION_UNKNOWN, REASON_REVOCATION_UNAVAILABLE,
+         REASON_REVOCATION_UNAVAILABLE},
+        {(enum revocation)99, REASON_REVOCATION_UNAVAILABLE,
+         REASON_REVOCATION_UNAVAILABLE},
+    };
+    const struct scene *c = *state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct facts f = facts_good();
+        struct verdict v;
+
+        f.revocation = rows[i].told;
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        assert_int_equal(v.reason, rows[i].without);
+        f.route = ROUTE_STATUS; /* ours need no window, but this */
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        assert_int_equal(v.reason, rows[i].without);
+        f.party = (uint32_t)policy_find_party(c->p, "bank");
+        f.person = (uint32_t)policy_find_person(c->p, f.party, "kim");
+        v = policy_decide(c->p, c->s, &f, NOW, CLOCK_GOOD);
+        assert_int_equal(v.reason, rows[i].with);
+        if (v.reason == REASON_REVOCATION_UNAVAILABLE) {
+            assert_int_equal(v.step, STEP_REVOCATION);
+            assert_true(v.retry_after > 0); /* it may come back */
+        }
     }
 }
 
@@ -636,6 +681,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(earlier_steps_speak_first),
+        cmocka_unit_test(P9_nobody_comes_in_for_lack_of_an_answer),
         cmocka_unit_test(each_case_has_its_reason),
         cmocka_unit_test(own_routes_need_no_window),
         cmocka_unit_test(own_routes_are_refused_like_others),

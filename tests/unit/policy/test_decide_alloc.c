@@ -36,7 +36,7 @@ static void gate_open(struct gate *g)
 {
     struct report report = {.out = stderr};
     struct entry e = {.kind = ENTRY_LOG_OPENED,
-                      .u.log_opened = {"o", "1", "v"}};
+                      .u.log_opened = {"o", "1", "v", NULL}};
     size_t length;
     char *text = crowd_policy(PEOPLE, 10, "ca", &length);
 

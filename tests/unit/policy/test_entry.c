@@ -51,7 +51,8 @@ static const struct entry examples[] = {
      .u.log_opened = {.origin = "sp-east-1.sallyport/ledger",
                       .version = "0.1.0",
                       .vkey = "sp-east-1.sallyport/"
-                              "ledger+5c2a1f0e+AUnZ0T0w2mCSrnVf2jK5f6Lw=="}},
+                              "ledger+5c2a1f0e+AUnZ0T0w2mCSrnVf2jK5f6Lw==",
+                      .crypto = "OpenSSL-3.0.19;default-3.0.19;fips=off"}},
     {.n = 1,
      .t = T,
      .kind = ENTRY_POLICY_LOADED,
@@ -147,8 +148,11 @@ static const struct entry examples[] = {
     {.n = 9,
      .t = T + 9400,
      .kind = ENTRY_LEDGER_RESUMED,
-     .u.ledger_resumed =
-         {.version = "0.1.0", .cut_bytes = 57, .requests = 1, .landlock = 2}},
+     .u.ledger_resumed = {.version = "0.1.0",
+                          .cut_bytes = 57,
+                          .requests = 1,
+                          .landlock = 2,
+                          .crypto = "OpenSSL-3.0.19;fips-3.0.9;fips=required"}},
     {.n = 10, .t = T + 609400, .kind = ENTRY_HEARTBEAT},
     {.n = 12,
      .t = T + 9500,

@@ -103,7 +103,7 @@ static void scene_open(struct scene *c)
 {
     struct report report = {.out = stderr};
     struct entry e = {.kind = ENTRY_LOG_OPENED,
-                      .u.log_opened = {"x", "x", "x"}};
+                      .u.log_opened = {"x", "x", "x", NULL}};
 
     memset(c, 0, sizeof *c);
     c->s = standing_new();

@@ -72,7 +72,7 @@ static void record(struct side *d, struct entry *e, int64_t now)
 static void side_begin(struct side *d, struct policy *p)
 {
     struct entry opened = {.kind = ENTRY_LOG_OPENED,
-                           .u.log_opened = {"o", "1", "v"}};
+                           .u.log_opened = {"o", "1", "v", NULL}};
     struct entry loaded = {.kind = ENTRY_POLICY_LOADED,
                            .u.policy_loaded = {.serial = p->serial}};
 

@@ -449,6 +449,52 @@ static void witnesses_are_read(void **state)
     settings_free(s);
 }
 
+static void listeners_and_certificates_are_read(void **state)
+{
+    static const char text[] =
+        "deployment: a\n"
+        "approvals: {approvers: {a: " GOOD_KEY_ALICE ", b: " GOOD_KEY_BOB "}}\n"
+        "listeners:\n"
+        "  - {address: \"127.0.0.1:8443\"}\n"
+        "  - {address: \"[::1]:9443\", profile: piv, test_pki: allow}\n"
+        "  - {address: \"127.0.0.1:0\", profile: cnsa}\n"
+        "  - {address: \"127.0.0.1:0\", profile: cnsa1}\n"
+        "server: {ocsp: keys/server.ocsp}\n"
+        "server_names:\n"
+        "  - names: [Gate.Example.ORG, \"*.example.org\"]\n"
+        "    certificate: g.crt\n"
+        "    key: g.key\n"
+        "    ocsp: g.ocsp\n"
+        "client_certificates: {lab: {certificate: l.crt, key: l.key}}\n"
+        "crypto: {fips: required}\n";
+    struct settings *s;
+    char *said;
+
+    (void)state;
+    if (settings_say(text, sizeof text - 1, &said, &s) != 0)
+        fail_msg("%s", said);
+    free(said);
+    assert_int_equal(s->nlisteners, 4);
+    assert_string_equal(s->listeners[0].profile, "strict");
+    assert_string_equal(s->listeners[1].address, "[::1]:9443");
+    assert_string_equal(s->listeners[1].profile, "piv");
+    assert_true(s->listeners[1].allow_test_pki);
+    assert_false(s->listeners[2].allow_test_pki);
+    assert_string_equal(s->listeners[3].profile, "cnsa1");
+    assert_string_equal(s->server_ocsp, "keys/server.ocsp");
+    assert_int_equal(s->nserver_names, 1);
+    assert_int_equal(s->server_names[0].nnames, 2);
+    assert_string_equal(s->server_names[0].names[0], "gate.example.org");
+    assert_string_equal(s->server_names[0].names[1], "*.example.org");
+    assert_string_equal(s->server_names[0].key, "g.key");
+    assert_string_equal(s->server_names[0].ocsp, "g.ocsp");
+    assert_int_equal(s->nclient_certificates, 1);
+    assert_string_equal(s->client_certificates[0].name, "lab");
+    assert_string_equal(s->client_certificates[0].certificate, "l.crt");
+    assert_true(s->fips);
+    settings_free(s);
+}
+
 static void settings_have_defaults(void **state)
 {
     static const char least[] = "deployment: a\n"
@@ -460,7 +506,14 @@ static void settings_have_defaults(void **state)
     (void)state;
     assert_int_equal(settings_say(least, sizeof least - 1, &said, &s), 0);
     free(said);
-    assert_string_equal(s->listen, "127.0.0.1:8443");
+    assert_int_equal(s->nlisteners, 1);
+    assert_string_equal(s->listeners[0].address, "127.0.0.1:8443");
+    assert_string_equal(s->listeners[0].profile, "strict");
+    assert_false(s->listeners[0].allow_test_pki);
+    assert_null(s->server_ocsp);
+    assert_int_equal(s->nserver_names, 0);
+    assert_int_equal(s->nclient_certificates, 0);
+    assert_false(s->fips);
     assert_int_equal(s->workers, 0);
     assert_string_equal(s->policy, "policy.yaml");
     assert_string_equal(s->server_certificate, "keys/server.crt");
@@ -537,6 +590,7 @@ int main(void)
         cmocka_unit_test(same_bytes_make_the_same_policy),
         cmocka_unit_test(right_settings_are_read),
         cmocka_unit_test(witnesses_are_read),
+        cmocka_unit_test(listeners_and_certificates_are_read),
         cmocka_unit_test(settings_have_defaults),
         cmocka_unit_test(references_are_current),
     };

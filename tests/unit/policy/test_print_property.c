@@ -153,6 +153,11 @@ static void same_people(const struct policy *a, const struct policy *b)
         assert_int_equal(a->parties[i].kind, b->parties[i].kind);
         same_text(a->parties[i].anchors, b->parties[i].anchors);
         same_text(a->parties[i].intermediates, b->parties[i].intermediates);
+        assert_int_equal(a->parties[i].any_eku, b->parties[i].any_eku);
+        assert_int_equal(a->parties[i].ncertificates,
+                         b->parties[i].ncertificates);
+        assert_memory_equal(a->parties[i].anchors_sha256,
+                            b->parties[i].anchors_sha256, 32);
         assert_int_equal(a->parties[i].first, b->parties[i].first);
         assert_int_equal(a->parties[i].npeople, b->parties[i].npeople);
     }
@@ -166,6 +171,9 @@ static void same_people(const struct policy *a, const struct policy *b)
         same_text(p->custodian, q->custodian);
         same_text(p->issuer_subject, q->issuer_subject);
         same_text(p->san_uri, q->san_uri);
+        same_text(p->other, q->other);
+        same_text(p->policy, q->policy);
+        assert_int_equal(p->match, q->match);
         assert_int_equal(p->spki_sha256 == NULL, q->spki_sha256 == NULL);
         if (p->spki_sha256 != NULL)
             assert_memory_equal(p->spki_sha256, q->spki_sha256, 32);
@@ -182,6 +190,7 @@ static void same_models(const struct policy *a, const struct policy *b)
         same_text(m->upstream_name, n->upstream_name);
         same_text(m->ca, n->ca);
         same_text(m->credential, n->credential);
+        same_text(m->client_certificate, n->client_certificate);
         same_text(m->build, n->build);
         assert_int_equal(m->apis, n->apis);
         assert_int_equal(m->release, n->release);

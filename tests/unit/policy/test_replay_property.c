@@ -727,7 +727,7 @@ static unsigned run_once(unsigned seed)
 {
     struct run *r = calloc(1, sizeof(*r));
     struct entry e = {.kind = ENTRY_LOG_OPENED,
-                      .u.log_opened = {"o", "1", "v"}};
+                      .u.log_opened = {"o", "1", "v", NULL}};
     unsigned admitted = 0;
 
     assert_non_null(r);

@@ -52,6 +52,10 @@ static const char first[] =
 static const char dropped[] =
     HEAD("2") "parties:\n" CAISI OTHERS "windows:\n" BANK;
 static const char without[] = HEAD("2") "parties:\n" OTHERS "windows:\n" BANK;
+static const char auditing[] =
+    HEAD("2") "parties:\n"
+              "  caisi: {kind: auditor, anchors: ca, people: {eva: {san_uri: "
+              "\"x://a\"}}}\n" OTHERS "windows:\n" BANK;
 static const char later[] =
     HEAD("2") "parties:\n" CAISI OTHERS "windows:\n" ORION VEGA BANK LATER;
 
@@ -337,11 +341,32 @@ static void P3_also_what_slept_through_the_end(void **state)
     now++;
     takes(issued(2, "caisi", "bob"));
     assert_int_equal(due_at(now + 9 * DAY), 0);
-    /* An authority whose clock is ahead gains nothing. */
-    e = issued(3, "bank", "kim");
-    e.u.certificate_issued.issued = now + YEAR;
+}
+
+/* An authority whose clock is ahead gains nothing. */
+static void P3_also_what_says_that_it_is_of_the_future(void **state)
+{
+    struct entry e = issued(1, "bank", "kim");
+
+    (void)state;
+    due_at(T0);
+    e.u.certificate_issued.issued = T0 + YEAR;
     takes(e);
+    assert_int_equal(due_at(T0 + 6 * DAY), 1);
+    assert_true(is_revoked(1));
+}
+
+/* Whoever becomes an auditor goes on as one. */
+static void an_auditor_has_no_windows_to_end(void **state)
+{
+    (void)state;
+    due_at(T0);
+    takes(issued(1, "caisi", "eva"));
+    now = T0 + DAY;
+    load(auditing);
     assert_int_equal(due_at(now), 0);
+    assert_int_equal(due_at(T0 + 60 * DAY), 0);
+    assert_false(is_revoked(1));
 }
 
 static void orders_and_policies_end_windows_too(void **state)
@@ -530,6 +555,8 @@ int main(void)
         TEST(what_is_revoked_first_stays_revoked),
         TEST(the_last_window_revokes),
         TEST(P3_also_what_slept_through_the_end),
+        TEST(P3_also_what_says_that_it_is_of_the_future),
+        TEST(an_auditor_has_no_windows_to_end),
         TEST(orders_and_policies_end_windows_too),
         TEST(a_party_that_is_gone_has_none),
         TEST(a_later_window_needs_another),

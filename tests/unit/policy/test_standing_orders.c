@@ -110,7 +110,7 @@ static void gate_load(struct gate *g, struct policy *p, int64_t now)
 static void gate_open(struct gate *g, struct policy *p)
 {
     struct entry e = {.kind = ENTRY_LOG_OPENED,
-                      .u.log_opened = {"x", "x", "x"}};
+                      .u.log_opened = {"x", "x", "x", NULL}};
 
     *g = (struct gate){.s = standing_new()};
     assert_non_null(g->s);

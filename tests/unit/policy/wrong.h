@@ -266,12 +266,14 @@ static const struct wrong wrong_policies[] = {
      "a name of \"people\" with kind human\n"},
     {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}", "eva: {}",
      "policy.yaml:19:7: person \"eva\" has no match: expected one of "
-     "issuer_subject, spki_sha256, san_uri\n"},
+     "issuer_subject, issuer_serial, spki_sha256, san_uri, san_uuid, "
+     "san_email, upn, edipi, fasc_n\n"},
     {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
      "eva: {san_uri: \"sallyport://sp/caisi/eva\", issuer_subject: \"CN=a | "
      "CN=b\"}",
      "policy.yaml:19:7: person \"eva\" has more than one match: expected one "
-     "of issuer_subject, spki_sha256, san_uri\n"},
+     "of issuer_subject, issuer_serial, spki_sha256, san_uri, san_uuid, "
+     "san_email, upn, edipi, fasc_n\n"},
     {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
      "eva: {san_uri: \"sallyport:eva\"}",
      "policy.yaml:19:22: bad URI: expected a URI such as "
@@ -289,6 +291,153 @@ static const struct wrong wrong_policies[] = {
      "AA01bb02cc03dd04ee05ff0600070008aa01bb02cc03dd04ee05ff0600070008}",
      "policy.yaml:25:26: another person has this key: expected one that is "
      "nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_serial: \"xyz | CN=CA\"}",
+     "policy.yaml:25:28: bad serial number: expected \"HEX | ISSUER\", such as "
+     "\"1a2b | CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_serial: \"00 | CN=CA\"}",
+     "policy.yaml:25:28: bad serial number: expected \"HEX | ISSUER\", such as "
+     "\"1a2b | CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_serial: \"1a2b\"}",
+     "policy.yaml:25:28: bad serial number: expected \"HEX | ISSUER\", such as "
+     "\"1a2b | CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}", "ann: {upn: \"ann@lab\"}",
+     "policy.yaml:25:18: bad UPN: expected \"UPN | ISSUER\", such as \"ann@lab "
+     "| CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}", "ann: {upn: \"ann | CN=CA\"}",
+     "policy.yaml:25:18: bad UPN: expected \"UPN | ISSUER\", such as \"ann@lab "
+     "| CN=Lab CA\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {edipi: \"123456789 | CN=CA\"}",
+     "policy.yaml:25:20: bad EDIPI: expected \"EDIPI | ISSUER\" with ten "
+     "digits, such as \"1234567890 | CN=DOD ID CA-99\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {edipi: \"1234567890 | \"}",
+     "policy.yaml:25:20: bad EDIPI: expected \"EDIPI | ISSUER\" with ten "
+     "digits, such as \"1234567890 | CN=DOD ID CA-99\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {san_uuid: \"urn:uuid:0\"}",
+     "policy.yaml:25:23: bad UUID: expected urn:uuid: and a UUID, not the nil "
+     "one\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {san_uuid: 00000000-0000-0000-0000-000000000000}",
+     "policy.yaml:25:23: bad UUID: expected urn:uuid: and a UUID, not the nil "
+     "one\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {fasc_n: 4700-0256-00133}",
+     "policy.yaml:25:21: bad FASC-N: expected AGENCY-SYSTEM-CREDENTIAL such as "
+     "4700-0256-001337, or all nine fields\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {fasc_n: 4700-0256-001337-0-1}",
+     "policy.yaml:25:21: bad FASC-N: expected AGENCY-SYSTEM-CREDENTIAL such as "
+     "4700-0256-001337, or all nine fields\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {san_email: \"ann@lab.example\"}",
+     "policy.yaml:25:24: an address under another's anchors: expected it with "
+     "\"anchors: ca\" only: other authorities do not promise whose addresses "
+     "they name\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "eva: {san_email: \"eva\"}",
+     "policy.yaml:19:24: bad address: expected LOCAL@DOMAIN\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {san_uuid: 0000000a-0000-4000-8000-000000000001}\n      bob: "
+     "{san_uuid: \"urn:UUID:0000000A-0000-4000-8000-000000000001\"}",
+     "policy.yaml:26:23: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {fasc_n: 4700-0256-001337}\n      bob: {fasc_n: 4700-0256-001337}",
+     "policy.yaml:26:21: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {fasc_n: 4700-0256-001337}\n      bob: {fasc_n: "
+     "4700-0256-001337-0-1-1112223333-1-4700-1}",
+     "policy.yaml:26:21: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {fasc_n: 4700-0256-001337-0-1-1112223333-1-4700-1}\n      bob: "
+     "{fasc_n: 4700-0256-001337}",
+     "policy.yaml:26:21: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {upn: \"1234567890@mil | CN=CA\"}\n      bob: {edipi: \"1234567890 "
+     "| CN=CA\"}",
+     "policy.yaml:26:20: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {edipi: \"1234567890 | CN=CA\"}\n      bob: {upn: "
+     "\"1234567890123456@MIL | CN=CA\"}",
+     "policy.yaml:26:18: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_serial: \"1a:2b | CN=CA\"}\n      bob: {issuer_serial: "
+     "\"001A2B | CN=CA\"}",
+     "policy.yaml:26:28: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"eva: {san_uri: \"sallyport://sp/caisi/eva\"}",
+     "eva: {san_email: \"eva@Lab.example\"}\n      adam: {san_email: "
+     "\"eva@lab.EXAMPLE\"}",
+     "policy.yaml:20:25: another person could have the same certificate: "
+     "expected a match that is nobody else's\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: "
+     "[2.5.29.32.0]\n",
+     "policy.yaml:24:28: bad certificate policy \"2.5.29.32.0\": expected an "
+     "object identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any "
+     "policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [1.2]\n",
+     "policy.yaml:24:28: bad certificate policy \"1.2\": expected an object "
+     "identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [3.1.2]\n",
+     "policy.yaml:24:28: bad certificate policy \"3.1.2\": expected an object "
+     "identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [1.2.03]\n",
+     "policy.yaml:24:28: bad certificate policy \"1.2.03\": expected an object "
+     "identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [1.40.1]\n",
+     "policy.yaml:24:28: bad certificate policy \"1.40.1\": expected an object "
+     "identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [1.2.x]\n",
+     "policy.yaml:24:28: bad certificate policy \"1.2.x\": expected an object "
+     "identifier such as 2.16.840.1.101.3.2.1.3.13, not that of any policy\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: [1.2.3]\n    "
+     "service_policies: [1.2.3]\n",
+     "policy.yaml:25:24: \"1.2.3\" stands here twice: expected each once in "
+     "certificate_policies and service_policies\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    service_policies: [1.2.3]\n",
+     "policy.yaml:26:7: person \"ann\" is a human, and no certificate policy "
+     "of the party is for one: expected one among its "
+     "\"certificate_policies\"\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    certificate_policies: "
+     "[2.16.840.1.101.3.2.1.3.8]\n",
+     "policy.yaml:26:7: person \"ann\" is a human, and no certificate policy "
+     "of the party is for one: expected one among its "
+     "\"certificate_policies\"\n"},
+    {"    anchors: ca\n",
+     "    anchors: ca\n    certificate_policies: [1.2.3]\n",
+     "policy.yaml:21:7: person \"bot\" is a service, and no certificate policy "
+     "of the party is for one: expected one among its \"service_policies\"\n"},
+    {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
+     "ann: {issuer_subject: \"CN=Ann | CN=CA\", policy: 1.2.3}",
+     "policy.yaml:25:55: policy \"1.2.3\" is not one of the party's for a "
+     "human: expected one of its \"certificate_policies\"\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    eku: none\n",
+     "policy.yaml:24:10: bad eku \"none\": expected client or any\n"},
+    {"    anchors: trust/hospital.pem\n",
+     "    anchors: trust/hospital.pem\n    anchors_sha256: "
+     "0000000000000000000000000000000000000000000000000000000000000000\n",
+     "policy.yaml:24:21: file \"trust/hospital.pem\" has another SHA-256: "
+     "expected that of the anchors that were approved\n"},
     {"ann: {issuer_subject: \"CN=Ann | CN=CA\"}",
      "ann: {issuer_subject: \"CN=Ann\"}",
      "policy.yaml:25:29: bad names: expected \"SUBJECT | ISSUER\", such as "
@@ -316,7 +465,8 @@ static const struct wrong wrong_policies[] = {
      "bits behind the prefix are 0\n"},
     {"kind: critical-infrastructure",
      "kind: critical-infrastructure\n    scope: [caisi]",
-     "policy.yaml:23:12: a scope of \"hospital\", which is no auditor: expected "
+     "policy.yaml:23:12: a scope of \"hospital\", which is no auditor: "
+     "expected "
      "it where kind is auditor\n"},
     {"kind: critical-infrastructure",
      "kind: critical-infrastructure\n    networks: [home]",
@@ -328,7 +478,9 @@ static const struct wrong wrong_policies[] = {
      "24:00\n"},
     {"    people:\n      ann: ", "    members:\n      ann: ",
      "policy.yaml:24:5: unknown key \"members\": expected one of kind, "
-     "anchors, intermediates, people, revocation, networks, hours, sealing_key, scope, "
+     "anchors, intermediates, people, revocation, anchors_sha256, "
+     "certificate_policies, service_policies, eku, networks, hours, "
+     "sealing_key, scope, "
      "selection\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
@@ -645,6 +797,52 @@ static const struct wrong wrong_settings[] = {
     {"x-api-key", "cookie",
      "sallyport.yaml:11:37: bad header \"cookie\": expected authorization or "
      "x-api-key\n"},
+    {"clock: {settle: 0s}", "listeners: [{address: \"127.0.0.1:1\"}]",
+     "sallyport.yaml:2:1: \"listen\" beside \"listeners\": expected one of "
+     "them\n"},
+    {"listen: 127.0.0.1:8443", "listeners: []",
+     "sallyport.yaml:2:12: \"listeners\" has 0 members: expected at least "
+     "1\n"},
+    {"listen: 127.0.0.1:8443", "listeners: [{profile: strict}]",
+     "sallyport.yaml:2:13: \"address\" is missing: expected a text with a "
+     "length from 1 to 64\n"},
+    {"listen: 127.0.0.1:8443", "listeners: [{address: \"here:1\"}]",
+     "sallyport.yaml:2:23: bad address \"here:1\": expected an address and a "
+     "port, such as 127.0.0.1:8443 or [::1]:8443\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\"}, {address: \"[::1]:1\"}]",
+     "sallyport.yaml:2:45: \"[::1]:1\" twice: expected another address or "
+     "port for each listener\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\", profile: modern}]",
+     "sallyport.yaml:2:43: bad profile \"modern\": expected strict, piv, cnsa "
+     "or cnsa1\n"},
+    {"listen: 127.0.0.1:8443",
+     "listeners: [{address: \"[::1]:1\", test_pki: yes}]",
+     "sallyport.yaml:2:44: bad test_pki \"yes\": expected refuse or allow\n"},
+    {"clock: {settle: 0s}", "server_names: [{names: [a.b], certificate: c}]",
+     "sallyport.yaml:6:16: \"key\" is missing: expected the path of a file, "
+     "without '..'\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [], certificate: c, key: k}]",
+     "sallyport.yaml:6:24: \"names\" has 0 members: expected at least 1\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [10.0.0.1], certificate: c, key: k}]",
+     "sallyport.yaml:6:25: bad name \"10.0.0.1\": expected a host's name such "
+     "as gate.example.org or *.example.org\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [\"a.*.b\"], certificate: c, key: k}]",
+     "sallyport.yaml:6:25: bad name \"a.*.b\": expected a host's name such as "
+     "gate.example.org or *.example.org\n"},
+    {"clock: {settle: 0s}",
+     "server_names: [{names: [a.b, A.b], certificate: c, key: k}]",
+     "sallyport.yaml:6:30: \"a.b\" twice: expected one certificate for a "
+     "name\n"},
+    {"clock: {settle: 0s}", "client_certificates: {lab: {certificate: c}}",
+     "sallyport.yaml:6:28: \"key\" is missing: expected the path of a file, "
+     "without '..'\n"},
+    {"clock: {settle: 0s}", "crypto: {fips: on}",
+     "sallyport.yaml:6:16: bad fips \"on\": expected off or required\n"},
     {"clock: {settle: 0s}", "witnesses: {quorum: 1}",
      "sallyport.yaml:6:13: quorum without witnesses: expected a `list` of "
      "them\n"},
