@@ -173,7 +173,7 @@ const char *order_verb_text(enum order_verb verb)
         [ORDER_SUSPEND] = "suspend", [ORDER_RESUME] = "resume",
         [ORDER_REVOKE] = "revoke",   [ORDER_CLOSE] = "close",
         [ORDER_RELEASE] = "release", [ORDER_STATEMENT] = "statement",
-        [ORDER_REVEAL] = "reveal",
+        [ORDER_REVEAL] = "reveal",   [ORDER_CERTIFICATES] = "certificates",
     };
 
     return (unsigned)verb < ORDER_VERB_COUNT ? text[verb] : "unknown";

@@ -44,7 +44,7 @@ struct control_role {
     enum role_state state;
 };
 
-#define CONTROL_ROLES_MAX (LIMIT_WORKERS + 5)
+#define CONTROL_ROLES_MAX (LIMIT_WORKERS + 7)
 
 struct control_roles {
     int64_t started; /* the daemon; ms UTC */
@@ -91,6 +91,8 @@ enum order_verb {
     ORDER_STATEMENT, /* as RESUME: changes nothing, tells what is to be signed
                       */
     ORDER_REVEAL,    /* an entry's number; records, and changes nothing */
+    ORDER_CERTIFICATES, /* "authority": its index has changed; what is new in it
+                           becomes entries */
     ORDER_VERB_COUNT
 };
 

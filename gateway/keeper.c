@@ -17,6 +17,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "gateway/authority_messages.h"
 #include "gateway/people.h"
 #include "gateway/witness_messages.h"
 
@@ -349,6 +350,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct order_message order;
     struct revocations_number revocations;
     struct crl_loaded loaded;
+    struct authority_number index;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -377,6 +379,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_clock_turn(k);
             keeper_due(k);
             keeper_order(k, &order);
+            ledger_kick(k->ledger, true);
+            return;
+        }
+        break;
+    case MESSAGE_INDEX:
+        if (nfds == 1 && authority_number_get(&index, data, length) == 0) {
+            keeper_clock_turn(k);
+            keeper_due(k);
+            keeper_certificates_file(k, fds[0]);
             ledger_kick(k->ledger, true);
             return;
         }
@@ -487,6 +498,7 @@ static void keeper_turn(struct keeper *k)
     keeper_alarm_set(k);
     keeper_orders_turn(k);
     keeper_revocations_turn(k);
+    keeper_certificates_turn(k);
 }
 
 /* True if every link's other side will ring before we would miss something. */
@@ -591,6 +603,7 @@ int keeper_main(struct role_start *start)
                            sp_strerror(r));
     role_log(start, k->snapshot.settings->log_level);
     k->origin = k->snapshot.settings->origin;
+    buf_init(&k->to_revoke.list, KEEPER_REVOKE_BYTES);
     if ((r = people_load(&k->snapshot, &k->identities, problem)) != 0)
         return role_failed(start, false, "keeper: %s", problem);
     if ((k->standing = standing_new()) == NULL || (r = keeper_events(k)) != 0 ||

@@ -63,6 +63,8 @@ struct event_base;
  * how many certificates a keeper remembers to have written down. */
 #define KEEPER_CERTIFICATES_PER_SECOND 500
 #define KEEPER_SEEN                    8192
+/* What the authority is still to be told, 64 bytes each. */
+#define KEEPER_REVOKE_BYTES (64u << 20)
 
 struct keeper_rate {
     int64_t second; /* boot */
@@ -170,6 +172,11 @@ struct keeper {
         bool waiting;   /* for the disk */
     } revocations;      /* the newest set */
     struct keeper_seen seen[KEEPER_SEEN];
+    struct {
+        struct buf list; /* of struct revoke_message */
+        uint64_t until;  /* their entries are below */
+    } to_revoke;         /* by the own authority */
+    char index_problem[256]; /* of the newest reading; "": none */
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
     pthread_cond_t durable_grew;
@@ -260,6 +267,13 @@ int keeper_certificates_index(struct keeper *k, const char *text, size_t length,
  * be said so, which is logged. */
 int keeper_certificate_revoked(
     struct keeper *k, const struct entry_certificate_revoked *r) SP_MUST_USE;
+/* From the supervisor: an open file with the index, which it takes. */
+void keeper_certificates_file(struct keeper *k, int fd);
+/* The ledger revokes one: if it is one of the own authority's that the index
+ * has as good, the authority is told when it is on disk. */
+void keeper_certificate_pass_on(struct keeper *k, const uint8_t sha256[32],
+                                const char *reason);
+void keeper_certificates_turn(struct keeper *k);
 /* Ends its requests and connections, in every worker. */
 void keeper_certificate_cut(struct keeper *k, const uint8_t sha256[32]);
 

@@ -8,9 +8,15 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+#include <unistd.h>
+
+#include "gateway/authority_messages.h"
 #include "gateway/keeper.h"
+#include "lib/file.h"
 #include "policy/issued.h"
 
 /* Behind its end for so long nothing need be known of a certificate that the
@@ -46,6 +52,8 @@ int keeper_certificate_revoked(struct keeper *k,
     log_warn("certificate_revoked", "serial=%s party=%s person=%s cause=%s",
              r->serial, r->party, r->person == NULL ? "-" : r->person,
              r->cause);
+    if (strcmp(r->cause, "authority") != 0)
+        keeper_certificate_pass_on(k, r->sha256, r->reason);
     keeper_record(k, &e);
     keeper_certificate_cut(k, r->sha256);
     return 0;
@@ -130,6 +138,8 @@ static int index_take(void *arg, const struct issued *l)
         if ((error = index_issued(r, l)) != 0)
             return error;
     }
+    if (l->revoked == 0 && c.revoked) /* while nobody wrote it down there */
+        keeper_certificate_pass_on(r->k, l->sha256, NULL);
     return l->revoked != 0 && !c.revoked ? index_revoked(r, l) : 0;
 }
 
@@ -156,4 +166,82 @@ int keeper_certificates_index(struct keeper *k, const char *text, size_t length,
                  r.revoked);
     keeper_due(k); /* of a window that is over already */
     return error;
+}
+
+/* 262,144 certificates in lines of 300 bytes. */
+#define INDEX_MAX (96u << 20)
+
+void keeper_certificates_file(struct keeper *k, int fd)
+{
+    uint8_t *text = NULL;
+    size_t length = 0;
+    int r = file_read_fd(fd, INDEX_MAX, &text, &length);
+
+    close(fd);
+    k->index_problem[0] = '\0';
+    if (r != 0)
+        snprintf(k->index_problem, sizeof(k->index_problem), "%s",
+                 sp_strerror(r));
+    else
+        r = keeper_certificates_index(k, (const char *)text, length,
+                                      k->index_problem);
+    free(text);
+    if (r == 0)
+        return;
+    if (k->index_problem[0] == '\0')
+        snprintf(k->index_problem, sizeof(k->index_problem), "%s",
+                 sp_strerror(r));
+    log_error("certificates_index_refused", "problem=%s",
+              log_quote(k->index_problem));
+}
+
+/* ---- what the authority has to write down ---- */
+
+/* While the disk is waited for. */
+#define DURABLE_POLL_US 1000
+
+void keeper_certificate_pass_on(struct keeper *k, const uint8_t sha256[32],
+                                const char *reason)
+{
+    struct standing_certificate c;
+    struct revoke_message m = {0};
+
+    if (!standing_certificate(k->standing, sha256, &c) || !c.issued)
+        return; /* somebody else's */
+    memcpy(m.sha256, sha256, sizeof(m.sha256));
+    snprintf(m.reason, sizeof(m.reason), "%s",
+             reason != NULL ? reason : "cessationOfOperation");
+    if (buf_append(&k->to_revoke.list, &m, sizeof(m)) != 0)
+        log_warn("authority_not_told", "serial=%s", log_quote(c.serial));
+    k->to_revoke.until = ledger_size(k->ledger) + 1;
+}
+
+void keeper_certificates_turn(struct keeper *k)
+{
+    static const struct timeval soon = {.tv_usec = DURABLE_POLL_US};
+    struct buf *list = &k->to_revoke.list;
+    uint64_t durable;
+
+    if (list->length == 0)
+        return;
+    pthread_mutex_lock(&k->links_lock);
+    durable = k->durable;
+    pthread_mutex_unlock(&k->links_lock);
+    if (k->to_revoke.until > durable &&
+        ledger_size(k->ledger) >= k->to_revoke.until) {
+        if (k->retry != NULL)
+            event_add(k->retry, &soon);
+        return;
+    }
+    while (list->length > 0) {
+        struct revoke_message m;
+        uint8_t data[128];
+        size_t length;
+
+        memcpy(&m, buf_bytes(list), sizeof(m));
+        buf_drain(list, sizeof(m));
+        if (revoke_message_put(&m, data, sizeof(data), &length) == 0)
+            keeper_tell(k, data, length);
+    }
+    buf_release(list);
 }

@@ -319,6 +319,19 @@ static int order_release(struct keeper *k, const struct order_message *m,
     return 0;
 }
 
+/* The command wrote into the index, and the supervisor sent it right before
+ * this: what was new in it is recorded. */
+static int order_certificates(struct keeper *k, const struct order_message *m,
+                              struct order_answer *a)
+{
+    (void)m;
+    if (k->index_problem[0] != '\0')
+        return decline(a, SP_EINVAL, "the authority's index: %s",
+                       k->index_problem);
+    a->n = ledger_size(k->ledger) - 1;
+    return 0;
+}
+
 /* What two officers do with their keys is not in our hands; that it was ordered
  * is in the ledger before. */
 static int order_reveal(struct keeper *k, const struct order_message *m,
@@ -412,6 +425,7 @@ void keeper_order(struct keeper *k, const struct order_message *m)
         [ORDER_REVOKE] = order_revoke,   [ORDER_CLOSE] = order_close,
         [ORDER_RELEASE] = order_release, [ORDER_STATEMENT] = order_statement,
         [ORDER_REVEAL] = order_reveal,
+        [ORDER_CERTIFICATES] = order_certificates,
     };
     uint64_t before = ledger_size(k->ledger);
     struct order_answer a = {0};
@@ -421,7 +435,8 @@ void keeper_order(struct keeper *k, const struct order_message *m)
              "verb=%s target=%s operator=%u result=%s entry=%" PRIu64 " cut=%u",
              order_verb_text(m->order.verb), log_quote(m->order.target), m->uid,
              a.error == 0 ? "done" : log_quote(a.text), a.n, a.cut);
-    if (a.error == 0 && ledger_size(k->ledger) != before)
+    if (a.error == 0 && (ledger_size(k->ledger) != before ||
+                         m->order.verb == ORDER_CERTIFICATES))
         answer_later(k, m->ticket, &a);
     else
         answer_send(k, m->ticket, &a);

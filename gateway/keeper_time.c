@@ -121,6 +121,7 @@ static void due_tell(struct keeper *k, const struct entry *e)
                  e->u.model_released.model, e->u.model_released.cause);
     } else if (e->kind == ENTRY_CERTIFICATE_REVOKED) {
         keeper_certificate_cut(k, r->sha256);
+        keeper_certificate_pass_on(k, r->sha256, r->reason);
         log_info("certificate_revoked", "serial=%s party=%s person=%s cause=%s",
                  r->serial, r->party, r->person, r->cause);
     } else {

@@ -83,6 +83,11 @@ enum message_type {
     MESSAGE_REVOCATIONS,
     MESSAGE_REVOCATIONS_RECORDED, /* keeper → supervisor: on disk */
     MESSAGE_ANNOUNCE,             /* supervisor → revoker: tell it again */
+    /* The own authority (authority_messages.h) */
+    MESSAGE_INDEX,     /* supervisor → keeper, + 1 fd: what it issued */
+    MESSAGE_REVOKE,    /* keeper → supervisor → authority */
+    MESSAGE_PUBLISHED, /* authority → supervisor */
+    MESSAGE_PUBLISH,   /* supervisor → publisher, + 1 fd: a list */
     /* worker → keeper, over the link */
     MESSAGE_CERTIFICATE_MATCHED,
     MESSAGE_CERTIFICATE_REVOKED,

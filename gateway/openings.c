@@ -177,6 +177,21 @@ static int open_listening(struct openings *o, const struct settings *s,
     return r;
 }
 
+/* One for lists, if the settings have it. */
+static int open_publishing(struct openings *o, const struct settings *s,
+                           struct report *report)
+{
+    struct address a;
+
+    if (s->crl_listen == NULL)
+        return 0;
+    if (address_parse(s->crl_listen, &a) != 0)
+        return problem(report, s->crl_listen, "not an address",
+                       "expected 127.0.0.1:8080 or [::1]:8080");
+    o->publishing = stream_socket(&a, false);
+    return o->publishing >= 0 ? 0 : bind_problem(report, s->crl_listen);
+}
+
 /* A socket that nobody answers is left from a daemon that was killed. */
 static bool somebody_answers(const struct sockaddr_un *a)
 {
@@ -288,7 +303,7 @@ static int open_folder(const struct settings *s, const char *name, int *fd,
 }
 
 static const struct openings nothing = {
-    .control = -1, .ledger = -1, .transcripts = -1};
+    .control = -1, .ledger = -1, .transcripts = -1, .publishing = -1};
 
 int openings_open(struct openings *o, const struct settings *s,
                   const struct policy *policy, unsigned workers,
@@ -301,6 +316,8 @@ int openings_open(struct openings *o, const struct settings *s,
     if (r == 0 && policy_seals(policy))
         r = open_folder(s, s->transcripts, &o->transcripts, report);
     if (r == 0 && (r = open_listening(o, s, workers, report)) == 0)
+        r = open_publishing(o, s, report);
+    if (r == 0)
         r = open_control(o, s, report);
     if (r != 0)
         openings_close(o);
@@ -422,6 +439,8 @@ void openings_close(struct openings *o)
         close(o->control);
         unlink(o->control_path);
     }
+    if (o->publishing >= 0)
+        close(o->publishing);
     if (o->ledger >= 0)
         close(o->ledger);
     if (o->transcripts >= 0)

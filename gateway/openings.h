@@ -23,6 +23,7 @@ struct openings {
     int control;
     int ledger;
     int transcripts; /* -1: this policy seals nothing */
+    int publishing;  /* of the publisher; -1: there is none */
     char *control_path;
 };
 

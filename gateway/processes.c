@@ -244,6 +244,10 @@ static void process_ready(struct process *p)
         supervisor_join_fetches(s);
     if (p->role == ROLE_REVOKER || p->role == ROLE_KEEPER)
         supervisor_announce(s);
+    if (p->role == ROLE_AUTHORITY || p->role == ROLE_KEEPER)
+        supervisor_send_index(s);
+    if (p->role == ROLE_PUBLISHER)
+        supervisor_publish(s);
     if (p->role == ROLE_CONTROL)
         tell_ledger(s);
     if (p->generation > 1)
@@ -379,6 +383,15 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
     case MESSAGE_ANSWER_ORDER:
         if (keeper)
             r = supervisor_order_answer(p->supervisor, data, length);
+        break;
+    case MESSAGE_PUBLISHED:
+    case MESSAGE_CRL_LOADED:
+        if (p->role == ROLE_AUTHORITY && !starting)
+            r = supervisor_authority_message(p->supervisor, data, length);
+        break;
+    case MESSAGE_REVOKE:
+        if (keeper)
+            r = supervisor_revoke(p->supervisor, data, length);
         break;
     case MESSAGE_REVOCATIONS_RECORDED:
         if (keeper)
@@ -634,6 +647,10 @@ static int process_setup(struct process *p)
         fds[nfds++] = s->openings.ledger;
     else if (p->role == ROLE_CONTROL)
         fds[nfds++] = s->openings.control;
+    else if (p->role == ROLE_AUTHORITY)
+        fds[nfds++] = s->authority;
+    else if (p->role == ROLE_PUBLISHER)
+        fds[nfds++] = s->openings.publishing;
     if (r == 0) {
         setup_send(p, fds, nfds);
         if (p->role == ROLE_WORKER)

@@ -56,7 +56,7 @@ enum phase {
 #define SUPERVISOR_ORDERS 512
 
 /* Where they are in processes[]. */
-enum { KEEPER, DIALER, CONTROL, REVOKER, WORKERS };
+enum { KEEPER, DIALER, CONTROL, REVOKER, AUTHORITY, PUBLISHER, WORKERS };
 
 struct supervisor {
     enum phase phase;
@@ -80,8 +80,9 @@ struct supervisor {
     struct revocations_number offered_number;
     int offered, in_force;
     int64_t lists_used, lists_at; /* told by the revoker; boot ms */
-    uint64_t reloads;             /* so far */
-    bool reload_wanted;           /* asked for before everything was ready */
+    int authority;    /* the folder of the own authority, -1: it is elsewhere */
+    uint64_t reloads; /* so far */
+    bool reload_wanted; /* asked for before everything was ready */
 };
 
 /* processes.c */
@@ -123,6 +124,17 @@ int supervisor_revocations_recorded(struct supervisor *s, const uint8_t *data,
 void supervisor_send_lists(struct supervisor *s);
 /* Whether everybody has what they need to tell who is revoked. */
 bool supervisor_revocation_ready(const struct supervisor *s);
+/* supervisor_authority.c */
+void supervisor_authority_init(struct supervisor *s);
+/* To the keeper: what the authority has issued and revoked. */
+void supervisor_send_index(struct supervisor *s);
+/* To the publisher: the authority's lists. */
+void supervisor_publish(struct supervisor *s);
+/* From the authority and from the keeper; SP_EPROTO. */
+int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
+                                 size_t length);
+int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
+
 /* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
 void supervisor_reload(struct supervisor *s);
 /* The part of it that takes over revocation lists: `fresh` is what the folder

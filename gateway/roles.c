@@ -59,6 +59,21 @@ static const struct role_info table[ROLE_COUNT] = {
             .sandbox_groups = SANDBOX_BASE | SANDBOX_MEMORY,
             .nfds = 1,
         },
+    [ROLE_AUTHORITY] =
+        {
+            .name = "authority",
+            .main = authority_main,
+            .sandbox_groups = SANDBOX_BASE | SANDBOX_FILES,
+            .nfds = 2,
+        },
+    [ROLE_PUBLISHER] =
+        {
+            .name = "publisher",
+            .main = publisher_main,
+            .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT |
+                              SANDBOX_MEMORY,
+            .nfds = 2,
+        },
 };
 
 const struct role_info *role_info(enum role role)

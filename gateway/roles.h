@@ -21,6 +21,8 @@ enum role {
     ROLE_DIALER,
     ROLE_CONTROL,
     ROLE_REVOKER,
+    ROLE_AUTHORITY,
+    ROLE_PUBLISHER,
     ROLE_COUNT
 };
 
@@ -79,5 +81,7 @@ int keeper_main(struct role_start *start);
 int dialer_main(struct role_start *start);
 int control_main(struct role_start *start);
 int revoker_main(struct role_start *start);
+int authority_main(struct role_start *start);
+int publisher_main(struct role_start *start);
 
 #endif

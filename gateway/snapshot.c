@@ -806,7 +806,8 @@ static int pack(const struct snapshot *s, enum role role, struct fileset *to)
 {
     int e = copy_file(s, to, "sallyport.yaml");
 
-    if (e == 0 && role != ROLE_CONTROL)
+    if (e == 0 && role != ROLE_CONTROL && role != ROLE_AUTHORITY &&
+        role != ROLE_PUBLISHER)
         e = copy_file(s, to, "policy.yaml");
     if (e == 0 && role == ROLE_WORKER)
         e = pack_worker(s, to);

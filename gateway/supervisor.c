@@ -70,6 +70,14 @@ static bool workers_gone(const struct supervisor *s)
     return true;
 }
 
+static bool rest_gone(const struct supervisor *s)
+{
+    for (size_t i = DIALER; i < WORKERS; i++)
+        if (s->processes[i].alive)
+            return false;
+    return true;
+}
+
 /* Workers first, then the keeper (who writes down their ends), then the rest.
  * Called whenever something has ended. */
 void supervisor_stop_next(struct supervisor *s)
@@ -80,12 +88,10 @@ void supervisor_stop_next(struct supervisor *s)
     }
     if (s->phase == PHASE_KEEPER && !s->processes[KEEPER].alive) {
         s->phase = PHASE_REST;
-        process_stop(&s->processes[DIALER], clock_boot_ms(), STOP_GRACE_MS);
-        process_stop(&s->processes[CONTROL], clock_boot_ms(), STOP_GRACE_MS);
-        process_stop(&s->processes[REVOKER], clock_boot_ms(), STOP_GRACE_MS);
+        for (size_t i = DIALER; i < WORKERS; i++)
+            process_stop(&s->processes[i], clock_boot_ms(), STOP_GRACE_MS);
     }
-    if (s->phase == PHASE_REST && !s->processes[DIALER].alive &&
-        !s->processes[CONTROL].alive && !s->processes[REVOKER].alive)
+    if (s->phase == PHASE_REST && rest_gone(s))
         event_base_loopbreak(s->base);
 }
 
@@ -216,7 +222,10 @@ static void events_init(struct supervisor *s)
     process_init(s, DIALER, ROLE_DIALER);
     process_init(s, CONTROL, ROLE_CONTROL);
     process_init(s, REVOKER, ROLE_REVOKER);
+    process_init(s, AUTHORITY, ROLE_AUTHORITY);
+    process_init(s, PUBLISHER, ROLE_PUBLISHER);
     supervisor_revocation_init(s);
+    supervisor_authority_init(s);
     for (size_t i = 0; i < s->nworkers; i++)
         process_init(s, WORKERS + i, ROLE_WORKER);
 }

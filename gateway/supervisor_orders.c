@@ -38,6 +38,10 @@ int supervisor_order(struct supervisor *s, const uint8_t *data, size_t length)
                "the keeper does not take orders now: nothing was recorded");
     } else {
         s->orders[s->norders++] = v.ticket;
+        if (v.order.verb == ORDER_CERTIFICATES) { /* it is read before */
+            supervisor_send_index(s);
+            supervisor_publish(s);
+        }
         process_send(&s->processes[KEEPER], data, length, NULL, 0);
     }
     return 0;

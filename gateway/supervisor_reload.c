@@ -141,6 +141,8 @@ void supervisor_reload_revocation(struct supervisor *s, struct snapshot *fresh)
 {
     (void)fresh; /* lists are opened, and the revoker reads them */
     supervisor_send_lists(s);
+    supervisor_send_index(s);
+    supervisor_publish(s);
 }
 
 static int reload_files(struct supervisor *s, const struct snapshot *fresh)

@@ -215,6 +215,8 @@ static void paths_build(struct settings_build *b, const struct node *root)
     s->server_certificate = settings_take_text(b, server, "certificate");
     s->server_key = settings_take_text(b, server, "key");
     s->authority = settings_take_text(b, root, "authority");
+    s->crl_listen =
+        settings_take_text(b, node_member(root, "crl"), "listen");
     s->ledger = settings_take_text(b, ledger, "folder");
     s->ledger_key = settings_take_text(b, ledger, "key");
     s->transcripts = settings_take_text(b, root, "transcripts");
@@ -233,6 +235,8 @@ static void numbers_build(struct settings_build *b, const struct node *root)
     struct settings *s = b->s;
 
     s->workers = (unsigned)settings_take_number(root, "workers");
+    s->crl_lifetime_ms =
+        settings_take_number(node_member(root, "crl"), "lifetime");
     s->log_level = (enum log_level)settings_take_number(root, "log");
     s->checkpoint_ms =
         settings_take_number(node_member(root, "ledger"), "checkpoint");
@@ -340,6 +344,7 @@ void settings_free(struct settings *s)
     free(s->origin);
     free(s->transcripts);
     free(s->control);
+    free(s->crl_listen);
     free(s);
 }
 

@@ -81,6 +81,8 @@ struct settings {
     char *ledger_key;       /* "keys/ledger.key" */
     char *transcripts;      /* folder: "transcripts" */
     char *origin;  /* the ledger's name: "<deployment>.sallyport/ledger" */
+    char *crl_listen; /* where the own authority's lists are served; NULL */
+    int64_t crl_lifetime_ms; /* of such a list */
     char *control; /* "control.sock" */
     uint32_t *operators; /* uids that may give orders, beside root and the
                             daemon's own */

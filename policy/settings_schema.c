@@ -331,6 +331,23 @@ static const struct schema_field witnesses[] = {
     END,
 };
 
+static const struct schema_field crl[] = {
+    {.name = "listen",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 64,
+     .help = "Address and port where they are served over plain HTTP, as "
+             "`/ca.crl` and `/root.crl`. Without it: nowhere."},
+    {.name = "lifetime",
+     .type = SCHEMA_DURATION,
+     .min = 3600000,
+     .max = 2592000000,
+     .fallback = "24h",
+     .help = "From a list's thisUpdate to its nextUpdate; a new one is signed "
+             "when half of it has passed."},
+    END,
+};
+
 const struct schema_field settings_schema[] = {
     {.name = "deployment",
      .type = SCHEMA_NAME,
@@ -387,6 +404,12 @@ const struct schema_field settings_schema[] = {
      .fallback = "ca/ca.crt",
      .help = "PEM file of the deployment's own authority: what `anchors: ca` "
              "in a policy means."},
+    {.name = "crl",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = crl,
+     .help = "Revocation lists of the deployment's own authority "
+             "(docs/authority.md)."},
     {.name = "ledger",
      .type = SCHEMA_RECORD,
      .flags = SCHEMA_IMPLIED,
