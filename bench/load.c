@@ -5,7 +5,7 @@
  * the sockets.
  *
  *   warm       C connections, R requests over them, one after the other
- *   handshake  a new connection with a full TLS 1.3 handshake for each request
+ *   handshake  a new connection with a full handshake for each request
  *   stream     streamed answers; one line for each when there is one a
  *              connection: when its first and last byte came, how it ended
  *   hold       the same with a model that stays silent after the head
@@ -55,12 +55,13 @@ static const struct mode modes[] = {
 
 static struct {
     const struct mode *mode;
-    const char *to, *cert, *key, *ca, *path, *model, *prompt, *answers;
+    const char *to, *cert, *key, *ca, *path, *model, *prompt, *answers, *tls;
     long connections, requests, body_bytes, duration, pause;
 } options = {.to = NULL,
              .path = "/v1/chat/completions",
              .model = "orion",
              .prompt = "",
+             .tls = "1.3",
              .connections = 1,
              .requests = 0,
              .body_bytes = 700};
@@ -635,7 +636,9 @@ static void tls_make(void)
     if (tls == NULL || options.cert == NULL || options.key == NULL ||
         options.ca == NULL)
         die("--cert, --key and --ca are needed");
-    SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
+    SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(
+        tls, strcmp(options.tls, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -667,6 +670,7 @@ static void options_parse(int argc, char **argv)
         {"model", required_argument, NULL, 'M'},
         {"prompt", required_argument, NULL, 'p'},
         {"answers", required_argument, NULL, 'A'},
+        {"tls", required_argument, NULL, 'T'},
         {"connections", required_argument, NULL, 'C'},
         {"requests", required_argument, NULL, 'R'},
         {"body-bytes", required_argument, NULL, 'B'},
@@ -678,13 +682,13 @@ static void options_parse(int argc, char **argv)
         const char **text;
         long *number;
     } places[] = {
-        {'t', &options.to, NULL},          {'c', &options.cert, NULL},
-        {'k', &options.key, NULL},         {'a', &options.ca, NULL},
-        {'P', &options.path, NULL},        {'M', &options.model, NULL},
-        {'p', &options.prompt, NULL},      {'A', &options.answers, NULL},
-        {'C', NULL, &options.connections}, {'R', NULL, &options.requests},
-        {'B', NULL, &options.body_bytes},  {'D', NULL, &options.duration},
-        {'S', NULL, &options.pause}};
+        {'t', &options.to, NULL},       {'c', &options.cert, NULL},
+        {'k', &options.key, NULL},      {'a', &options.ca, NULL},
+        {'P', &options.path, NULL},     {'M', &options.model, NULL},
+        {'p', &options.prompt, NULL},   {'A', &options.answers, NULL},
+        {'T', &options.tls, NULL},      {'C', NULL, &options.connections},
+        {'R', NULL, &options.requests}, {'B', NULL, &options.body_bytes},
+        {'D', NULL, &options.duration}, {'S', NULL, &options.pause}};
     int letter;
 
     options.mode = &modes[0];

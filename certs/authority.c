@@ -226,12 +226,12 @@ static int certs_open(struct authority *a, char problem[256])
     return r != 0 ? r : issuing_check(a, problem);
 }
 
-static int key_open(struct authority *a, const char *password,
+static int key_open(struct authority *a, const char *passphrase,
                     char problem[256])
 {
     const char *name =
         authority_key_name(a->part, authority_is_single(a->root));
-    int r = authority_key_read(a->folder, name, password, &a->key, problem);
+    int r = authority_key_read(a->folder, name, passphrase, &a->key, problem);
 
     if (r != 0)
         return r;
@@ -252,7 +252,12 @@ static int records_open(struct authority *a, char problem[256])
         r = sp_error_from_errno();
     if (r != 0)
         return authority_fail(problem, r, "its records: %s", sp_strerror(r));
-    return authority_index_load(a->records, &a->index, problem);
+    r = authority_index_load(a->records, &a->index, problem);
+    /* The daemon reads the newer form alone. */
+    if (r == 0 && a->index.old &&
+        (r = authority_index_store(a->records, &a->index)) != 0)
+        authority_fail(problem, r, "its index: %s", sp_strerror(r));
+    return r;
 }
 
 int authority_open(const struct authority_opening *o, struct authority **out,
@@ -270,7 +275,7 @@ int authority_open(const struct authority_opening *o, struct authority **out,
             0 &&
         (r = certs_open(a, problem)) == 0 &&
         (r = records_open(a, problem)) == 0 && o->with_key)
-        r = key_open(a, o->password, problem);
+        r = key_open(a, o->passphrase, problem);
     if (r != 0) {
         if (problem[0] == '\0')
             authority_fail(problem, r, "%s", sp_strerror(r));

@@ -41,12 +41,13 @@ struct authority_opening {
     int at; /* folder descriptor that `folder` is relative to, or AT_FDCWD */
     const char *folder;
     enum authority_part part;
-    bool with_key;        /* else it can read and revoke, but not sign */
-    const char *password; /* of the key, or the token's PIN; NULL: none */
+    bool with_key;          /* else it can read and revoke, but not sign */
+    const char *passphrase; /* of the key, or the token's PIN; NULL: none */
 };
 
-/* Waits for the folder's lock. SP_ENOENT without an authority or its key;
- * SP_EPERM: a missing or wrong password, a key that is not the certificate's,
+/* Waits for the folder's lock; an index of the older form is written anew.
+ * SP_ENOENT without an authority or its key;
+ * SP_EPERM: a missing or wrong passphrase, a key that is not the certificate's,
  * an issuing certificate that ca.crt has not signed or that was revoked;
  * SP_ECORRUPT: its index; SP_EINVAL. */
 int authority_open(const struct authority_opening *o, struct authority **out,
@@ -133,7 +134,7 @@ int authority_revoke(struct authority *a, const struct authority_selection *s,
 int authority_publish(struct authority *a, int64_t now, int64_t next,
                       uint64_t *number, char problem[256]) SP_MUST_USE;
 
-/* --- shorthands: no passwords --- */
+/* --- shorthands: no passphrases --- */
 
 /* The names of the deployment, a party, a person: SP_EINVAL. NULL: not asked.
  */

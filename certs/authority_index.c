@@ -324,6 +324,7 @@ static int line_read(int fd, char *line, struct authority_index *index,
         r = old_line_complete(fd, &record, fields, why);
         if (r != 0)
             return r;
+        index->old = true;
     } else if (n != FIELDS || !line_take(&record, fields)) {
         return corrupt(why, "expected \"SERIAL SHA256 PARTY PERSON NOT_AFTER "
                             "ISSUED REVOKED REASON PROFILE\"");

@@ -52,6 +52,7 @@ struct authority_record {
 struct authority_index {
     struct authority_record *list; /* in the order of issue */
     size_t count;
+    bool old; /* a line was of the older form: store it, for stricter readers */
 };
 
 void authority_index_release(struct authority_index *index);

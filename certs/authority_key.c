@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keys of the authority at rest. Runs in the command, and in a role that signs
- * revocation lists. The file is the operator's; a wrong password is an ordinary
- * event and is told as one.
+ * revocation lists. The file is the operator's; a wrong passphrase is an
+ * ordinary event and is told as one.
  */
 #include "certs/authority_key.h"
 
@@ -79,19 +79,19 @@ int authority_key_look(int folder, const char *name,
 }
 
 /* OpenSSL asks here; it must never ask the terminal by itself. */
-static int password_give(char *to, int size, int writing, void *arg)
+static int passphrase_give(char *to, int size, int writing, void *arg)
 {
-    const char *password = arg;
-    size_t length = password == NULL ? 0 : strlen(password);
+    const char *passphrase = arg;
+    size_t length = passphrase == NULL ? 0 : strlen(passphrase);
 
     (void)writing;
-    if (password == NULL || size < 0 || length > (size_t)size)
+    if (passphrase == NULL || size < 0 || length > (size_t)size)
         return -1;
-    memcpy(to, password, length);
+    memcpy(to, passphrase, length);
     return (int)length;
 }
 
-static int pem_open(const char *name, const char *text, const char *password,
+static int pem_open(const char *name, const char *text, const char *passphrase,
                     EVP_PKEY **key, char problem[256])
 {
     bool encrypted = text_look(text) == AUTHORITY_KEY_ENCRYPTED;
@@ -99,17 +99,17 @@ static int pem_open(const char *name, const char *text, const char *password,
 
     if (bio == NULL)
         return fail(problem, SP_ENOMEM, "%s", sp_strerror(SP_ENOMEM));
-    if (encrypted && password == NULL) {
+    if (encrypted && passphrase == NULL) {
         BIO_free(bio);
-        return fail(problem, SP_EPERM, "%s is encrypted: expected its password",
-                    name);
+        return fail(problem, SP_EPERM,
+                    "%s is encrypted: expected its passphrase", name);
     }
-    *key = PEM_read_bio_PrivateKey(bio, NULL, password_give,
-                                   (void *)(uintptr_t)password);
+    *key = PEM_read_bio_PrivateKey(bio, NULL, passphrase_give,
+                                   (void *)(uintptr_t)passphrase);
     BIO_free(bio);
     if (*key == NULL && encrypted)
         return fail(problem, SP_EPERM,
-                    "%s: wrong password, or the file was changed", name);
+                    "%s: wrong passphrase, or the file was changed", name);
     if (*key == NULL)
         return fail(problem, SP_EINVAL,
                     "%s: no usable private key in it: expected PKCS#8 in PEM, "
@@ -130,7 +130,7 @@ static int token_open(const char *name, char *uri, const char *pin,
     return r == 0 ? 0 : fail(problem, r, "%s: %.220s", name, why);
 }
 
-int authority_key_read(int folder, const char *name, const char *password,
+int authority_key_read(int folder, const char *name, const char *passphrase,
                        EVP_PKEY **key, char problem[256])
 {
     uint8_t *data = NULL;
@@ -143,9 +143,9 @@ int authority_key_read(int folder, const char *name, const char *password,
                     "is",
                     name, sp_strerror(r));
     if (text_look((const char *)data) == AUTHORITY_KEY_TOKEN)
-        r = token_open(name, (char *)data, password, key, problem);
+        r = token_open(name, (char *)data, passphrase, key, problem);
     else
-        r = pem_open(name, (const char *)data, password, key, problem);
+        r = pem_open(name, (const char *)data, passphrase, key, problem);
     wipe_free(data, length);
     return r;
 }
@@ -170,14 +170,14 @@ static X509_ALGOR *encryption_make(void)
     return made;
 }
 
-static X509_SIG *key_encrypt(EVP_PKEY *key, const char *password)
+static X509_SIG *key_encrypt(EVP_PKEY *key, const char *passphrase)
 {
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
     X509_ALGOR *how = info == NULL ? NULL : encryption_make();
     X509_SIG *made =
         how == NULL
             ? NULL
-            : PKCS8_set0_pbe(password, (int)strlen(password), info, how);
+            : PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), info, how);
 
     if (made == NULL)
         X509_ALGOR_free(how);
@@ -185,27 +185,27 @@ static X509_SIG *key_encrypt(EVP_PKEY *key, const char *password)
     return made;
 }
 
-static bool key_write(BIO *bio, EVP_PKEY *key, const char *password)
+static bool key_write(BIO *bio, EVP_PKEY *key, const char *passphrase)
 {
     X509_SIG *secret;
     bool good;
 
-    if (password == NULL)
+    if (passphrase == NULL)
         return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
                                              NULL) == 1;
-    secret = key_encrypt(key, password);
+    secret = key_encrypt(key, passphrase);
     good = secret != NULL && PEM_write_bio_PKCS8(bio, secret) == 1;
     X509_SIG_free(secret);
     return good;
 }
 
-char *authority_key_text(EVP_PKEY *key, const char *password)
+char *authority_key_text(EVP_PKEY *key, const char *passphrase)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     char *data = NULL, *text = NULL;
     long length;
 
-    if (bio == NULL || !key_write(bio, key, password)) {
+    if (bio == NULL || !key_write(bio, key, passphrase)) {
         BIO_free(bio);
         ERR_clear_error();
         return NULL;

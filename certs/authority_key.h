@@ -2,7 +2,7 @@
 /*
  * A private key of the authority on disk: PKCS#8 in PEM, as it is or encrypted
  * (PBES2: scrypt and AES-256-CBC), or the PKCS#11 URI of one that a token
- * keeps. Nobody is asked for a password here.
+ * keeps. Nobody is asked for a passphrase here.
  */
 #ifndef SP_CERTS_AUTHORITY_KEY_H
 #define SP_CERTS_AUTHORITY_KEY_H
@@ -14,7 +14,7 @@
 enum authority_key_state {
     AUTHORITY_KEY_NONE, /* no such file */
     AUTHORITY_KEY_PLAIN,
-    AUTHORITY_KEY_ENCRYPTED, /* needs its password */
+    AUTHORITY_KEY_ENCRYPTED, /* needs its passphrase */
     AUTHORITY_KEY_TOKEN      /* needs the token's PIN */
 };
 
@@ -22,15 +22,16 @@ enum authority_key_state {
 int authority_key_look(int folder, const char *name,
                        enum authority_key_state *state) SP_MUST_USE;
 
-/* SP_ENOENT; SP_EPERM: its password is missing or wrong; SP_EINVAL: no key in
- * it; of a token what token_key_open() says. `password` may be NULL. */
-int authority_key_read(int folder, const char *name, const char *password,
+/* SP_ENOENT; SP_EPERM: its passphrase is missing or wrong; SP_EINVAL: no key in
+ * it; of a token what token_key_open() says. `passphrase` may be NULL. */
+int authority_key_read(int folder, const char *name, const char *passphrase,
                        EVP_PKEY **key, char problem[256]) SP_MUST_USE;
 
 /* The key as the file has it, malloc'd, to be wiped. NULL: OpenSSL cannot. With
- * `password` it is encrypted: the time to try one is about a tenth of a second.
- * In FIPS mode, which has no scrypt, PBKDF2-HMAC-SHA256 with 600,000 rounds. */
-char *authority_key_text(EVP_PKEY *key, const char *password);
+ * `passphrase` it is encrypted: the time to try one is about a tenth of a
+ * second. In FIPS mode, which has no scrypt, PBKDF2-HMAC-SHA256 with 600,000
+ * rounds. */
+char *authority_key_text(EVP_PKEY *key, const char *passphrase);
 void authority_key_text_free(char *text);
 
 #endif

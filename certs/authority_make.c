@@ -44,7 +44,7 @@ static int key_from_token(int folder, const char *name,
     free(line);
     if (r != 0)
         return authority_fail(problem, r, "%s: %s", name, sp_strerror(r));
-    return authority_key_read(folder, name, plan->password, key, problem);
+    return authority_key_read(folder, name, plan->passphrase, key, problem);
 }
 
 static int key_new(int folder, const char *name,
@@ -61,7 +61,7 @@ static int key_new(int folder, const char *name,
                               "the key's curve: expected p256 or p384");
     if ((r = profile_make_key(p, key)) != 0)
         return authority_fail(problem, r, "the key cannot be made");
-    text = authority_key_text(*key, plan->password);
+    text = authority_key_text(*key, plan->passphrase);
     r = text == NULL ? SP_ECRYPTO
                      : file_create(folder, name, 0600, text, strlen(text));
     authority_key_text_free(text);
@@ -327,7 +327,7 @@ static int request_find_key(int folder, const struct authority_key_plan *plan,
         return authority_fail(problem, SP_EEXIST,
                               "issuing.key exists and is never overwritten: "
                               "move it away for another key");
-    return authority_key_read(folder, "issuing.key", plan->password, key,
+    return authority_key_read(folder, "issuing.key", plan->passphrase, key,
                               problem);
 }
 
@@ -544,17 +544,18 @@ int authority_install(const char *folder, const char *deployment,
     return r;
 }
 
-/* --- passwords ----------------------------------------------------------- */
+/* --- passphrases -----------------------------------------------------------
+ */
 
-int authority_change_password(const char *folder, enum authority_part part,
-                              const char *from, const char *to,
-                              char problem[256])
+int authority_change_passphrase(const char *folder, enum authority_part part,
+                                const char *from, const char *to,
+                                char problem[256])
 {
     const struct authority_opening opening = {.at = AT_FDCWD,
                                               .folder = folder,
                                               .part = part,
                                               .with_key = true,
-                                              .password = from};
+                                              .passphrase = from};
     enum authority_key_state state;
     struct authority *a = NULL;
     const char *name;

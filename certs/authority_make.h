@@ -15,7 +15,7 @@
 struct authority_key_plan {
     const char *uri;   /* a key that a token has ("pkcs11:…"); NULL: made */
     const char *curve; /* "p256" or "p384", for one that is made */
-    const char *password; /* encrypts it, or the token's PIN; NULL: none */
+    const char *passphrase; /* encrypts it, or the token's PIN; NULL: none */
 };
 
 struct authority_plan {
@@ -29,7 +29,7 @@ struct authority_plan {
  * or a part of one; SP_EINVAL. */
 int authority_create_as(const char *folder, const struct authority_plan *plan,
                         char problem[256]) SP_MUST_USE;
-/* Root and issuing authority, P-256, no passwords. */
+/* Root and issuing authority, P-256, no passphrases. */
 int authority_create(const char *folder, const char *deployment,
                      char problem[256]) SP_MUST_USE;
 
@@ -58,8 +58,8 @@ int authority_install(const char *folder, const char *deployment,
 /* Encrypts the key of a part anew, or no longer if `to` is NULL. The old file
  * is overwritten with nothing else: only its name goes away. SP_EUNSUPPORTED:
  * a token keeps it. */
-int authority_change_password(const char *folder, enum authority_part part,
-                              const char *from, const char *to,
-                              char problem[256]) SP_MUST_USE;
+int authority_change_passphrase(const char *folder, enum authority_part part,
+                                const char *from, const char *to,
+                                char problem[256]) SP_MUST_USE;
 
 #endif

@@ -522,6 +522,25 @@ void identity_release(struct identity *id)
     id->issuer = NULL;
 }
 
+int identity_copy(struct identity *to, const struct identity *from)
+{
+    struct chain_link *links = NULL;
+
+    if (from->links != NULL) {
+        links = calloc(from->nlinks + 1, sizeof *links);
+        if (links == NULL) {
+            memset(to, 0, sizeof *to);
+            return SP_ENOMEM;
+        }
+        memcpy(links, from->links, from->nlinks * sizeof *links);
+    }
+    *to = *from;
+    to->links = links;
+    if (to->issuer != NULL)
+        X509_up_ref(to->issuer);
+    return 0;
+}
+
 static int search_run(struct search *s)
 {
     search_known(s);

@@ -116,6 +116,8 @@ struct identity {
 };
 /* Frees what hangs on it; it may be all zero. Copies share `links`. */
 void identity_release(struct identity *id);
+/* A copy that has its own. SP_ENOMEM: *to is all zero. */
+int identity_copy(struct identity *to, const struct identity *from) SP_MUST_USE;
 
 struct identity_options {
     bool allow_test_pki;

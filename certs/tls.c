@@ -18,6 +18,7 @@
 
 #include "certs/pem.h"
 #include "certs/tls_context.h"
+#include "certs/verified.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -39,6 +40,7 @@ struct tls_peer {
 struct gate {
     const struct tls_profile *profile;
     const struct identities *ids;
+    struct verified *verified;
     bool allow_test_pki;
     struct server_certificate **certificates; /* the first: the default */
     size_t ncertificates;
@@ -64,8 +66,10 @@ static void gate_release(struct gate *g)
 {
     for (size_t i = 0; g != NULL && i < g->ncertificates; i++)
         server_certificate_free(g->certificates[i]);
-    if (g != NULL)
+    if (g != NULL) {
         free(g->certificates);
+        verified_free(g->verified);
+    }
     free(g);
 }
 
@@ -133,9 +137,9 @@ static int certificate_verify(X509_STORE_CTX *ctx, void *arg)
         return 0;
     }
     identity_release(&peer->id);
-    r = identity_from_chain(g->ids, X509_STORE_CTX_get0_cert(ctx),
-                            X509_STORE_CTX_get0_untrusted(ctx), clock_wall_ms(),
-                            &options, &peer->id, &peer->x509_error);
+    r = verified_identity(g->verified, g->ids, X509_STORE_CTX_get0_cert(ctx),
+                          X509_STORE_CTX_get0_untrusted(ctx), clock_wall_ms(),
+                          &options, &peer->id, &peer->x509_error);
     if (r == 0 || r == SP_EAMBIGUOUS)
         peer->x509_error = profile_check(g, &peer->id);
     X509_STORE_CTX_set_error(ctx, peer->x509_error);
@@ -383,8 +387,9 @@ static struct gate *gate_new(const struct tls_server *s)
     g->ids = s->ids;
     g->allow_test_pki = s->allow_test_pki;
     g->certificates = calloc(s->ncertificates + 1, sizeof *g->certificates);
-    if (g->certificates == NULL) {
-        free(g);
+    g->verified = verified_new();
+    if (g->certificates == NULL || g->verified == NULL) {
+        gate_release(g);
         return NULL;
     }
     for (size_t i = 0; i < s->ncertificates; i++)
@@ -434,6 +439,17 @@ int tls_server_new(const struct tls_server *s, char problem[256], SSL_CTX **ctx)
     }
     *ctx = made;
     return 0;
+}
+
+void tls_server_retire(SSL_CTX *ctx)
+{
+    struct gate *g =
+        gate_index < 0 ? NULL : SSL_CTX_get_ex_data(ctx, gate_index);
+
+    if (g == NULL)
+        return;
+    verified_free(g->verified);
+    g->verified = NULL;
 }
 
 /* --- for logs ------------------------------------------------------------ */

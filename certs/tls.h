@@ -34,6 +34,10 @@ struct tls_server {
 int tls_server_new(const struct tls_server *s, char problem[256],
                    SSL_CTX **ctx) SP_MUST_USE;
 
+/* No more connections will be made with it: lets go of what only new ones need.
+ * Those that there are keep the rest until they end. */
+void tls_server_retire(SSL_CTX *ctx);
+
 /* "serial=… sha256=… not_after=…" of the first certificate of a PEM text, for
  * logs; "malformed" if there is none. */
 #define TLS_CERTIFICATE_TEXT 256

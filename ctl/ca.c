@@ -11,85 +11,93 @@
 #include "ctl/ca_parts.h"
 
 static const char usage[] =
-    "usage: sallyport ca init DIR [--curve p256|p384] [--deployment ID]\n"
-    "                    [--days N] [--root-days N] [--key URI] [--root-key "
-    "URI]\n"
-    "       sallyport ca init --offline DIR --deployment ID [--root-key URI]\n"
-    "       sallyport ca request DIR [--curve …] [--key URI] [--deployment "
-    "ID]\n"
-    "       sallyport ca sign-intermediate DIR --csr FILE [--show] [--days N]\n"
-    "                    [--out FILE]\n"
-    "       sallyport ca install DIR FILE [--deployment ID]\n"
-    "       sallyport ca issue DIR --party PARTY --person PERSON\n"
-    "                    [--profile p256|p384|rsa | --csr FILE] [--out "
-    "FILE-or-FOLDER]\n"
-    "       sallyport ca sign DIR --csr FILE --party PARTY --person PERSON\n"
-    "                    [--show] [--out FILE-or-FOLDER]\n"
-    "       sallyport ca renew DIR --party PARTY --person PERSON [--csr FILE]\n"
-    "                    [--revoke-old] [--out FILE-or-FOLDER]\n"
-    "       sallyport ca server DIR --name ADDRESS-or-NAME… [--days N]\n"
-    "                    [--profile … | --csr FILE] [--out FILE-or-FOLDER]\n"
-    "       sallyport ca revoke DIR (--serial HEX | --cert FILE |\n"
-    "                    --party PARTY --person PERSON) --reason REASON "
-    "[--root]\n"
-    "       sallyport ca list DIR [--json] [--root]\n"
-    "       sallyport ca crl DIR [--days N] [--root]\n"
-    "       sallyport ca password DIR [--root] [--new-password-file FILE]\n"
-    "                    [--no-password]\n"
-    "       sallyport ca bundle DIR …\n"
+    "usage: sallyport ca VERB DIR …\n"
+    "  init DIR [--curve p256|p384] [--deployment ID] [--days N] [--root-days "
+    "N]\n"
+    "           [--key URI] [--root-key URI]\n"
+    "  init --offline DIR --deployment ID [--curve …] [--root-days N]\n"
+    "           [--root-key URI]\n"
+    "  request DIR [--curve …] [--key URI] [--deployment ID]\n"
+    "  sign-intermediate DIR --csr FILE [--show] [--days N] [--out FILE]\n"
+    "  install DIR FILE [--deployment ID]\n"
+    "  issue DIR --party PARTY --person PERSON\n"
+    "           [--profile p256|p384|rsa | --csr FILE] [--out FILE-or-FOLDER]\n"
+    "  sign DIR --csr FILE --party PARTY --person PERSON [--show]\n"
+    "           [--out FILE-or-FOLDER]\n"
+    "  renew DIR --party PARTY --person PERSON [--csr FILE] [--revoke-old]\n"
+    "           [--out FILE-or-FOLDER]\n"
+    "  server DIR --name ADDRESS-or-NAME … [--days N] [--profile … | --csr "
+    "FILE]\n"
+    "           [--out FILE-or-FOLDER] [--deployment ID]\n"
+    "  revoke DIR (--serial HEX | --cert FILE | --party PARTY --person "
+    "PERSON)\n"
+    "           --reason REASON [--root]\n"
+    "  list DIR [--json] [--root]\n"
+    "  crl DIR [--days N] [--root]\n"
+    "  passphrase DIR [--root] [--new-passphrase-file FILE | --no-passphrase]\n"
+    "  bundle DIR …\n"
     "\n"
     "Making an authority, in DIR/ca (or where DIR/sallyport.yaml says):\n"
-    "init     makes a root, valid ten years, and the issuing authority below "
+    "\n"
+    "init       makes a root, valid ten years, and the issuing authority below "
     "it,\n"
-    "         valid two (--root-days, --days). With --offline the root alone, "
-    "on a\n"
-    "         machine that is connected to nothing, encrypted with a "
-    "password.\n"
-    "         --deployment is for a DIR without sallyport.yaml.\n"
-    "request  on the machine that will issue: makes its key and DIR/ca/"
-    "issuing.csr.\n"
-    "sign-intermediate  on the root's machine: shows that request and makes\n"
-    "         DIR/issuing.pem for it; with --show it only shows.\n"
-    "install  back on the machine that issues: takes that file up.\n"
-    "--key, --root-key  PKCS#11 URIs of keys that a token has (\"pkcs11:"
-    "token=…;object=…\").\n"
+    "           valid two. With --offline the root alone, on a machine that "
+    "is\n"
+    "           connected to nothing, encrypted with a passphrase. "
+    "--deployment is\n"
+    "           for a DIR without sallyport.yaml.\n"
+    "request    on the machine that will issue: makes its key, and the "
+    "request\n"
+    "           DIR/ca/issuing.csr.\n"
+    "sign-intermediate\n"
+    "           on the root's machine: shows that request, and makes\n"
+    "           DIR/issuing.pem for it; with --show it only shows.\n"
+    "install    back on the machine that issues: takes that file up.\n"
+    "passphrase encrypts the issuing authority's key (with --root the "
+    "root's),\n"
+    "           changes its passphrase or takes it away.\n"
     "\n"
-    "Certificates end with the last window of their party, and are in\n"
-    "DIR/people/PARTY/PERSON.crt and .key or where --out says:\n"
-    "issue    for a person of the policy. With --csr the key stays with its "
+    "--key and --root-key name keys on tokens: \"pkcs11:token=…;object=…\".\n"
+    "\n"
+    "Certificates for people end with the last window of their party. They are "
+    "put\n"
+    "into DIR/people/PARTY/PERSON.crt and .key, or where --out says:\n"
+    "\n"
+    "issue      for a person of the policy. With --csr the key stays with its "
     "owner.\n"
-    "sign     for a request, all of which is shown first: names asked, key,\n"
-    "         fingerprint to compare by voice, what is issued and until when. "
-    "With\n"
-    "         --show nothing is issued.\n"
-    "renew    another one for the same key, or the request's. The old ones are "
-    "good\n"
-    "         until their end unless --revoke-old.\n"
-    "server   for the gate itself.\n"
-    "bundle   packs a certificate with all that its person needs into one file "
-    "to\n"
-    "         send; `sallyport ca bundle --help` says more.\n"
+    "sign       for a request, which is shown first: names asked, key, "
+    "fingerprint\n"
+    "           to compare by voice, what is issued and until when. With "
+    "--show\n"
+    "           nothing is issued.\n"
+    "renew      another one for the same key, or the request's. The old ones "
+    "are\n"
+    "           good until their end, unless --revoke-old.\n"
+    "server     for the gate itself.\n"
+    "bundle     packs a certificate with all that its person needs into one "
+    "file to\n"
+    "           send; `sallyport ca bundle --help` says more.\n"
     "\n"
-    "revoke   for good, and makes a list of it if its key needs no password "
-    "that is\n"
-    "         not given. REASON: keyCompromise, affiliationChanged, "
-    "superseded,\n"
-    "         cessationOfOperation, privilegeWithdrawn, unspecified.\n"
-    "list     all that was issued, and whether it is good.\n"
-    "crl      makes a list of what is revoked, DIR/ca/ca.crl and ca.crl.pem, "
-    "good\n"
-    "         for a day (--days). --root: the root's, of issuing authorities, "
-    "90 days.\n"
-    "password encrypts the issuing authority's key (the root's with --root), "
-    "changes\n"
-    "         its password or takes it away.\n"
+    "Taking back:\n"
     "\n"
-    "Keys that are encrypted: --password-file FILE has the password on its "
+    "revoke     for good, and makes a list of it unless its key needs a "
+    "passphrase\n"
+    "           that is not given. REASON: keyCompromise, affiliationChanged,\n"
+    "           superseded, cessationOfOperation, privilegeWithdrawn, "
+    "unspecified;\n"
+    "           with --root cACompromise, too.\n"
+    "list       all that was issued, and whether it is good.\n"
+    "crl        makes a list of what is revoked, DIR/ca/ca.crl and ca.crl.pem, "
+    "good\n"
+    "           for a day. --root: the root's, of issuing authorities, 90 "
+    "days.\n"
+    "\n"
+    "Keys that are encrypted: --passphrase-file FILE has the passphrase on its "
     "first\n"
     "line (\"-\": the next line of the standard input); else the terminal is "
-    "asked.\n"
-    "A token's PIN likewise. When keys are made, --password asks for one and\n"
-    "--no-password does without.\n"
+    "asked. A\n"
+    "token's PIN likewise. Where keys are made, --passphrase asks for one and\n"
+    "--no-passphrase does without.\n"
     "\n"
     "Nothing is ever overwritten. Exit status: 0, 1 if it failed, 2 for wrong "
     "usage.\n";
@@ -104,10 +112,10 @@ enum {
     OPT_DAYS,
     OPT_DEPLOYMENT,
     OPT_KEY,
-    OPT_NEW_PASSWORD_FILE,
+    OPT_NEW_PASSPHRASE_FILE,
     OPT_OUT,
     OPT_PARTY,
-    OPT_PASSWORD_FILE,
+    OPT_PASSPHRASE_FILE,
     OPT_PERSON,
     OPT_PROFILE,
     OPT_REASON,
@@ -116,9 +124,9 @@ enum {
     OPT_SERIAL,
     /* Without a value. */
     OPT_JSON,
-    OPT_NO_PASSWORD,
+    OPT_NO_PASSPHRASE,
     OPT_OFFLINE,
-    OPT_PASSWORD,
+    OPT_PASSPHRASE,
     OPT_REVOKE_OLD,
     OPT_ROOT,
     OPT_SHOW
@@ -134,13 +142,13 @@ static const struct option all_options[] = {
     {"deployment", required_argument, NULL, OPT_DEPLOYMENT},
     {"json", no_argument, NULL, OPT_JSON},
     {"key", required_argument, NULL, OPT_KEY},
-    {"new-password-file", required_argument, NULL, OPT_NEW_PASSWORD_FILE},
-    {"no-password", no_argument, NULL, OPT_NO_PASSWORD},
+    {"new-passphrase-file", required_argument, NULL, OPT_NEW_PASSPHRASE_FILE},
+    {"no-passphrase", no_argument, NULL, OPT_NO_PASSPHRASE},
     {"offline", no_argument, NULL, OPT_OFFLINE},
     {"out", required_argument, NULL, OPT_OUT},
     {"party", required_argument, NULL, OPT_PARTY},
-    {"password", no_argument, NULL, OPT_PASSWORD},
-    {"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
+    {"passphrase", no_argument, NULL, OPT_PASSPHRASE},
+    {"passphrase-file", required_argument, NULL, OPT_PASSPHRASE_FILE},
     {"person", required_argument, NULL, OPT_PERSON},
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"reason", required_argument, NULL, OPT_REASON},
@@ -154,9 +162,9 @@ static const struct option all_options[] = {
 };
 
 #define ALLOW(option) (1u << (option))
-#define UNLOCKS       ALLOW(OPT_PASSWORD_FILE)
+#define UNLOCKS       ALLOW(OPT_PASSPHRASE_FILE)
 #define MAKES                                                                  \
-    (UNLOCKS | ALLOW(OPT_PASSWORD) | ALLOW(OPT_NO_PASSWORD) |                  \
+    (UNLOCKS | ALLOW(OPT_PASSPHRASE) | ALLOW(OPT_NO_PASSPHRASE) |              \
      ALLOW(OPT_DEPLOYMENT) | ALLOW(OPT_PROFILE) | ALLOW(OPT_KEY))
 #define PERSON                                                                 \
     (UNLOCKS | ALLOW(OPT_PARTY) | ALLOW(OPT_PERSON) | ALLOW(OPT_CSR) |         \
@@ -191,10 +199,10 @@ static const struct ca_verb {
      1, ca_run_revoke},
     {"list", ALLOW(OPT_JSON) | ALLOW(OPT_ROOT), 1, ca_run_list},
     {"crl", UNLOCKS | ALLOW(OPT_DAYS) | ALLOW(OPT_ROOT), 1, ca_run_crl},
-    {"password",
-     UNLOCKS | ALLOW(OPT_NEW_PASSWORD_FILE) | ALLOW(OPT_NO_PASSWORD) |
+    {"passphrase",
+     UNLOCKS | ALLOW(OPT_NEW_PASSPHRASE_FILE) | ALLOW(OPT_NO_PASSPHRASE) |
          ALLOW(OPT_ROOT),
-     1, ca_run_password},
+     1, ca_run_passphrase},
 };
 
 static const char **text_slot(struct ca_options *o, int option)
@@ -205,10 +213,10 @@ static const char **text_slot(struct ca_options *o, int option)
         [OPT_DAYS] = &o->days,
         [OPT_DEPLOYMENT] = &o->deployment,
         [OPT_KEY] = &o->key,
-        [OPT_NEW_PASSWORD_FILE] = &o->new_password_file,
+        [OPT_NEW_PASSPHRASE_FILE] = &o->new_passphrase_file,
         [OPT_OUT] = &o->out,
         [OPT_PARTY] = &o->party,
-        [OPT_PASSWORD_FILE] = &o->password_file,
+        [OPT_PASSPHRASE_FILE] = &o->passphrase_file,
         [OPT_PERSON] = &o->person,
         [OPT_PROFILE] = &o->profile,
         [OPT_REASON] = &o->reason,
@@ -224,9 +232,9 @@ static bool *flag_slot(struct ca_options *o, int option)
 {
     bool *const slots[] = {
         [OPT_JSON] = &o->json,
-        [OPT_NO_PASSWORD] = &o->no_password,
+        [OPT_NO_PASSPHRASE] = &o->no_passphrase,
         [OPT_OFFLINE] = &o->offline,
-        [OPT_PASSWORD] = &o->ask_password,
+        [OPT_PASSPHRASE] = &o->ask_passphrase,
         [OPT_REVOKE_OLD] = &o->revoke_old,
         [OPT_ROOT] = &o->root,
         [OPT_SHOW] = &o->show,

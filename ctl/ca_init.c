@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sallyport ca init, password: makes an authority, root and issuing at once or
- * the root alone, and encrypts its keys. Runs as the operator.
+ * sallyport ca init, passphrase: makes an authority, root and issuing at once
+ * or the root alone, and encrypts its keys. Runs as the operator.
  */
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -40,19 +40,19 @@ int ca_print_root(const char *folder)
     return EXIT_HOLDS;
 }
 
-/* A password is asked for where the root is alone, elsewhere on demand. */
-int ca_new_password(const struct ca_options *o, bool wanted,
-                    char password[PASSWORD_SIZE], bool *have)
+/* A passphrase is asked for where the root is alone, elsewhere on demand. */
+int ca_new_passphrase(const struct ca_options *o, bool wanted,
+                      char passphrase[PASSWORD_SIZE], bool *have)
 {
     *have = false;
-    if (o->no_password && (o->password_file != NULL || o->ask_password))
+    if (o->no_passphrase && (o->passphrase_file != NULL || o->ask_passphrase))
         return ca_complain(EXIT_MISUSED,
-                           "--no-password: expected no other password");
-    if (o->no_password ||
-        (!wanted && o->password_file == NULL && !o->ask_password))
+                           "--no-passphrase: expected no other passphrase");
+    if (o->no_passphrase ||
+        (!wanted && o->passphrase_file == NULL && !o->ask_passphrase))
         return EXIT_HOLDS;
-    if (password_get(o->password_file, "Password for the new key: ", true,
-                     password) != 0)
+    if (password_get(o->passphrase_file, "Passphrase for the new key: ", true,
+                     passphrase) != 0)
         return EXIT_FAILS;
     *have = true;
     return EXIT_HOLDS;
@@ -114,7 +114,7 @@ static int init_at(const struct ca_options *o, const char *folder,
 
 int ca_run_init(const struct ca_options *o)
 {
-    char password[PASSWORD_SIZE] = "";
+    char passphrase[PASSWORD_SIZE] = "";
     struct authority_plan plan = {0};
     struct ca_place place;
     bool have = false;
@@ -127,33 +127,35 @@ int ca_run_init(const struct ca_options *o)
     if (plan.deployment == NULL)
         status = place.d.settings != NULL ? EXIT_MISUSED : EXIT_FAILS;
     else
-        status = ca_new_password(o, o->offline && o->root_key == NULL, password,
-                                 &have);
+        status = ca_new_passphrase(o, o->offline && o->root_key == NULL,
+                                   passphrase, &have);
     if (o->key != NULL || o->root_key != NULL)
         ca_ask_for_pins();
-    plan.root.password = plan.issuing.password = have ? password : NULL;
+    plan.root.passphrase = plan.issuing.passphrase = have ? passphrase : NULL;
     if (status == EXIT_HOLDS)
         status = init_at(o, place.folder, &plan, have);
-    OPENSSL_cleanse(password, sizeof password);
+    OPENSSL_cleanse(passphrase, sizeof passphrase);
     ca_place_release(&place);
     return status;
 }
 
-/* --- password ------------------------------------------------------------ */
+/* --- passphrase ------------------------------------------------------------
+ */
 
-static int password_change(const struct ca_options *o,
-                           const struct ca_place *place,
-                           enum authority_part part, const char *from,
-                           bool encrypted)
+static int passphrase_change(const struct ca_options *o,
+                             const struct ca_place *place,
+                             enum authority_part part, const char *from,
+                             bool encrypted)
 {
     char to[PASSWORD_SIZE] = "", problem[256];
     int r;
 
-    if (!o->no_password &&
-        password_get(o->new_password_file, "New password: ", true, to) != 0)
+    if (!o->no_passphrase &&
+        password_get(o->new_passphrase_file, "New passphrase: ", true, to) != 0)
         return EXIT_FAILS;
-    r = authority_change_password(place->folder, part, encrypted ? from : NULL,
-                                  o->no_password ? NULL : to, problem);
+    r = authority_change_passphrase(place->folder, part,
+                                    encrypted ? from : NULL,
+                                    o->no_passphrase ? NULL : to, problem);
     OPENSSL_cleanse(to, sizeof to);
     if (r != 0)
         return ca_complain(EXIT_FAILS, "%s: %s", place->folder, problem);
@@ -162,11 +164,11 @@ static int password_change(const struct ca_options *o,
                                   : "the "
                                     "issuing "
                                     "authority",
-           o->no_password ? "no longer encrypted" : "encrypted");
+           o->no_passphrase ? "no longer encrypted" : "encrypted");
     return EXIT_HOLDS;
 }
 
-int ca_run_password(const struct ca_options *o)
+int ca_run_passphrase(const struct ca_options *o)
 {
     enum authority_part part = o->root ? AUTHORITY_ROOT : AUTHORITY_ISSUING;
     enum authority_key_state state = AUTHORITY_KEY_NONE;
@@ -174,9 +176,9 @@ int ca_run_password(const struct ca_options *o)
     struct ca_place place;
     int status, r;
 
-    if (o->no_password && o->new_password_file != NULL)
+    if (o->no_passphrase && o->new_passphrase_file != NULL)
         return ca_complain(EXIT_MISUSED,
-                           "--no-password: expected no other password");
+                           "--no-passphrase: expected no other passphrase");
     if ((status = ca_place_find(o, false, &place)) != EXIT_HOLDS)
         return status;
     r = authority_look_key(AT_FDCWD, place.folder, part, &state);
@@ -184,12 +186,12 @@ int ca_run_password(const struct ca_options *o)
         status =
             ca_complain(EXIT_FAILS, "%s: %s", place.folder, sp_strerror(r));
     else if (state == AUTHORITY_KEY_ENCRYPTED &&
-             password_get(o->password_file, "Its password now: ", false,
+             password_get(o->passphrase_file, "Its passphrase now: ", false,
                           from) != 0)
         status = EXIT_FAILS;
     if (status == EXIT_HOLDS)
-        status = password_change(o, &place, part, from,
-                                 state == AUTHORITY_KEY_ENCRYPTED);
+        status = passphrase_change(o, &place, part, from,
+                                   state == AUTHORITY_KEY_ENCRYPTED);
     OPENSSL_cleanse(from, sizeof from);
     ca_place_release(&place);
     return status;

@@ -221,7 +221,7 @@ int ca_run_issue(const struct ca_options *o)
     return status;
 }
 
-/* Shown before anybody is asked for a password. */
+/* Shown before anybody is asked for a passphrase. */
 static int sign_show(struct issue *i)
 {
     struct authority *a = NULL;

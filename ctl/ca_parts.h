@@ -21,10 +21,10 @@ struct ca_options {
     const char *deployment, *profile, *key, *root_key, *days, *root_days;
     const char *party, *person, *csr, *out;
     const char *serial, *cert, *reason;
-    const char *password_file, *new_password_file;
+    const char *passphrase_file, *new_passphrase_file;
     const char *names[CA_NAMES_MAX];
     size_t nnames;
-    bool offline, show, root, json, ask_password, no_password, revoke_old;
+    bool offline, show, root, json, ask_passphrase, no_passphrase, revoke_old;
 };
 
 int ca_run_init(const struct ca_options *o);
@@ -38,7 +38,7 @@ int ca_run_renew(const struct ca_options *o);
 int ca_run_revoke(const struct ca_options *o);
 int ca_run_list(const struct ca_options *o);
 int ca_run_crl(const struct ca_options *o);
-int ca_run_password(const struct ca_options *o);
+int ca_run_passphrase(const struct ca_options *o);
 
 /* "sallyport ca: …" on stderr; returns `status`. */
 int ca_complain(int status, const char *format, ...) SP_PRINTF(2, 3);
@@ -56,8 +56,8 @@ void ca_place_release(struct ca_place *place);
 const char *ca_place_deployment(const struct ca_options *o,
                                 const struct ca_place *place);
 
-/* Opens it, asking for a password or a PIN if the key needs one and
- * --password-file does not say it. */
+/* Opens it, asking for a passphrase or a PIN if the key needs one and
+ * --passphrase-file does not say it. */
 int ca_open(const struct ca_options *o, const struct ca_place *place,
             enum authority_part part, bool with_key, struct authority **a);
 /* Whether the key of a part can sign without anybody being asked. */

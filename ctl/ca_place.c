@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where an authority is, and how its keys are opened. Runs as the operator;
- * passwords come from the terminal or a file and are wiped.
+ * passphrases come from the terminal or a file and are wiped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -131,9 +131,10 @@ void ca_ask_for_pins(void)
 }
 
 /* Asked before the lock is taken: who types holds up nobody. */
-static int password_for(const struct ca_options *o,
-                        const struct ca_place *place, enum authority_part part,
-                        char password[PASSWORD_SIZE], bool *have)
+static int passphrase_for(const struct ca_options *o,
+                          const struct ca_place *place,
+                          enum authority_part part,
+                          char passphrase[PASSWORD_SIZE], bool *have)
 {
     enum authority_key_state state = AUTHORITY_KEY_NONE;
     int r = authority_look_key(AT_FDCWD, place->folder, part, &state);
@@ -142,12 +143,12 @@ static int password_for(const struct ca_options *o,
     if (r != 0)
         return ca_complain(EXIT_FAILS, "%s: %s", place->folder, sp_strerror(r));
     if (state == AUTHORITY_KEY_ENCRYPTED ||
-        (state == AUTHORITY_KEY_TOKEN && o->password_file != NULL)) {
-        if (password_get(o->password_file,
+        (state == AUTHORITY_KEY_TOKEN && o->passphrase_file != NULL)) {
+        if (password_get(o->passphrase_file,
                          part == AUTHORITY_ROOT
-                             ? "Password of the root's key: "
-                             : "Password of the issuing key: ",
-                         false, password) != 0)
+                             ? "Passphrase of the root's key: "
+                             : "Passphrase of the issuing key: ",
+                         false, passphrase) != 0)
             return EXIT_FAILS;
         *have = true;
     }
@@ -163,16 +164,16 @@ int ca_open(const struct ca_options *o, const struct ca_place *place,
                                         .folder = place->folder,
                                         .part = part,
                                         .with_key = with_key};
-    char password[PASSWORD_SIZE] = "", problem[256];
+    char passphrase[PASSWORD_SIZE] = "", problem[256];
     bool have = false;
     int r;
 
     if (with_key &&
-        (r = password_for(o, place, part, password, &have)) != EXIT_HOLDS)
+        (r = passphrase_for(o, place, part, passphrase, &have)) != EXIT_HOLDS)
         return r;
-    opening.password = have ? password : NULL;
+    opening.passphrase = have ? passphrase : NULL;
     r = authority_open(&opening, a, problem);
-    OPENSSL_cleanse(password, sizeof password);
+    OPENSSL_cleanse(passphrase, sizeof passphrase);
     return r == 0 ? EXIT_HOLDS
                   : ca_complain(EXIT_FAILS, "%s: %s", place->folder, problem);
 }
@@ -185,7 +186,7 @@ bool ca_key_is_free(const struct ca_options *o, const struct ca_place *place,
     if (authority_look_key(AT_FDCWD, place->folder, part, &state) != 0)
         return false;
     return state == AUTHORITY_KEY_PLAIN ||
-           (state != AUTHORITY_KEY_NONE && o->password_file != NULL);
+           (state != AUTHORITY_KEY_NONE && o->passphrase_file != NULL);
 }
 
 /* --- options ------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * sallyport ca revoke, crl: takes certificates back and says so in a list. The
  * revocation is durable, and the daemon has it, before the list is tried: a
- * password that is not there must not keep anybody in. Runs as the operator.
+ * passphrase that is not there must not keep anybody in. Runs as the operator.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -50,7 +50,7 @@ int ca_publish_if_free(const struct ca_options *o, const struct ca_place *place,
     int status;
 
     if (!ca_key_is_free(o, place, part)) {
-        printf("The list is not made yet: its key needs a password or is "
+        printf("The list is not made yet: its key needs a passphrase or is "
                "elsewhere. Run:\n"
                "  sallyport ca crl %s%s\n",
                o->folder, part == AUTHORITY_ROOT ? " --root" : "");
@@ -60,7 +60,9 @@ int ca_publish_if_free(const struct ca_options *o, const struct ca_place *place,
     if (status == EXIT_HOLDS)
         status = ca_publish(a, place, part, 0);
     authority_close(a);
-    return status;
+    /* A daemon that serves lists takes the new one up. */
+    return status == EXIT_HOLDS ? authority_announce(place->d.settings)
+                                : status;
 }
 
 int ca_run_crl(const struct ca_options *o)
@@ -78,6 +80,8 @@ int ca_run_crl(const struct ca_options *o)
     if (status == EXIT_HOLDS)
         status = ca_publish(a, &place, part, ms);
     authority_close(a);
+    if (status == EXIT_HOLDS)
+        status = authority_announce(place.d.settings);
     ca_place_release(&place);
     return status;
 }

@@ -41,9 +41,9 @@ static int csr_print(const char *folder, const char *csr)
     return EXIT_HOLDS;
 }
 
-/* The key there is may be encrypted: then its password is asked once. */
-static int request_password(const struct ca_options *o, const char *folder,
-                            char password[PASSWORD_SIZE], bool *have)
+/* The key there is may be encrypted: then its passphrase is asked once. */
+static int request_passphrase(const struct ca_options *o, const char *folder,
+                              char passphrase[PASSWORD_SIZE], bool *have)
 {
     enum authority_key_state state = AUTHORITY_KEY_NONE;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -53,11 +53,12 @@ static int request_password(const struct ca_options *o, const char *folder,
     if (fd >= 0)
         close(fd);
     if (state == AUTHORITY_KEY_NONE)
-        return ca_new_password(o, false, password, have);
+        return ca_new_passphrase(o, false, passphrase, have);
     *have = state == AUTHORITY_KEY_ENCRYPTED ||
-            (state == AUTHORITY_KEY_TOKEN && o->password_file != NULL);
-    if (*have && password_get(o->password_file, "Password of the issuing key: ",
-                              false, password) != 0)
+            (state == AUTHORITY_KEY_TOKEN && o->passphrase_file != NULL);
+    if (*have &&
+        password_get(o->passphrase_file,
+                     "Passphrase of the issuing key: ", false, passphrase) != 0)
         return EXIT_FAILS;
     return EXIT_HOLDS;
 }
@@ -66,16 +67,16 @@ static int request_at(const struct ca_options *o, const char *folder,
                       const char *deployment)
 {
     struct authority_key_plan plan = {.uri = o->key, .curve = o->profile};
-    char password[PASSWORD_SIZE] = "", problem[256], *csr = NULL;
+    char passphrase[PASSWORD_SIZE] = "", problem[256], *csr = NULL;
     bool have = false;
-    int status = request_password(o, folder, password, &have), r;
+    int status = request_passphrase(o, folder, passphrase, &have), r;
 
     ca_ask_for_pins();
     if (status != EXIT_HOLDS)
         return status;
-    plan.password = have ? password : NULL;
+    plan.passphrase = have ? passphrase : NULL;
     r = authority_request(folder, deployment, &plan, &csr, problem);
-    OPENSSL_cleanse(password, sizeof password);
+    OPENSSL_cleanse(passphrase, sizeof passphrase);
     if (r != 0)
         return ca_complain(EXIT_FAILS, "%s: %s", folder, problem);
     status = csr_print(folder, csr);
@@ -157,7 +158,7 @@ static int signing_check_out(const struct ca_options *o)
                  : EXIT_HOLDS;
 }
 
-/* Shown before anybody is asked for a password. */
+/* Shown before anybody is asked for a passphrase. */
 static int signing_run(const struct ca_options *o, const struct ca_place *place,
                        const struct request *r, int64_t ms)
 {

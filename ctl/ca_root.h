@@ -7,8 +7,9 @@
 
 /* The fingerprint of the root's key, for comparing. */
 int ca_print_root(const char *folder);
-/* A password for a key that is being made; `wanted`: unless told otherwise. */
-int ca_new_password(const struct ca_options *o, bool wanted,
-                    char password[PASSWORD_SIZE], bool *have);
+/* A passphrase for a key that is being made; `wanted`: unless told otherwise.
+ */
+int ca_new_passphrase(const struct ca_options *o, bool wanted,
+                      char passphrase[PASSWORD_SIZE], bool *have);
 
 #endif

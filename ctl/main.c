@@ -17,7 +17,7 @@ static const struct verb verbs[] = {
     {"explain", verb_explain, "say what would happen to a request, and why"},
     {"approve", verb_approve, "read a policy and sign it as an approver"},
     {"ca", verb_ca,
-     "a small certificate authority for parties that bring none"},
+     "the deployment's own authority, for parties that bring none"},
     {"check", verb_check, "check a configuration and its policy"},
     {"close", verb_close, "end one window now"},
     {"demo", verb_demo, "show the gate at work with real connections"},

@@ -256,6 +256,9 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
 
 static void duty_add(const struct revoke_message *m)
 {
+    for (size_t i = 0; i < role.nduties; i++)
+        if (memcmp(role.duties[i].m.sha256, m->sha256, sizeof(m->sha256)) == 0)
+            return;
     if (role.nduties == role.capacity) {
         size_t capacity = role.capacity == 0 ? 64 : role.capacity * 2;
         struct duty *more = realloc(role.duties, capacity * sizeof(*more));

@@ -32,6 +32,42 @@ static int check_profiles(struct reading *r)
     return worst;
 }
 
+static bool speaks_1_2(const struct settings_listener *l)
+{
+    const struct tls_profile *p = tls_profile_find(l->profile);
+
+    return p != NULL && p->oldest < TLS1_3_VERSION;
+}
+
+/* Records of TLS 1.2 cannot be padded: terms must not lose by the listener
+ * that somebody chooses. */
+static int check_padding(struct reading *r)
+{
+    const struct settings *s = r->s->settings;
+    const struct policy *p = r->s->policy;
+    const char *profile = NULL;
+    char where[LIMIT_NAME_BYTES + 64];
+    int worst = 0;
+
+    for (size_t i = 0; i < s->nlisteners; i++)
+        if (speaks_1_2(&s->listeners[i]))
+            profile = s->listeners[i].profile;
+    for (size_t i = 0; profile != NULL && i < p->nterms; i++) {
+        if (p->terms[i].padding == 0)
+            continue;
+        snprintf(where, sizeof(where), "terms/%s/response/record_padding",
+                 p->terms[i].name);
+        reading_complain_policy(r, where,
+                                "record_padding beside a listener with the "
+                                "profile %s in sallyport.yaml: TLS 1.2 has no "
+                                "padding: expected listeners with TLS 1.3 "
+                                "alone",
+                                profile);
+        worst = SP_EINVAL;
+    }
+    return worst;
+}
+
 static int read_tls_files(struct reading *r)
 {
     struct tls_file f;
@@ -88,6 +124,8 @@ int reading_tls(struct reading *r)
 {
     int e, worst = check_profiles(r);
 
+    if ((e = check_padding(r)) != 0)
+        worst = e;
     if ((e = read_tls_files(r)) != 0)
         return e;
     if (worst == 0)

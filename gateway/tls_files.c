@@ -202,6 +202,8 @@ int tls_contexts_new(const struct snapshot *s, const struct identities *ids,
 void tls_contexts_free(SSL_CTX *contexts[SETTINGS_LISTENERS_MAX])
 {
     for (size_t i = 0; i < SETTINGS_LISTENERS_MAX; i++) {
+        if (contexts[i] != NULL)
+            tls_server_retire(contexts[i]);
         SSL_CTX_free(contexts[i]);
         contexts[i] = NULL;
     }

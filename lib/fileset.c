@@ -179,8 +179,12 @@ int fileset_swap(struct fileset *all, struct fileset *some)
     if (all->bytes - leaving + coming > FILESET_BYTES_MAX ||
         some->bytes - coming + leaving > FILESET_BYTES_MAX)
         return SP_ETOOBIG;
-    for (size_t i = 0; i < some->count; i++)
-        blob_swap(fileset_find(all, some->blobs[i].name), &some->blobs[i]);
+    for (size_t i = 0; i < some->count; i++) {
+        struct blob *b = fileset_find(all, some->blobs[i].name);
+
+        if (b != NULL) /* as found above */
+            blob_swap(b, &some->blobs[i]);
+    }
     all->bytes = all->bytes - leaving + coming;
     some->bytes = some->bytes - coming + leaving;
     return 0;

@@ -200,9 +200,16 @@ static void run_once(unsigned what)
     else if (a != NULL)
         try_publish(a);
     authority_close(a);
-    if (!disk_is_dead())
+    if (!disk_is_dead() && disk_random(&chance) % 4 != 0)
         return;
-    if (disk_random(&chance) % 3 == 0) {
+    if (!disk_is_dead()) {
+        /* Who asks again is told what was done, and then the power goes. */
+        fault_none();
+        if ((a = try_open(&error)) != NULL)
+            try_revoke(a);
+        authority_close(a);
+        disk_lose_power(disk_random(&chance) % 2 == 0);
+    } else if (disk_random(&chance) % 3 == 0) {
         disk_revive();
         /* Who reads between two processes sees what is there. */
         uint64_t seen = list_number();
