@@ -149,6 +149,18 @@ static void source_good(struct revoker *r, struct list_source *s, int64_t over)
     s->next = clock_boot_ms() + pause;
 }
 
+/* The party has another list now: its deltas may have their base. */
+static void deltas_again(struct revoker *r, uint32_t party)
+{
+    struct list_source *s;
+
+    LIST_FOREACH (s, &r->sources, link)
+        if (s->party == party && s->baseless) {
+            s->baseless = false;
+            s->next = 0;
+        }
+}
+
 bool lists_answered(struct revoker *r, const struct answer_fetch *v,
                     const uint8_t *bytes)
 {
@@ -171,10 +183,13 @@ bool lists_answered(struct revoker *r, const struct answer_fetch *v,
     if (e == 0)
         e = revoker_take(r, s->party, bytes, v->length, CRL_FETCHED, s->url,
                          &over);
-    if (e != 0)
+    s->baseless = e == SP_ENOENT && v->error == 0;
+    if (e != 0) {
         source_failed(s, sp_strerror(e));
-    else
+    } else {
         source_good(r, s, over);
+        deltas_again(r, s->party);
+    }
     return true;
 }
 

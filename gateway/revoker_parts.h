@@ -49,8 +49,9 @@ struct list_source {
     char url[REVOCATION_URL_MAX + 1];
     int64_t next;      /* boot ms: when it is fetched */
     unsigned failures; /* one behind the other */
-    uint64_t ticket;   /* of what is under way, 0: nothing */
-    int64_t asked;     /* boot ms */
+    bool baseless;   /* the newest: perhaps a delta that came before its base */
+    uint64_t ticket; /* of what is under way, 0: nothing */
+    int64_t asked;   /* boot ms */
 };
 
 /* Where a list of the set came from. */

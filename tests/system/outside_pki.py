@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 
-from harness import chat_body, policy_text, request_bytes
+from harness import Closed, chat_body, policy_text, request_bytes
 from pki import Pki, pem, uri
 
 EVENTS_PATH = "/v1/chat/completions"
@@ -67,6 +67,14 @@ class Lab:
         fresh = pathlib.Path(f"{self.crl_path}.new")
         fresh.write_text(text)
         fresh.rename(self.crl_path)
+
+
+def refused_or_closed(c):
+    """What is left to a connection whose certificate is revoked; the keeper has them closed."""
+    try:
+        return c.ask().code == "certificate_revoked"
+    except (Closed, OSError):
+        return True
 
 
 class Streams:
