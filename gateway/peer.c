@@ -33,9 +33,16 @@
  * more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
 #define TOLD_MAX 100
 
+/* Those of one certificate are in one list of so many; a ticket says which. */
+#define ALIKE_BITS 10
+#define ALIKE      (1u << ALIKE_BITS)
+
+LIST_HEAD(alike, peer);
+
 struct peers {
     struct worker *worker;
     struct peer *first;
+    struct alike alike[ALIKE];
     struct revocations set; /* data NULL: none yet */
     void *memory;
     size_t length;
@@ -148,12 +155,19 @@ static int der_of(X509 *cert, uint8_t *der, size_t size, size_t *length)
     return 0;
 }
 
+static unsigned alike_of(const struct peer *p)
+{
+    const uint8_t *hash = p->identity->cert_sha256;
+
+    return ((unsigned)hash[0] << 8 | hash[1]) % ALIKE;
+}
+
 /* Whoever else waits for an answer about the same certificate. */
 static struct peer *question_shared(const struct peer *p)
 {
     struct peer *other;
 
-    for (other = p->all->first; other != NULL; other = other->next)
+    LIST_FOREACH (other, &p->all->alike[alike_of(p)], alike)
         if (other->ticket != 0 &&
             other->identity->party == p->identity->party &&
             memcmp(other->identity->cert_sha256, p->identity->cert_sha256,
@@ -184,14 +198,16 @@ static int question_send(struct peer *p)
         (r = der_of(p->issuer, issuer, sizeof(issuer), &ask.issuer_length)) !=
             0)
         return r;
-    ask.ticket = p->all->tickets + 1;
+    ask.ticket = (p->all->tickets + 1) << ALIKE_BITS | alike_of(p);
     if ((r = ask_revocation_put(&ask, data, sizeof(data), &length)) != 0)
         return r;
     if (channel_queued(p->all->revoker) >= CHANNEL_BUSY)
         return SP_EAGAIN;
     r = channel_send(p->all->revoker, data, length, NULL, 0);
-    if (r == 0)
-        p->ticket = ++p->all->tickets;
+    if (r == 0) {
+        p->ticket = ask.ticket;
+        p->all->tickets++;
+    }
     return r;
 }
 
@@ -314,6 +330,7 @@ static void peer_watch(struct peer *p, SSL *ssl)
     if (ps->first != NULL)
         ps->first->previous = p;
     ps->first = p;
+    LIST_INSERT_HEAD(&ps->alike[alike_of(p)], p, alike);
     if (rule_asks_responders(rule_of(p)) || rule_of(p)->nhosts > 0) {
         p->leaf = SSL_get1_peer_certificate(ssl);
         p->issuer = p->identity->issuer;
@@ -342,6 +359,7 @@ void peer_end(struct peer *p)
     if (p->all == NULL || !p->watched)
         return;
     p->watched = false;
+    LIST_REMOVE(p, alike);
     if (p->previous != NULL)
         p->previous->next = p->next;
     else
@@ -428,11 +446,12 @@ static void question_end(struct peer *p, enum revocation said, int64_t until)
 /* All who wait for it; those whose connection is gone do not any more. */
 static void answered(struct peers *ps, const struct answer_revocation *v)
 {
-    struct peer *next, *one = NULL;
+    const struct alike *alike = &ps->alike[v->ticket % ALIKE];
+    struct peer *p, *next, *one = NULL;
     bool revoked = false;
 
-    for (struct peer *p = ps->first; p != NULL && v->ticket != 0; p = p->next) {
-        if (p->ticket != v->ticket)
+    LIST_FOREACH (p, alike, alike) {
+        if (p->ticket != v->ticket || v->ticket == 0)
             continue;
         question_end(p, v->status, v->until);
         revoked |= p->status == REVOCATION_REVOKED;
@@ -445,8 +464,8 @@ static void answered(struct peers *ps, const struct answer_revocation *v)
                  one->identity->party, log_quote(v->problem));
     if (revoked)
         cut_all(ps);
-    for (struct peer *p = ps->first; p != NULL; p = next) {
-        next = p->next;
+    for (p = LIST_FIRST(alike); p != NULL; p = next) {
+        next = LIST_NEXT(p, alike);
         if (p->ticket == 0)
             waiting_go(p);
     }
