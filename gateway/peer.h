@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "certs/identity.h"
 #include "lib/revocation.h"
@@ -25,12 +26,13 @@ struct peer {
     struct peers *all;
     const struct identity *identity; /* lives as long as the connection's SSL */
     struct peer *next, *previous;    /* of those whose party has a rule */
-    bool watched;                    /* it is among them */
-    bool told;                       /* the keeper knows whose it is */
-    bool revoked_told;               /* … and that it is revoked */
+    LIST_ENTRY(peer) alike; /* … of one certificate, among few others */
+    bool watched;           /* it is among them */
+    bool told;              /* the keeper knows whose it is */
+    bool revoked_told;      /* … and that it is revoked */
     enum revocation status;
-    int64_t until; /* ms UTC: when it is looked at again at the latest */
-    X509 *leaf, *issuer; /* what a responder is asked about; or NULL */
+    int64_t until;        /* ms UTC: when it is looked at again at the latest */
+    X509 *leaf, *issuer;  /* what a responder is asked about; or NULL */
     enum revocation said; /* by a responder; UNCHECKED: nothing yet */
     int64_t said_until;   /* ms UTC, if GOOD */
     uint64_t ticket;      /* of the question under way; 0: none */

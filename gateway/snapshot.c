@@ -223,23 +223,23 @@ static int read_named(void *arg, const char *name, const uint8_t **data,
     return e != 0 ? e : fileset_get(r->s->files, name, data, length);
 }
 
-/* For a role's parser: a list is looked at by the supervisor, and not here. */
-static int role_file(void *arg, const char *name, const uint8_t **data,
-                     size_t *length)
-{
-    if (*length != POLICY_FILE_LOOK)
-        return snapshot_file(arg, name, data, length);
-    *data = NULL;
-    *length = 0;
-    return 0;
-}
-
 int snapshot_file(void *arg, const char *name, const uint8_t **data,
                   size_t *length)
 {
     if (strcmp(name, "ca") == 0)
         name = "@authority";
     return fileset_get(arg, name, data, length);
+}
+
+/* What is only looked at is no part of a snapshot: the supervisor did. */
+static int file_in_set(void *arg, const char *name, const uint8_t **data,
+                       size_t *length)
+{
+    if (*length != POLICY_FILE_LOOK)
+        return snapshot_file(arg, name, data, length);
+    *data = NULL;
+    *length = 0;
+    return 0;
 }
 
 /* A role that has not all the files: the supervisor looked at the others. */
@@ -868,7 +868,7 @@ static int parse_set(struct snapshot *s)
     certificates = fileset_get(s->files, "@server.crt", &(const uint8_t *){0},
                                &(size_t){0}) == 0;
     return policy_parse("policy.yaml", (const char *)yaml, length,
-                        certificates ? role_file : file_elsewhere, s->files,
+                        certificates ? file_in_set : file_elsewhere, s->files,
                         &report, &s->policy);
 }
 

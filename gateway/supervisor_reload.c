@@ -137,14 +137,6 @@ static void log_reloaded(const struct supervisor *s, size_t count)
              count, server);
 }
 
-void supervisor_reload_revocation(struct supervisor *s, struct snapshot *fresh)
-{
-    (void)fresh; /* lists are opened, and the revoker reads them */
-    supervisor_send_lists(s);
-    supervisor_send_index(s);
-    supervisor_publish(s);
-}
-
 static int reload_files(struct supervisor *s, const struct snapshot *fresh)
 {
     struct fileset *new = NULL;
@@ -171,7 +163,8 @@ static void reload(struct supervisor *s)
     if (r != 0) {
         log_error("reload_refused", "reload=%" PRIu64 " error=%s problem=%s",
                   s->reloads, log_quote(sp_strerror(r)),
-                  log_quote("nothing was changed"));
+                  log_quote("nothing was changed (revocation lists are "
+                            "read all the same)"));
         return;
     }
     if (other)
@@ -179,7 +172,6 @@ static void reload(struct supervisor *s)
                  log_quote("sallyport.yaml or the policy is another one than "
                            "at the start: it takes effect with a restart; the "
                            "files that the running ones name were read"));
-    supervisor_reload_revocation(s, &fresh);
     snapshot_release(&fresh);
 }
 
@@ -202,6 +194,9 @@ void supervisor_reload(struct supervisor *s)
     if (s->phase != PHASE_RUNNING)
         return;
     notify_reloading();
+    /* First, and whatever else is wrong: closing waits for nothing (P8). The
+     * lists are opened, and the revoker reads them. */
+    supervisor_send_lists(s);
     reload(s);
     notify("READY=1\nSTATUS=Serving");
 }
