@@ -950,7 +950,7 @@ def check_sanitizers(test, daemon, kills, workers=1):
     ends = re.findall(r"role_ended role=(\S+) .*?((?:exit|signal)=\d+)", text)
     test.equal(sorted(e for _, e in ends if e != "exit=0"), ["signal=9"] * kills,
                f"every process ended by itself, but for {kills} that were killed")
-    test.equal(len([e for _, e in ends if e == "exit=0"]), 3 + workers, "each role's checks at its exit have run")
+    test.equal(len([e for _, e in ends if e == "exit=0"]), 4 + workers, "each role's checks at its exit have run")
     found = [line for line in text.splitlines() if any(w in line for w in SANITIZERS_SAY)]
     test.equal(found, [], "no sanitizer reports anything")
     if found:
