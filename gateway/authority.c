@@ -54,6 +54,8 @@ static struct {
     size_t nduties, capacity;
     uint64_t published; /* lists so far */
     bool unsigned_told; /* that the key is not to be had */
+    bool look;          /* somebody else may have made a list */
+    uint8_t told[32];   /* the list that the ledger heard of last */
 } role;
 
 static void work_after(int64_t ms)
@@ -114,7 +116,7 @@ static bool list_is_due(int64_t now)
     return now >= from + (to - from) / 2;
 }
 
-/* For the ledger: which list anybody could have seen. */
+/* For the ledger: which list anybody could have seen, once. */
 static void list_tell(const struct authority *a)
 {
     struct crl_loaded v = {.source = CRL_OF_AUTHORITY};
@@ -124,12 +126,15 @@ static void list_tell(const struct authority *a)
 
     if (crl != NULL &&
         chain_key_hash(authority_certificate(a), v.issuer_key) == 0 &&
-        EVP_Digest(der, length, v.sha256, NULL, EVP_sha256(), NULL) == 1) {
+        EVP_Digest(der, length, v.sha256, NULL, EVP_sha256(), NULL) == 1 &&
+        memcmp(role.told, v.sha256, sizeof(role.told)) != 0) {
+        memcpy(role.told, v.sha256, sizeof(role.told));
         snprintf(v.number, sizeof(v.number), "%llu",
                  (unsigned long long)authority_crl_number(der, length));
         v.this_update = time_of(X509_CRL_get0_lastUpdate(crl));
         v.next_update = time_of(X509_CRL_get0_nextUpdate(crl));
-        v.count = (uint32_t)sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
+        if (X509_CRL_get_REVOKED(crl) != NULL)
+            v.count = (uint32_t)sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
         if (crl_loaded_put(&v, data, sizeof(data), &length) == 0)
             supervisor_send(data, length);
     }
@@ -225,6 +230,8 @@ static int work(int64_t now, char problem[256])
         r = duties_do(a, now, problem);
     if (r == 0 && key && (role.nduties > 0 || list_is_due(now)))
         r = publish(a, now, problem);
+    else if (r == 0)
+        list_tell(a);
     authority_close(a);
     ERR_clear_error();
     return r;
@@ -239,12 +246,13 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     (void)arg;
-    if (role.nduties == 0 && !list_is_due(now)) {
+    if (role.nduties == 0 && !role.look && !list_is_due(now)) {
         work_after(LOOK_MS);
         return;
     }
     r = work(now, problem);
     if (r == 0) {
+        role.look = false;
         role.nduties = 0;
         work_after(LOOK_MS);
         return;
@@ -276,6 +284,7 @@ static void duty_add(const struct revoke_message *m)
 static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
+    struct revocations_number number;
     struct revoke_message revoke;
     struct stop stop;
 
@@ -285,6 +294,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     case MESSAGE_REVOKE:
         if (nfds == 0 && revoke_message_get(&revoke, data, length) == 0) {
             duty_add(&revoke);
+            return;
+        }
+        break;
+    case MESSAGE_ANNOUNCE:
+        if (nfds == 0 && revocations_number_get(&number, data, length) == 0) {
+            if (number.number == 0) /* a keeper that has heard of nothing */
+                memset(role.told, 0, sizeof(role.told));
+            role.look = true;
+            work_after(TOGETHER_MS);
             return;
         }
         break;

@@ -396,6 +396,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds == 0 && crl_loaded_get(&loaded, data, length) == 0) {
             keeper_clock_turn(k);
             keeper_crl_loaded(k, &loaded);
+            ledger_kick(k->ledger, false);
             return;
         }
         break;

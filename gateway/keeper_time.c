@@ -120,7 +120,8 @@ static void due_tell(struct keeper *k, const struct entry *e)
         log_info("model_released", "model=%s cause=%s",
                  e->u.model_released.model, e->u.model_released.cause);
     } else if (e->kind == ENTRY_CERTIFICATE_REVOKED) {
-        keeper_certificate_cut(k, r->sha256);
+        /* What was under way ended with the window, or with the access; whoever
+         * comes again on a connection that is open is told that. */
         keeper_certificate_pass_on(k, r->sha256, r->reason);
         log_info("certificate_revoked", "serial=%s party=%s person=%s cause=%s",
                  r->serial, r->party, r->person, r->cause);

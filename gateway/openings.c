@@ -422,6 +422,12 @@ int openings_listen_again(const struct openings *o, size_t worker)
     return 0;
 }
 
+int openings_publish_again(const struct openings *o)
+{
+    return listen(o->publishing, LISTEN_BACKLOG) == 0 ? 0
+                                                      : sp_error_from_errno();
+}
+
 void openings_stop_listening(struct openings *o)
 {
     for (size_t i = 0; i < o->nlisteners; i++) {

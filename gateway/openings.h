@@ -46,6 +46,7 @@ int openings_log_file(const struct openings *o, int level, uint64_t index,
 /* A worker that was taken over may have shut its listening sockets down, which
  * we share with it and give to the next one. */
 int openings_listen_again(const struct openings *o, size_t worker) SP_MUST_USE;
+int openings_publish_again(const struct openings *o) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */

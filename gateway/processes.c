@@ -244,8 +244,10 @@ static void process_ready(struct process *p)
         supervisor_join_fetches(s);
     if (p->role == ROLE_REVOKER || p->role == ROLE_KEEPER)
         supervisor_announce(s);
-    if (p->role == ROLE_AUTHORITY || p->role == ROLE_KEEPER)
+    if (p->role == ROLE_AUTHORITY || p->role == ROLE_KEEPER) {
         supervisor_send_index(s);
+        supervisor_announce_list(s, true);
+    }
     if (p->role == ROLE_PUBLISHER)
         supervisor_publish(s);
     if (p->role == ROLE_CONTROL)
@@ -649,7 +651,8 @@ static int process_setup(struct process *p)
         fds[nfds++] = s->openings.control;
     else if (p->role == ROLE_AUTHORITY)
         fds[nfds++] = s->authority;
-    else if (p->role == ROLE_PUBLISHER)
+    else if (p->role == ROLE_PUBLISHER &&
+             (r = openings_publish_again(&s->openings)) == 0)
         fds[nfds++] = s->openings.publishing;
     if (r == 0) {
         setup_send(p, fds, nfds);

@@ -130,6 +130,7 @@ void supervisor_authority_init(struct supervisor *s);
 void supervisor_send_index(struct supervisor *s);
 /* To the publisher: the authority's lists. */
 void supervisor_publish(struct supervisor *s);
+void supervisor_announce_list(struct supervisor *s, bool fresh);
 /* From the authority and from the keeper; SP_EPROTO. */
 int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
                                  size_t length);

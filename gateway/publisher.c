@@ -29,10 +29,16 @@
 
 enum { FD_FILES, FD_LISTENER };
 
+/* What is being sent stays until it is sent, whatever comes meanwhile. */
+struct content {
+    unsigned users;
+    size_t length;
+    uint8_t *der;
+};
+
 struct list {
     const char *path;
-    uint8_t *der; /* NULL: there is none */
-    size_t length;
+    struct content *content; /* NULL: there is none */
 };
 
 static struct list lists[PUBLISHED_LISTS] = {
@@ -43,7 +49,22 @@ static struct event_base *base;
 static struct evconnlistener *listener;
 static struct event *again;
 
-static void answer(struct evhttp_request *q, const struct list *l)
+static void content_give(struct content *c)
+{
+    if (c == NULL || --c->users > 0)
+        return;
+    free(c->der);
+    free(c);
+}
+
+static void on_sent(const void *data, size_t length, void *arg)
+{
+    (void)data;
+    (void)length;
+    content_give(arg);
+}
+
+static void answer(struct evhttp_request *q, struct content *c)
 {
     struct evkeyvalq *fields = evhttp_request_get_output_headers(q);
     struct evbuffer *body = evbuffer_new();
@@ -51,10 +72,14 @@ static void answer(struct evhttp_request *q, const struct list *l)
     evhttp_add_header(fields, "content-type", "application/pkix-crl");
     evhttp_add_header(fields, "cache-control", "max-age=60");
     evhttp_add_header(fields, "connection", "close");
-    if (body == NULL || evbuffer_add(body, l->der, l->length) != 0)
-        evhttp_send_error(q, HTTP_SERVUNAVAIL, NULL);
-    else
+    c->users++;
+    if (body != NULL &&
+        evbuffer_add_reference(body, c->der, c->length, on_sent, c) == 0) {
         evhttp_send_reply(q, HTTP_OK, "OK", body);
+    } else {
+        content_give(c);
+        evhttp_send_error(q, HTTP_SERVUNAVAIL, NULL);
+    }
     if (body != NULL)
         evbuffer_free(body);
 }
@@ -65,8 +90,8 @@ static void on_request(struct evhttp_request *q, void *arg)
 
     (void)arg;
     for (size_t i = 0; i < PUBLISHED_LISTS; i++)
-        if (lists[i].der != NULL && strcmp(uri, lists[i].path) == 0) {
-            answer(q, &lists[i]);
+        if (lists[i].content != NULL && strcmp(uri, lists[i].path) == 0) {
+            answer(q, lists[i].content);
             return;
         }
     evhttp_send_error(q, HTTP_NOTFOUND, NULL);
@@ -93,20 +118,21 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 static void list_take(enum published_list which, int fd)
 {
     struct list *l = &lists[which];
-    uint8_t *der = NULL;
-    size_t length = 0;
-    int r = file_read_fd(fd, LIST_MAX, &der, &length);
+    struct content *c = calloc(1, sizeof(*c));
+    int r = c == NULL ? SP_ENOMEM
+                      : file_read_fd(fd, LIST_MAX, &c->der, &c->length);
 
     close(fd);
     if (r != 0) {
+        free(c);
         log_error("list_not_read", "path=%s error=%s", l->path,
                   log_quote(sp_strerror(r)));
         return;
     }
-    free(l->der);
-    l->der = der;
-    l->length = length;
-    log_info("list_served", "path=%s bytes=%zu", l->path, length);
+    c->users = 1;
+    content_give(l->content);
+    l->content = c;
+    log_info("list_served", "path=%s bytes=%zu", l->path, c->length);
 }
 
 /* From the supervisor, which is trusted. */

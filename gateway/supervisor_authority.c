@@ -120,6 +120,19 @@ void supervisor_publish(struct supervisor *s)
     }
 }
 
+/* The ledger hears of the newest list, whoever made it; `fresh`: of any. */
+void supervisor_announce_list(struct supervisor *s, bool fresh)
+{
+    const struct revocations_number v = {.number = fresh ? 0 : 1};
+    uint8_t data[64];
+    size_t length;
+
+    if (is_ready(&s->processes[AUTHORITY]) && is_ready(&s->processes[KEEPER]) &&
+        revocations_number_put(MESSAGE_ANNOUNCE, &v, data, sizeof(data),
+                               &length) == 0)
+        process_send(&s->processes[AUTHORITY], data, length, NULL, 0);
+}
+
 int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
                                  size_t length)
 {

@@ -41,6 +41,7 @@ int supervisor_order(struct supervisor *s, const uint8_t *data, size_t length)
         if (v.order.verb == ORDER_CERTIFICATES) { /* it is read before */
             supervisor_send_index(s);
             supervisor_publish(s);
+            supervisor_announce_list(s, false);
         }
         process_send(&s->processes[KEEPER], data, length, NULL, 0);
     }

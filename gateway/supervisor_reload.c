@@ -197,6 +197,8 @@ void supervisor_reload(struct supervisor *s)
     /* First, and whatever else is wrong: closing waits for nothing (P8). The
      * lists are opened, and the revoker reads them. */
     supervisor_send_lists(s);
+    supervisor_send_index(s);
+    supervisor_publish(s);
     reload(s);
     notify("READY=1\nSTATUS=Serving");
 }

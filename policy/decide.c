@@ -34,12 +34,16 @@ static enum reason step_certificate(struct question *q)
 }
 
 /* What the ledger knows to be revoked is, whatever a worker says; and a worker
- * that did not ask, where the policy wants it, knows nothing (P9). */
+ * that did not ask, where the policy wants it, knows nothing (P9). One that
+ * ended with its window is refused for what has ended, if anything has; if
+ * nothing has, behind all steps. */
 static enum reason step_revocation(struct question *q)
 {
     const struct policy_party *party = &q->p->parties[q->f->party];
 
-    if (standing_certificate_is_revoked(q->s, q->f->cert_sha256))
+    q->ended = standing_certificate_has_ended(q->s, q->f->cert_sha256);
+    if (!q->ended &&
+        standing_certificate_is_revoked(q->s, q->f->cert_sha256))
         return REASON_CERTIFICATE_REVOKED;
     if (standing_revocations_lost(q->s))
         return REASON_REVOCATION_UNAVAILABLE;
@@ -437,6 +441,12 @@ struct verdict policy_decide_traced(const struct policy *p,
             trace(arg, &v);
         if (v.reason != REASON_NONE)
             break;
+    }
+    if (v.reason == REASON_NONE && q.ended) {
+        v.step = STEP_REVOCATION;
+        v.reason = REASON_CERTIFICATE_REVOKED;
+        if (trace != NULL)
+            trace(arg, &v);
     }
     if (v.reason == REASON_NONE) {
         v.step = STEP_ALLOWED;

@@ -14,6 +14,7 @@ struct question {
     enum clock_state clock;
     const struct route_info *route;
     bool local, own;
+    bool ended; /* the certificate, with a window that may be open again */
     size_t terms; /* index in the window's own list */
     int64_t window_end;
     int64_t hours_end; /* of the party's hours; INT64_MAX: none */

@@ -162,6 +162,10 @@ uint32_t standing_open_in(const struct standing *s,
  * ended, or its or their holder's access is revoked. */
 bool standing_certificate_is_revoked(const struct standing *s,
                                      const uint8_t sha256[32]);
+/* Whether it is revoked only because a window, or its holder's access, has
+ * ended: then that is what its holder is told, if it is still so. */
+bool standing_certificate_has_ended(const struct standing *s,
+                                    const uint8_t sha256[32]);
 /* A revocation found no room, so nobody can be vouched for any more. */
 bool standing_revocations_lost(const struct standing *s);
 /* No further certificate.issued is taken (LIMIT_CERTIFICATES). */

@@ -140,6 +140,13 @@ bool standing_certificate_is_revoked(const struct standing *s,
     return i != TABLE_NONE && s->certificates[i].revoked != NO_ENTRY;
 }
 
+bool standing_certificate_has_ended(const struct standing *s,
+                                    const uint8_t sha256[32])
+{
+    return standing_certificate_is_revoked(s, sha256) &&
+           s->certificates[certificate_find(s, sha256)].ended;
+}
+
 bool standing_revocations_lost(const struct standing *s)
 {
     return s->revocations_lost;
@@ -310,6 +317,7 @@ int standing_apply_certificate_revoked(struct standing *s,
         error = revoke_other(s, e);
     } else {
         s->certificates[i].revoked = e->n;
+        s->certificates[i].ended = is_by_itself(r);
         s->nrevoked++;
         if (s->due_certificate == i)
             due_find(s, i + 1);

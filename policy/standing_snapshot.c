@@ -514,6 +514,9 @@ static void certificate_walk(struct walk *w, size_t i)
     pack_time(&w->p, &c.not_after, INT64_MAX);
     entry_ref(w, &c.revoked);
     pack_bool(&w->p, &issued);
+    pack_bool(&w->p, &c.ended);
+    if (c.ended && (!issued || c.revoked == NO_ENTRY))
+        pack_fail(&w->p, SP_EINVAL);
     if (issued)
         issued_walk(w, &c);
     else if (c.revoked == NO_ENTRY)

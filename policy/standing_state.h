@@ -32,6 +32,7 @@ struct certificate_state {
     int64_t issued, not_after; /* not_after 0: unknown */
     uint64_t recorded;         /* the entry that says that it was issued */
     uint64_t revoked;          /* the entry, or NO_ENTRY */
+    bool ended; /* revoked by itself: with a window, or its holder's access */
 };
 
 /* A window that was opened, in the order of the ledger. */

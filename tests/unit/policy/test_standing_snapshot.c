@@ -382,8 +382,8 @@ static void the_layout_is_what_its_number_says(void **state)
     assert_memory_equal(format, "4-", 2);
     crypto_hash_sha256(hash, bytes + head, length - head);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    assert_string_equal(hex, "b49739047073f1ae47d63e778bcfd86b"
-                             "7236d69c456e66f7fb7b8b47b475a7ac");
+    assert_string_equal(hex, "d8b987ffeee9e4030993c5e2bc02efc0"
+                             "dbf44b4c7be0019da1f447b2c7b09589");
 }
 
 /* More addresses than are told apart: a moment, and no list. */
