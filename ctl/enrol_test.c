@@ -300,7 +300,8 @@ static const struct {
     {"certificate_expired", "certificate",
      "it has expired. Ask the developer for a new one"},
     {"certificate_revoked", "certificate",
-     "it is revoked. Ask the developer why, and for a new one"},
+     "it is revoked; one of the developer's authority ends with the last "
+     "window. Ask the developer why, and for a new one"},
     {"revocation_unavailable", "certificate",
      "the gateway cannot find out now whether it is revoked, and lets nobody "
      "in without. Try again later; if it stays, tell the developer"},
