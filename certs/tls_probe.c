@@ -51,9 +51,13 @@ static int probe_groups(const struct tls_profile *p, SSL_CTX *ctx,
 static int probe_signatures(const struct tls_profile *p, SSL_CTX *ctx,
                             char problem[256])
 {
-    for (const struct tls_word *w = p->signatures; w->name != NULL; w++)
-        if (word_counts(w) && SSL_CTX_set1_sigalgs_list(ctx, w->name) != 1)
+    for (const struct tls_word *w = p->signatures; w->name != NULL; w++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%s", w->name);
+        if (word_counts(w) && SSL_CTX_set1_sigalgs_list(ctx, name) != 1)
             return missing(problem, p, "the signature algorithm", w->name);
+    }
     return 0;
 }
 

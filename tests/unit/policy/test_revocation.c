@@ -57,7 +57,7 @@ static void it_is_what_it_says(void **state)
         say("{mode: ocsp-then-crl, crl: l.crl, fetch: [\"http://h/l\", "
             "\"http://[::1]:81/m?x=1\"], hosts: [o.example, "
             "192.0.2.1, \"2001:db8::1\"], responder: "
-            "\"http://o.example/\", max_age: 36h, cache: 0s, timeout: "
+            "\"http://o.example/\", max_age: 36h, cache: 1s, timeout: "
             "200ms}",
             &p);
     const struct policy_revocation *r;
@@ -72,7 +72,7 @@ static void it_is_what_it_says(void **state)
     assert_int_equal(r->nhosts, 3);
     assert_string_equal(r->responder, "http://o.example/");
     assert_int_equal(r->max_age_ms, 36 * 3600000);
-    assert_int_equal(r->ocsp_cache_ms, 0);
+    assert_int_equal(r->ocsp_cache_ms, 1000);
     assert_int_equal(r->timeout_ms, 200);
     assert_true(policy_revocation_allows(r, "o.example"));
     assert_true(policy_revocation_allows(r, "2001:db8::1"));
