@@ -23,17 +23,12 @@
 
 /* ---- asking ---- */
 
-static void ask(struct exchange *x)
+static void ask_keeper(struct exchange *x)
 {
     int r = SP_EAGAIN;
 
-    if (x->peer != NULL && !peer_settled(x->peer, x)) {
-        x->state = EXCHANGE_CHECKING;
-        return;
-    }
     if (x->peer != NULL)
         x->facts.revocation = peer_status(x->peer);
-
     if (shares_may_ask(x->worker->shares, x->facts.party, x->facts.person,
                        clock_boot_ms()))
         r = admission_ask(x);
@@ -47,10 +42,20 @@ static void ask(struct exchange *x)
             x, r == SP_EAGAIN ? REASON_OVERLOADED : REASON_AUDIT_UNAVAILABLE);
 }
 
+static void ask(struct exchange *x)
+{
+    if (x->peer != NULL && !peer_settled(x->peer, x))
+        x->state = EXCHANGE_CHECKING;
+    else
+        ask_keeper(x);
+}
+
+/* Once is enough: what is not known now is refused, and not asked again while
+ * the client waits. */
 void exchange_checked(struct exchange *x)
 {
     x->state = EXCHANGE_READING;
-    ask(x);
+    ask_keeper(x);
 }
 
 static int64_t body_limit(const struct exchange *x)

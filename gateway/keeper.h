@@ -58,12 +58,18 @@ struct event_base;
  * one thread that decides must not be kept busy with them. */
 #define KEEPER_VERIFICATIONS_PER_SECOND 50
 
-/* certificate.matched and .revoked entries of one worker in one second; and
+/* certificate.matched entries of one worker in one second, and certificate.
+ * revoked entries; and
  * how many certificates a keeper remembers to have written down. */
 #define KEEPER_CERTIFICATES_PER_SECOND 500
 #define KEEPER_SEEN                    8192
 /* What the authority is still to be told, 64 bytes each. */
 #define KEEPER_REVOKE_BYTES (64u << 20)
+
+struct keeper_rate {
+    int64_t second; /* boot */
+    unsigned count; /* in it */
+};
 
 /* A content of our own routes as it comes in parts. */
 struct keeper_own {
@@ -93,8 +99,7 @@ struct keeper_link {
     int64_t refusals_second;
     unsigned refusals;
     unsigned refusals_dropped;
-    int64_t certificates_second;
-    unsigned certificates;
+    struct keeper_rate matched, revoked;
     struct keeper_own own;
     bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */

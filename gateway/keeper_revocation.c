@@ -96,37 +96,43 @@ static bool is_known(const struct keeper *k, uint32_t serial, uint32_t party,
 }
 
 /* One worker's in a second: an entry each, and nobody may fill the disk. */
-static bool has_room(struct keeper *k, struct keeper_link *l)
+static bool has_room(struct keeper *k, struct keeper_rate *rate)
 {
     int64_t second = k->boot / 1000;
 
-    if (l->certificates_second != second) {
-        l->certificates_second = second;
-        l->certificates = 0;
-    }
-    return l->certificates++ < KEEPER_CERTIFICATES_PER_SECOND;
+    if (rate->second != second)
+        *rate = (struct keeper_rate){.second = second};
+    return rate->count++ < KEEPER_CERTIFICATES_PER_SECOND;
 }
 
-/* Whether it was written down lately; if not, it counts as written now. */
-static bool is_remembered(struct keeper *k, const uint8_t sha256[32],
-                          uint32_t person)
+/* Whether it was written down lately. */
+static bool is_remembered(const struct keeper_seen *seen,
+                          const uint8_t sha256[32], uint32_t person)
+{
+    return seen->used && seen->person == person &&
+           memcmp(seen->sha256, sha256, sizeof(seen->sha256)) == 0;
+}
+
+static struct keeper_seen *seen_slot(struct keeper *k, const uint8_t sha256[32])
 {
     size_t at = (size_t)sha256[0] | (size_t)sha256[1] << 8;
-    struct keeper_seen *seen = &k->seen[at % KEEPER_SEEN];
 
-    if (seen->used && seen->person == person &&
-        memcmp(seen->sha256, sha256, sizeof(seen->sha256)) == 0)
-        return true;
+    return &k->seen[at % KEEPER_SEEN];
+}
+
+static void remember(struct keeper_seen *seen, const uint8_t sha256[32],
+                     uint32_t person)
+{
     seen->used = true;
     seen->person = person;
     memcpy(seen->sha256, sha256, sizeof(seen->sha256));
-    return false;
 }
 
 int keeper_take_matched(struct keeper *k, struct keeper_link *l,
                         const uint8_t *data, size_t length, const char **what)
 {
     struct certificate_matched v;
+    struct keeper_seen *seen;
     const char *rule;
     char serial[41];
     struct entry e = {.kind = ENTRY_CERTIFICATE_MATCHED};
@@ -137,8 +143,10 @@ int keeper_take_matched(struct keeper *k, struct keeper_link *l,
         (rule = identity_rule_text((enum identity_rule)v.rule)) == NULL ||
         !is_known(k, v.policy, v.party, v.person))
         return SP_EPROTO;
-    if (is_remembered(k, v.sha256, v.person) || !has_room(k, l))
+    seen = seen_slot(k, v.sha256);
+    if (is_remembered(seen, v.sha256, v.person) || !has_room(k, &l->matched))
         return 0;
+    remember(seen, v.sha256, v.person);
     serial_text(v.serial, v.serial_length, serial);
     memcpy(m->sha256, v.sha256, 32);
     memcpy(m->issuer_key, v.issuer_key, 32);
@@ -166,7 +174,7 @@ int keeper_take_revoked(struct keeper *k, struct keeper_link *l,
         !is_known(k, v.policy, v.party, v.person))
         return SP_EPROTO;
     if (standing_certificate_is_revoked(k->standing, v.sha256) ||
-        !has_room(k, l))
+        !has_room(k, &l->revoked))
         return 0;
     serial_text(v.serial, v.serial_length, serial);
     memcpy(r.sha256, v.sha256, 32);

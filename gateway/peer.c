@@ -29,6 +29,9 @@
  * that nobody answers. */
 #define REVOKER_LATE_MS 1500
 #define SWEEP_MS        250
+/* Revoked certificates that the keeper is told of in one sweep: it takes no
+ * more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
+#define TOLD_MAX 100
 
 struct peers {
     struct worker *worker;
@@ -38,6 +41,7 @@ struct peers {
     size_t length;
     struct channel *revoker; /* NULL: none */
     uint64_t tickets;
+    unsigned told; /* in this sweep */
     struct event *sweep;
 };
 
@@ -50,6 +54,13 @@ static bool rule_asks_responders(const struct policy_revocation *r)
 {
     return r->mode == POLICY_REVOCATION_OCSP ||
            r->mode == POLICY_REVOCATION_OCSP_THEN_CRL;
+}
+
+static int64_t renew_ms(const struct peer *p)
+{
+    const struct policy_revocation *r = rule_of(p);
+
+    return revocation_renew_ms(r->ocsp_cache_ms, r->timeout_ms);
 }
 
 /* ---- looking ---- */
@@ -80,6 +91,7 @@ static enum revocation look_above(const struct peer *p, int64_t now,
     return look_at_lists(p, 1, now, until);
 }
 
+/* Lists count where a responder was asked and gave no answer, not before. */
 static void look_at_answer(struct peer *p, enum revocation lists, int64_t until,
                            int64_t now)
 {
@@ -87,17 +99,17 @@ static void look_at_answer(struct peer *p, enum revocation lists, int64_t until,
     int64_t above_until;
     enum revocation above = look_above(p, now, &above_until);
 
-    if (p->said == REVOCATION_GOOD && p->said_until > now &&
-        above == REVOCATION_GOOD) {
+    if (p->said == REVOCATION_GOOD && p->said_until <= now)
+        p->said = REVOCATION_UNKNOWN; /* it could not be renewed in time */
+    if (p->said == REVOCATION_GOOD && above == REVOCATION_GOOD) {
         p->status = REVOCATION_GOOD;
-        p->until =
-            p->said_until < above_until ? p->said_until : above_until;
+        p->until = p->said_until < above_until ? p->said_until : above_until;
     } else if (p->said == REVOCATION_REVOKED) {
         p->status = REVOCATION_REVOKED;
         p->until = INT64_MAX;
-    } else if (then_lists && p->said != REVOCATION_GOOD) {
+    } else if (then_lists && p->said == REVOCATION_UNKNOWN) {
         p->status = lists;
-        p->until = until;
+        p->until = lists == REVOCATION_GOOD ? until : now;
     } else {
         p->status = REVOCATION_UNKNOWN;
         p->until = now;
@@ -136,19 +148,38 @@ static int der_of(X509 *cert, uint8_t *der, size_t size, size_t *length)
     return 0;
 }
 
+/* Whoever else waits for an answer about the same certificate. */
+static struct peer *question_shared(const struct peer *p)
+{
+    struct peer *other;
+
+    for (other = p->all->first; other != NULL; other = other->next)
+        if (other->ticket != 0 &&
+            other->identity->party == p->identity->party &&
+            memcmp(other->identity->cert_sha256, p->identity->cert_sha256,
+                   sizeof(p->identity->cert_sha256)) == 0)
+            break;
+    return other;
+}
+
 static int question_send(struct peer *p)
 {
     static uint8_t leaf[REVOCATION_CERTIFICATE_MAX];
     static uint8_t issuer[REVOCATION_CERTIFICATE_MAX];
     static uint8_t data[CHANNEL_MESSAGE_MAX];
-    struct ask_revocation ask = {.party = p->identity->party,
-                                 .leaf = leaf,
-                                 .issuer = issuer};
+    struct ask_revocation ask = {
+        .party = p->identity->party, .leaf = leaf, .issuer = issuer};
+    const struct peer *other;
     size_t length;
     int r;
 
     if (p->all->revoker == NULL || p->leaf == NULL || p->issuer == NULL)
         return SP_ECLOSED;
+    if ((other = question_shared(p)) != NULL) {
+        p->ticket = other->ticket;
+        p->asked = other->asked;
+        return 0;
+    }
     if ((r = der_of(p->leaf, leaf, sizeof(leaf), &ask.leaf_length)) != 0 ||
         (r = der_of(p->issuer, issuer, sizeof(issuer), &ask.issuer_length)) !=
             0)
@@ -164,21 +195,26 @@ static int question_send(struct peer *p)
     return r;
 }
 
+/* Between a question's end and the next one. */
+static int64_t pause_ms(const struct peer *p)
+{
+    int64_t renew = renew_ms(p) / 4;
+
+    return p->said == REVOCATION_GOOD && renew < AGAIN_MS ? renew : AGAIN_MS;
+}
+
 /* Whether a responder should be asked now: nothing was said yet, or what was
  * said is about to be too old. In a rule of lists: whether the revoker should
  * learn of this certificate's. */
 static bool question_due(const struct peer *p)
 {
-    int64_t now = clock_wall_ms();
-
     if (p->ticket != 0 || p->status == REVOCATION_REVOKED ||
-        (p->asked != 0 && clock_boot_ms() - p->asked < AGAIN_MS))
+        (p->asked != 0 && clock_boot_ms() - p->asked < pause_ms(p)))
         return false;
     if (!rule_asks_responders(rule_of(p)))
         return p->status != REVOCATION_GOOD && rule_of(p)->nhosts > 0;
     return p->said != REVOCATION_GOOD ||
-           p->said_until - now < rule_of(p)->ocsp_cache_ms / 10 ||
-           p->said_until <= now;
+           p->said_until - clock_wall_ms() < renew_ms(p);
 }
 
 static void question_ask(struct peer *p)
@@ -215,14 +251,15 @@ static void waiting_go(struct peer *p)
 static void tell_revoked(struct peer *p)
 {
     const struct identity *id = p->identity;
-    struct certificate_is_revoked v = {
-        .policy = p->all->worker->policy->serial,
-        .party = id->party,
-        .person = id->person,
-        .ocsp = p->said == REVOCATION_REVOKED};
+    struct certificate_is_revoked v = {.policy = p->all->worker->policy->serial,
+                                       .party = id->party,
+                                       .person = id->person,
+                                       .ocsp = p->said == REVOCATION_REVOKED};
 
-    if (p->revoked_told || !p->told || p->status != REVOCATION_REVOKED)
+    if (p->revoked_told || !p->told || p->status != REVOCATION_REVOKED ||
+        p->all->told >= TOLD_MAX)
         return;
+    p->all->told++;
     memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
     memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
     memcpy(v.serial, id->serial, sizeof(v.serial));
@@ -250,8 +287,7 @@ static void cut_all(struct peers *ps)
 
     for (struct exchange *x = ps->worker->exchanges; x != NULL; x = next) {
         next = x->next;
-        if (x->peer != NULL && x->admitted &&
-            !status_is_good(x->peer->status))
+        if (x->peer != NULL && x->admitted && !status_is_good(x->peer->status))
             exchange_cut(x, reason_of(x->peer->status));
     }
 }
@@ -361,8 +397,7 @@ static void tell_matched(struct peer *p)
     memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
     memcpy(v.matched, id->matched_sha256, sizeof(v.matched));
     memcpy(v.serial, id->serial, sizeof(v.serial));
-    memcpy(v.oid, id->policy_oid,
-           strnlen(id->policy_oid, sizeof(v.oid) - 1));
+    memcpy(v.oid, id->policy_oid, strnlen(id->policy_oid, sizeof(v.oid) - 1));
     p->told =
         admission_certificate_matched(p->all->worker->admissions, &v) == 0;
 }
@@ -377,29 +412,60 @@ enum revocation peer_status(struct peer *p)
 
 /* ---- from the revoker ---- */
 
+/* What is good stays so for as long as it was said to. */
+static void question_end(struct peer *p, enum revocation said, int64_t until)
+{
+    p->ticket = 0;
+    p->asked = clock_boot_ms();
+    if (said != REVOCATION_UNKNOWN || p->said != REVOCATION_GOOD) {
+        p->said = said;
+        p->said_until = until;
+    }
+    peer_look(p);
+    if (p->status == REVOCATION_REVOKED)
+        tell_revoked(p);
+}
+
+/* All who wait for it; those whose connection is gone do not any more. */
 static void answered(struct peers *ps, const struct answer_revocation *v)
 {
-    struct peer *p = ps->first;
+    struct peer *next, *one = NULL;
+    bool revoked = false;
 
-    while (p != NULL && p->ticket != v->ticket)
-        p = p->next;
-    if (p == NULL || v->ticket == 0)
-        return; /* its connection is gone, or it was too late */
-    p->ticket = 0;
-    /* What is good stays so for as long as it was said to. */
-    if (v->status != REVOCATION_UNKNOWN || p->said != REVOCATION_GOOD) {
-        p->said = v->status;
-        p->said_until = v->until;
+    for (struct peer *p = ps->first; p != NULL && v->ticket != 0; p = p->next) {
+        if (p->ticket != v->ticket)
+            continue;
+        question_end(p, v->status, v->until);
+        revoked |= p->status == REVOCATION_REVOKED;
+        one = p;
     }
-    if (v->status == REVOCATION_UNKNOWN && rule_asks_responders(rule_of(p)))
+    if (one == NULL)
+        return;
+    if (v->status == REVOCATION_UNKNOWN && rule_asks_responders(rule_of(one)))
         log_info("revocation_unknown", "party=%u problem=%s",
-                 p->identity->party, log_quote(v->problem));
-    peer_look(p);
-    if (p->status == REVOCATION_REVOKED) {
-        tell_revoked(p);
+                 one->identity->party, log_quote(v->problem));
+    if (revoked)
         cut_all(ps);
+    for (struct peer *p = ps->first; p != NULL; p = next) {
+        next = p->next;
+        if (p->ticket == 0)
+            waiting_go(p);
     }
-    waiting_go(p);
+}
+
+/* Nobody will answer what was asked there. */
+static void revoker_gone(struct peers *ps)
+{
+    struct peer *next;
+
+    channel_free(ps->revoker);
+    ps->revoker = NULL;
+    for (struct peer *p = ps->first; p != NULL; p = next) {
+        next = p->next;
+        if (p->ticket != 0)
+            question_end(p, REVOCATION_UNKNOWN, 0);
+        waiting_go(p);
+    }
 }
 
 static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
@@ -415,17 +481,13 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         return;
     }
     log_error("revoker_broke_protocol", "type=%u", message_type(data, length));
-    channel_free(ps->revoker);
-    ps->revoker = NULL;
+    revoker_gone(ps);
 }
 
 static void on_closed(void *arg, int error)
 {
-    struct peers *ps = arg;
-
     (void)error; /* the supervisor knows why, and sends a new one */
-    channel_free(ps->revoker);
-    ps->revoker = NULL;
+    revoker_gone(arg);
 }
 
 /* ---- of a worker ---- */
@@ -440,14 +502,11 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    for (struct peer *p = ps->first; p != NULL; p = next) {
-        next = p->next;
+    ps->told = 0;
+    for (struct peer *p = ps->first; p != NULL; p = p->next) {
         if (p->ticket != 0 &&
-            boot - p->asked > rule_of(p)->timeout_ms + REVOKER_LATE_MS) {
-            p->ticket = 0;
-            if (p->said != REVOCATION_GOOD)
-                p->said = REVOCATION_UNKNOWN;
-        }
+            boot - p->asked > rule_of(p)->timeout_ms + REVOKER_LATE_MS)
+            question_end(p, REVOCATION_UNKNOWN, 0);
         if (p->until <= now)
             peer_look(p);
         question_ask(p);
@@ -466,9 +525,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 void peers_channel(struct peers *ps, int fd)
 {
     if (ps->revoker != NULL)
-        channel_free(ps->revoker);
-    ps->revoker =
-        channel_new(ps->worker->base, fd, on_message, on_closed, ps);
+        revoker_gone(ps);
+    ps->revoker = channel_new(ps->worker->base, fd, on_message, on_closed, ps);
     if (ps->revoker == NULL)
         fatal("channel", "error=%s", log_quote("out of memory"));
 }
@@ -491,8 +549,8 @@ void peers_set(struct peers *ps, uint64_t number, int fd)
     ps->memory = memory;
     ps->length = (size_t)length;
     ps->set = view;
-    log_info("revocations", "number=%llu lists=%u",
-             (unsigned long long)number, view.nlists);
+    log_info("revocations", "number=%llu lists=%u", (unsigned long long)number,
+             view.nlists);
     look_at_all(ps);
 }
 
@@ -506,8 +564,8 @@ struct peers *peers_new(struct worker *w)
         return NULL;
     ps->worker = w;
     for (size_t i = 0; i < w->policy->nparties; i++)
-        needed |= w->policy->parties[i].revocation.mode !=
-                  POLICY_REVOCATION_NONE;
+        needed |=
+            w->policy->parties[i].revocation.mode != POLICY_REVOCATION_NONE;
     if (!needed)
         return ps;
     ps->sweep = event_new(w->base, -1, EV_PERSIST, on_sweep, ps);

@@ -70,17 +70,18 @@ struct supervisor {
     uint64_t links; /* made so far */
     unsigned nworkers;
     struct process processes[WORKERS + LIMIT_WORKERS];
-    struct control_ledger ledger; /* the keeper's last word */
-    int64_t started;              /* ms UTC */
-    int64_t stop_asked;           /* boot ms */
+    struct control_ledger ledger;       /* the keeper's last word */
+    int64_t started;                    /* ms UTC */
+    int64_t stop_asked;                 /* boot ms */
     uint64_t orders[SUPERVISOR_ORDERS]; /* tickets, oldest first */
     size_t norders;
     /* Sets of revoked certificates: the newest, which the keeper records, and
      * the one that workers have. -1: none. */
     struct revocations_number offered_number;
     int offered, in_force;
-    int authority; /* the folder of the own authority, -1: it is elsewhere */
-    uint64_t reloads;   /* so far */
+    int64_t lists_used, lists_at; /* told by the revoker; boot ms */
+    int authority;    /* the folder of the own authority, -1: it is elsewhere */
+    uint64_t reloads; /* so far */
     bool reload_wanted; /* asked for before everything was ready */
 };
 

@@ -312,7 +312,7 @@ int certificate_matched_get(struct certificate_matched *v, const void *data,
     msg_get_fixed(&m, v->matched, sizeof(v->matched));
     serial_get(&m, v->serial, &v->serial_length);
     msg_get_text(&m, v->oid, sizeof(v->oid));
-    if (!text_is_from(v->oid, "0123456789."))
+    if (v->serial_length == 0 || !text_is_from(v->oid, "0123456789."))
         return SP_EPROTO;
     return msg_get_end(&m);
 }
@@ -347,5 +347,7 @@ int certificate_is_revoked_get(struct certificate_is_revoked *v,
     msg_get_fixed(&m, v->sha256, sizeof(v->sha256));
     msg_get_fixed(&m, v->issuer_key, sizeof(v->issuer_key));
     serial_get(&m, v->serial, &v->serial_length);
+    if (v->serial_length == 0)
+        return SP_EPROTO;
     return msg_get_end(&m);
 }

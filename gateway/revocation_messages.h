@@ -29,6 +29,18 @@
 /* DER of one certificate; two fit a message. */
 #define REVOCATION_CERTIFICATE_MAX 12288
 
+/* A responder is asked again so long before its answer is over that it may
+ * fail or hang once and nobody notices; ms. `cache` and `timeout` are the
+ * policy's. */
+static inline int64_t revocation_renew_ms(int64_t cache, int64_t timeout)
+{
+    int64_t need = timeout + 2000;
+
+    if (need > cache / 2)
+        need = cache / 2;
+    return need > cache / 10 ? need : cache / 10;
+}
+
 /* FETCHES: from the supervisor, with one descriptor; the number grows. */
 struct fetch_channel {
     uint64_t number;

@@ -38,13 +38,15 @@ static void supervisor_send(struct revoker *r, const void *data, size_t length,
                  message_type(data, length));
 }
 
+/* A new revoker is given files before it tells of lists: what it has beside
+ * theirs is what the one before it had fetched. */
 static enum crl_source origin_of(const struct revoker *r,
                                  const uint8_t sha256[32])
 {
     for (size_t i = 0; i < r->norigins; i++)
         if (memcmp(r->origins[i].sha256, sha256, 32) == 0)
             return r->origins[i].source;
-    return CRL_FROM_FILE;
+    return CRL_FETCHED;
 }
 
 /* Big-endian bytes as a decimal number, by long division. */
@@ -178,20 +180,29 @@ static void origin_note(struct revoker *r, const uint8_t sha256[32],
     struct list_origin *more;
 
     for (size_t i = 0; i < r->norigins; i++)
-        if (!set_has(&r->set, r->origins[i].sha256))
-            r->origins[i--] = r->origins[--r->norigins];
+        if (memcmp(r->origins[i].sha256, sha256, 32) == 0)
+            return;
     more = realloc(r->origins, (r->norigins + 1) * sizeof(*more));
     if (more == NULL)
-        return; /* then it says "file" */
+        return; /* then it says "fetched" */
     r->origins = more;
     memcpy(more[r->norigins].sha256, sha256, 32);
     more[r->norigins++].source = source;
 }
 
+static void origins_clean(struct revoker *r)
+{
+    for (size_t i = 0; i < r->norigins;)
+        if (set_has(&r->set, r->origins[i].sha256))
+            i++;
+        else
+            r->origins[i] = r->origins[--r->norigins];
+}
+
 /* Takes the memory. */
 static void set_replace(struct revoker *r, uint8_t *memory, size_t length)
 {
-    struct revocations before = r->set;
+    const struct revocations before = r->set;
     uint8_t *old = r->memory;
     struct revocations view;
 
@@ -199,6 +210,7 @@ static void set_replace(struct revoker *r, uint8_t *memory, size_t length)
         fatal("revocations_corrupt", "length=%zu", length);
     r->memory = memory;
     r->set = view;
+    origins_clean(r);
     if (r->number > 0) { /* else the supervisor says when */
         tell_lists(r, before.data != NULL ? &before : NULL);
         tell_set(r);
@@ -210,8 +222,7 @@ static int set_build(struct revoker *r, struct crl *const *crls, size_t count,
                      struct revocations_outcome *outcomes)
 {
     struct revocations_built built;
-    int e = revocations_build(crls, count,
-                              r->set.data != NULL ? &r->set : NULL,
+    int e = revocations_build(crls, count, r->set.data != NULL ? &r->set : NULL,
                               clock_wall_ms(), outcomes, &built);
 
     if (e != 0)
@@ -234,8 +245,8 @@ static int lists_verify(struct revoker *r, uint32_t party, struct crl_list *l,
     size_t good = 0;
 
     for (size_t i = 0; i < l->count; i++) {
-        int e = crl_verify(l->items[i], r->pools[party], clock_wall_ms(),
-                           problem);
+        int e =
+            crl_verify(l->items[i], r->pools[party], clock_wall_ms(), problem);
 
         if (e == 0) {
             struct crl *swap = l->items[good];
@@ -364,12 +375,18 @@ int revoker_take(struct revoker *r, uint32_t party, const uint8_t *bytes,
     return e;
 }
 
-bool revoker_may_ask(const struct revoker *r, uint32_t party, const char *url)
+bool revoker_may_ask(const struct revoker *r, uint32_t party, const char *named,
+                     char url[REVOCATION_URL_MAX + 1])
 {
     struct http_url parsed;
+    int n;
 
-    return http_url_parse(url, strlen(url), &parsed) == 0 &&
-           policy_revocation_allows(revoker_rule(r, party), parsed.host);
+    if (http_url_parse(named, strlen(named), &parsed) != 0 ||
+        !policy_revocation_allows(revoker_rule(r, party), parsed.host))
+        return false;
+    n = snprintf(url, REVOCATION_URL_MAX + 1, "http://%s:%u%s", parsed.host,
+                 parsed.port, parsed.path);
+    return n > 0 && n <= REVOCATION_URL_MAX;
 }
 
 /* --- from the supervisor --- */
@@ -469,13 +486,20 @@ static void on_dialer_message(void *arg, const uint8_t *data, size_t length,
         close(fds[i]);
 }
 
+static void dialer_gone(struct revoker *r)
+{
+    channel_free(r->dialer);
+    r->dialer = NULL;
+    lists_dialer_gone(r);
+    questions_dialer_gone(r);
+}
+
 static void on_dialer_closed(void *arg, int error)
 {
     struct revoker *r = arg;
 
-    (void)error;
-    channel_free(r->dialer);
-    r->dialer = NULL;
+    (void)error; /* the supervisor knows why, and sends a new one */
+    dialer_gone(r);
 }
 
 int revoker_fetch(struct revoker *r, const struct ask_fetch *ask)
@@ -485,9 +509,8 @@ int revoker_fetch(struct revoker *r, const struct ask_fetch *ask)
     int e = ask_fetch_put(ask, data, sizeof(data), &length);
 
     if (e == 0)
-        e = r->dialer == NULL
-                ? SP_ECLOSED
-                : channel_send(r->dialer, data, length, NULL, 0);
+        e = r->dialer == NULL ? SP_ECLOSED
+                              : channel_send(r->dialer, data, length, NULL, 0);
     return e;
 }
 
@@ -542,7 +565,7 @@ static void on_worker(struct revoker *r, const struct link_message *v, int fd)
 static void on_fetches(struct revoker *r, int fd)
 {
     if (r->dialer != NULL)
-        channel_free(r->dialer);
+        dialer_gone(r);
     r->dialer =
         channel_new(r->base, fd, on_dialer_message, on_dialer_closed, r);
     if (r->dialer == NULL)
@@ -640,7 +663,8 @@ static int pools_load(struct revoker *r, char problem[256])
     snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
     r->pools = calloc(r->policy->nparties + 1, sizeof(STACK_OF(X509) *));
     r->nquestions = calloc(r->policy->nparties + 1, sizeof(*r->nquestions));
-    if (r->pools == NULL || r->nquestions == NULL)
+    r->nsent = calloc(r->policy->nparties + 1, sizeof(*r->nsent));
+    if (r->pools == NULL || r->nquestions == NULL || r->nsent == NULL)
         return SP_ENOMEM;
     for (size_t i = 0; e == 0 && i < r->policy->nparties; i++) {
         const struct policy_party *p = &r->policy->parties[i];
@@ -685,6 +709,7 @@ int revoker_main(struct role_start *start)
     int e;
 
     r->start = start;
+    TAILQ_INIT(&r->questions);
     if ((e = snapshot_from_fd(start->fds[0], &r->snapshot)) != 0 ||
         (r->policy = r->snapshot.policy) == NULL)
         return role_failed(start, false, "revoker: snapshot: %s",

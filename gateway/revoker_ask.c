@@ -22,6 +22,8 @@
  * nobody answers. */
 #define DIALER_LATE_MS 500
 
+static void questions_turn(struct revoker *r);
+
 struct waiter {
     uint32_t asker;
     uint64_t number; /* of its channel */
@@ -29,11 +31,12 @@ struct waiter {
 };
 
 struct question {
-    LIST_ENTRY(question) link;
+    TAILQ_ENTRY(question) link;
     uint64_t ticket;
+    bool sent;
     int64_t until; /* boot ms */
     uint32_t party;
-    uint8_t hash[32]; /* SHA-256 of the leaf's DER */
+    uint8_t hash[32]; /* what is asked: question_hash() */
     uint8_t nonce[OCSP_NONCE];
     X509 *leaf, *issuer;
     size_t nwaiters;
@@ -42,8 +45,10 @@ struct question {
 
 static void question_free(struct revoker *r, struct question *q)
 {
-    LIST_REMOVE(q, link);
+    TAILQ_REMOVE(&r->questions, q, link);
     r->nquestions[q->party]--;
+    if (q->sent)
+        r->nsent[q->party]--;
     X509_free(q->leaf);
     X509_free(q->issuer);
     free(q);
@@ -73,34 +78,75 @@ static struct remembered *cache_slot(struct revoker *r, const uint8_t hash[32])
     return &r->cache[at % REVOKER_CACHE];
 }
 
-/* True: it is known, and told. */
-static bool cache_answers(struct revoker *r, uint32_t party,
-                          const uint8_t hash[32], const struct waiter *w)
+/* Of this certificate, or NULL. */
+static struct remembered *cache_find(struct revoker *r, uint32_t party,
+                                     const uint8_t hash[32])
 {
-    const struct remembered *m = cache_slot(r, hash);
+    struct remembered *m = cache_slot(r, hash);
 
-    if (m->status == REVOCATION_UNCHECKED || m->party != party ||
-        memcmp(m->leaf, hash, 32) != 0 ||
-        (m->status == REVOCATION_GOOD && m->until <= clock_wall_ms()))
-        return false;
-    tell(r, w, m->status, m->until, "");
-    return true;
+    return m->status != REVOCATION_UNCHECKED && m->party == party &&
+                   memcmp(m->hash, hash, 32) == 0
+               ? m
+               : NULL;
+}
+
+static bool failed_lately(const struct remembered *m)
+{
+    return m->failed != 0 && clock_boot_ms() - m->failed < REVOKER_AGAIN_MS;
+}
+
+/* True: it is known, and told; or nobody answered a moment ago. */
+static bool cache_answers(const struct remembered *m, struct revoker *r,
+                          const struct waiter *w)
+{
+    bool over = m->status == REVOCATION_UNKNOWN ||
+                (m->status == REVOCATION_GOOD && m->until <= clock_wall_ms());
+
+    if (!over)
+        tell(r, w, m->status, m->until, "");
+    else if (failed_lately(m))
+        tell(r, w, REVOCATION_UNKNOWN, 0, "nobody answered a moment ago");
+    return !over || failed_lately(m);
+}
+
+/* Whether what is remembered should be asked for again before it is over. */
+static bool cache_is_old(const struct remembered *m,
+                         const struct policy_revocation *rule)
+{
+    return m->status == REVOCATION_GOOD && !failed_lately(m) &&
+           m->until - clock_wall_ms() <
+               revocation_renew_ms(rule->ocsp_cache_ms, rule->timeout_ms);
+}
+
+/* An answer that is good or bad takes the place; that there was none stands
+ * beside what was known, or where nothing was. */
+static void cache_put(struct revoker *r, const struct question *q,
+                      enum revocation status, int64_t until)
+{
+    struct remembered *m = cache_find(r, q->party, q->hash);
+    int64_t failed = status == REVOCATION_UNKNOWN ? clock_boot_ms() : 0;
+
+    if (m != NULL && failed != 0) {
+        m->failed = failed;
+        return;
+    }
+    m = cache_slot(r, q->hash);
+    if (failed != 0 && m->status != REVOCATION_UNCHECKED &&
+        m->status != REVOCATION_UNKNOWN)
+        return;
+    *m = (struct remembered){
+        .party = q->party, .status = status, .until = until, .failed = failed};
+    memcpy(m->hash, q->hash, sizeof(m->hash));
 }
 
 static void question_end(struct revoker *r, struct question *q,
                          enum revocation status, int64_t until,
                          const char *problem)
 {
-    struct remembered *m = cache_slot(r, q->hash);
-
     if (status == REVOCATION_UNKNOWN)
         log_warn("responder_says_nothing", "party=%s problem=%s",
                  r->policy->parties[q->party].name, log_quote(problem));
-    else
-        *m = (struct remembered){
-            .party = q->party, .status = status, .until = until};
-    if (status != REVOCATION_UNKNOWN)
-        memcpy(m->leaf, q->hash, sizeof(m->leaf));
+    cache_put(r, q, status, until);
     for (size_t i = 0; i < q->nwaiters; i++)
         tell(r, &q->waiters[i], status, until, problem);
     question_free(r, q);
@@ -159,12 +205,13 @@ bool question_answered(struct revoker *r, const struct answer_fetch *v,
 {
     struct question *q;
 
-    LIST_FOREACH (q, &r->questions, link)
-        if (q->ticket == v->ticket)
+    TAILQ_FOREACH (q, &r->questions, link)
+        if (q->ticket == v->ticket && q->sent)
             break;
     if (q == NULL)
         return false;
     question_read(r, q, v, bytes);
+    questions_turn(r);
     return true;
 }
 
@@ -173,10 +220,21 @@ void questions_tick(struct revoker *r)
     int64_t now = clock_boot_ms();
     struct question *q, *next;
 
-    for (q = LIST_FIRST(&r->questions); q != NULL; q = next) {
-        next = LIST_NEXT(q, link);
-        if (q->until <= now)
+    for (q = TAILQ_FIRST(&r->questions); q != NULL; q = next) {
+        next = TAILQ_NEXT(q, link);
+        if (q->until + (q->sent ? DIALER_LATE_MS : 0) <= now)
             question_end(r, q, REVOCATION_UNKNOWN, 0, "no answer in time");
+    }
+    questions_turn(r);
+}
+
+void questions_dialer_gone(struct revoker *r)
+{
+    struct question *q, *next;
+
+    for (q = TAILQ_FIRST(&r->questions); q != NULL; q = next) {
+        next = TAILQ_NEXT(q, link);
+        question_end(r, q, REVOCATION_UNKNOWN, 0, "who asks it has failed");
     }
 }
 
@@ -187,24 +245,28 @@ static bool responder_of(const struct revoker *r, uint32_t party, X509 *leaf,
                          char url[REVOCATION_URL_MAX + 1])
 {
     const struct policy_revocation *rule = revoker_rule(r, party);
+    char named[HTTP_URL_MAX + 1];
 
     if (rule->responder != NULL) {
         snprintf(url, REVOCATION_URL_MAX + 1, "%s", rule->responder);
         return true;
     }
-    return ocsp_url_of(leaf, url) == 0 && revoker_may_ask(r, party, url);
+    return ocsp_url_of(leaf, named) == 0 &&
+           revoker_may_ask(r, party, named, url);
 }
 
 static int question_send(struct revoker *r, struct question *q)
 {
-    const struct policy_revocation *rule = revoker_rule(r, q->party);
+    int64_t left = q->until - clock_boot_ms();
     struct ask_fetch ask = {.ticket = q->ticket,
                             .party = q->party,
-                            .timeout_ms = (uint32_t)rule->timeout_ms,
+                            .timeout_ms = left > 0 ? (uint32_t)left : 1,
                             .most = REVOCATION_ANSWER_MAX};
     uint8_t *der = NULL;
     int e;
 
+    q->sent = true;
+    r->nsent[q->party]++;
     if (!responder_of(r, q->party, q->leaf, ask.url))
         return SP_EPERM;
     randombytes_buf(q->nonce, sizeof(q->nonce));
@@ -231,6 +293,21 @@ static X509 *certificate(const uint8_t *der, size_t length)
     return cert;
 }
 
+/* SHA-256 of both certificates in DER. Of both: the issuer is a worker's word
+ * too, and what somebody answered for another one must be nobody else's. */
+static int question_hash(const struct ask_revocation *ask, uint8_t hash[32])
+{
+    uint8_t both[64];
+
+    if (EVP_Digest(ask->leaf, ask->leaf_length, both, NULL, EVP_sha256(),
+                   NULL) != 1 ||
+        EVP_Digest(ask->issuer, ask->issuer_length, both + 32, NULL,
+                   EVP_sha256(), NULL) != 1 ||
+        EVP_Digest(both, sizeof(both), hash, NULL, EVP_sha256(), NULL) != 1)
+        return SP_ECRYPTO;
+    return 0;
+}
+
 static struct question *question_new(struct revoker *r,
                                      const struct ask_revocation *ask)
 {
@@ -240,14 +317,13 @@ static struct question *question_new(struct revoker *r,
         return NULL;
     q->ticket = ++r->tickets;
     q->party = ask->party;
-    q->until =
-        clock_boot_ms() + revoker_rule(r, ask->party)->timeout_ms + DIALER_LATE_MS;
+    q->until = clock_boot_ms() + revoker_rule(r, ask->party)->timeout_ms;
     q->leaf = certificate(ask->leaf, ask->leaf_length);
     q->issuer = certificate(ask->issuer, ask->issuer_length);
-    LIST_INSERT_HEAD(&r->questions, q, link);
+    TAILQ_INSERT_TAIL(&r->questions, q, link);
     r->nquestions[q->party]++;
     if (q->leaf == NULL || q->issuer == NULL ||
-        X509_digest(q->leaf, EVP_sha256(), q->hash, NULL) != 1) {
+        question_hash(ask, q->hash) != 0) {
         question_free(r, q);
         return NULL;
     }
@@ -259,7 +335,7 @@ static struct question *question_find(const struct revoker *r, uint32_t party,
 {
     struct question *q;
 
-    LIST_FOREACH (q, &r->questions, link)
+    TAILQ_FOREACH (q, &r->questions, link)
         if (q->party == party && memcmp(q->hash, hash, 32) == 0)
             return q;
     return NULL;
@@ -294,24 +370,50 @@ static void learn_only(struct revoker *r, const struct ask_revocation *ask,
     tell(r, w, REVOCATION_UNKNOWN, 0, "lists are asked, not responders");
 }
 
+/* Those whose turn it is. */
+static void questions_turn(struct revoker *r)
+{
+    struct question *q, *next;
+
+    for (q = TAILQ_FIRST(&r->questions); q != NULL; q = next) {
+        int e;
+
+        next = TAILQ_NEXT(q, link);
+        if (q->sent || r->nsent[q->party] >= REVOKER_QUESTIONS_MAX)
+            continue;
+        e = question_send(r, q);
+        if (e != 0)
+            question_end(r, q, REVOCATION_UNKNOWN, 0, send_problem(e));
+    }
+}
+
+/* `w` NULL: an answer that is remembered is renewed, and nobody waits. */
 static void question_begin(struct revoker *r, const struct ask_revocation *ask,
                            const struct waiter *w)
 {
     struct question *q = NULL;
-    int e = SP_EAGAIN;
 
-    if (r->nquestions[ask->party] < REVOKER_QUESTIONS_MAX)
+    if (r->nquestions[ask->party] < REVOKER_QUEUE_MAX)
         q = question_new(r, ask);
     if (q == NULL) {
-        tell(r, w, REVOCATION_UNKNOWN, 0, "too many questions at once");
+        if (w != NULL)
+            tell(r, w, REVOCATION_UNKNOWN, 0, "too many questions at once");
         return;
     }
-    q->waiters[q->nwaiters++] = *w;
+    if (w != NULL)
+        q->waiters[q->nwaiters++] = *w;
     lists_learn(r, q->party, q->leaf);
     lists_learn(r, q->party, q->issuer);
-    e = question_send(r, q);
-    if (e != 0)
-        question_end(r, q, REVOCATION_UNKNOWN, 0, send_problem(e));
+    questions_turn(r);
+}
+
+static void question_wait(struct revoker *r, struct question *q,
+                          const struct waiter *w)
+{
+    if (q->nwaiters < REVOKER_WAITERS_MAX)
+        q->waiters[q->nwaiters++] = *w;
+    else
+        tell(r, w, REVOCATION_UNKNOWN, 0, "too many wait for this answer");
 }
 
 void question_ask(struct asker *a, const struct ask_revocation *ask)
@@ -320,27 +422,27 @@ void question_ask(struct asker *a, const struct ask_revocation *ask)
     const struct waiter w = {.asker = (uint32_t)(a - r->askers),
                              .number = a->number,
                              .ticket = ask->ticket};
-    enum policy_revocation_mode mode = revoker_rule(r, ask->party)->mode;
+    const struct policy_revocation *rule = revoker_rule(r, ask->party);
+    const struct remembered *m;
     struct question *q;
     uint8_t hash[32];
+    bool told;
 
-    if (mode != POLICY_REVOCATION_OCSP &&
-        mode != POLICY_REVOCATION_OCSP_THEN_CRL) {
+    if (rule->mode == POLICY_REVOCATION_CRL) {
         learn_only(r, ask, &w);
         return;
     }
-    if (EVP_Digest(ask->leaf, ask->leaf_length, hash, NULL, EVP_sha256(),
-                   NULL) != 1) {
+    if (question_hash(ask, hash) != 0) {
         tell(r, &w, REVOCATION_UNKNOWN, 0, "out of memory");
         return;
     }
-    if (cache_answers(r, ask->party, hash, &w))
+    m = cache_find(r, ask->party, hash);
+    told = m != NULL && cache_answers(m, r, &w);
+    if (told && !cache_is_old(m, rule))
         return;
     q = question_find(r, ask->party, hash);
     if (q == NULL)
-        question_begin(r, ask, &w);
-    else if (q->nwaiters < REVOKER_WAITERS_MAX)
-        q->waiters[q->nwaiters++] = w;
-    else
-        tell(r, &w, REVOCATION_UNKNOWN, 0, "too many wait for this answer");
+        question_begin(r, ask, told ? NULL : &w);
+    else if (!told)
+        question_wait(r, q, &w);
 }

@@ -20,6 +20,9 @@
 /* After a failure, doubling. */
 #define AGAIN_FIRST_MS 2000
 #define AGAIN_MOST_MS  300000
+/* Tries without a list until one that a certificate named may lose its place
+ * to another. */
+#define FAILURES_ENOUGH 3
 /* A list is never fetched more often than this because it is nearly over. */
 #define PAUSE_LEAST_MS 10000
 
@@ -44,14 +47,33 @@ static size_t sources_of(const struct revoker *r, uint32_t party)
     return n;
 }
 
-static int source_add(struct revoker *r, uint32_t party, const char *url)
+/* Certificates of a party may name what is not there: that does not keep the
+ * lists of others from being fetched. */
+static bool source_make_room(struct revoker *r, uint32_t party)
+{
+    struct list_source *s, *worst = NULL;
+
+    if (sources_of(r, party) < REVOKER_SOURCES_MAX)
+        return true;
+    LIST_FOREACH (s, &r->sources, link)
+        if (s->party == party && !s->named && s->failures >= FAILURES_ENOUGH &&
+            (worst == NULL || s->failures > worst->failures))
+            worst = s;
+    if (worst == NULL)
+        return false;
+    LIST_REMOVE(worst, link);
+    free(worst);
+    return true;
+}
+
+static int source_add(struct revoker *r, uint32_t party, const char *url,
+                      bool named)
 {
     struct list_source *s;
 
     if (source_find(r, party, url) != NULL)
         return 0;
-    if (strlen(url) > REVOCATION_URL_MAX ||
-        sources_of(r, party) >= REVOKER_SOURCES_MAX) {
+    if (strlen(url) > REVOCATION_URL_MAX || !source_make_room(r, party)) {
         log_warn("list_not_fetched", "party=%s url=%s problem=%s",
                  r->policy->parties[party].name, log_quote(url),
                  log_quote("too many lists, or too long an address"));
@@ -61,6 +83,7 @@ static int source_add(struct revoker *r, uint32_t party, const char *url)
     if (s == NULL)
         return SP_ENOMEM;
     s->party = party;
+    s->named = named;
     memcpy(s->url, url, strlen(url) + 1);
     LIST_INSERT_HEAD(&r->sources, s, link);
     return 0;
@@ -69,11 +92,15 @@ static int source_add(struct revoker *r, uint32_t party, const char *url)
 void lists_learn(struct revoker *r, uint32_t party, X509 *cert)
 {
     char urls[CHAIN_POINTS_MAX][HTTP_URL_MAX + 1];
-    size_t n = crl_urls_of(cert, urls, CHAIN_POINTS_MAX);
+    char url[REVOCATION_URL_MAX + 1];
+    size_t n;
 
+    if (revoker_rule(r, party)->mode == POLICY_REVOCATION_OCSP)
+        return; /* nobody would look at them */
+    n = crl_urls_of(cert, urls, CHAIN_POINTS_MAX);
     for (size_t i = 0; i < n; i++)
-        if (revoker_may_ask(r, party, urls[i]) &&
-            source_add(r, party, urls[i]) != 0)
+        if (revoker_may_ask(r, party, urls[i], url) &&
+            source_add(r, party, url, false) != 0)
             log_warn("list_not_fetched", "error=%s",
                      log_quote(sp_strerror(SP_ENOMEM)));
 }
@@ -86,7 +113,7 @@ int lists_init(struct revoker *r)
         const struct policy_revocation *rule = revoker_rule(r, i);
 
         for (size_t j = 0; e == 0 && j < rule->nfetch; j++)
-            e = source_add(r, i, rule->fetch[j]);
+            e = source_add(r, i, rule->fetch[j], true);
         for (int j = 0; e == 0 && j < sk_X509_num(r->pools[i]); j++)
             lists_learn(r, i, sk_X509_value(r->pools[i], j));
     }
@@ -122,6 +149,18 @@ static void source_good(struct revoker *r, struct list_source *s, int64_t over)
     s->next = clock_boot_ms() + pause;
 }
 
+/* The party has another list now: its deltas may have their base. */
+static void deltas_again(struct revoker *r, uint32_t party)
+{
+    struct list_source *s;
+
+    LIST_FOREACH (s, &r->sources, link)
+        if (s->party == party && s->baseless) {
+            s->baseless = false;
+            s->next = 0;
+        }
+}
+
 bool lists_answered(struct revoker *r, const struct answer_fetch *v,
                     const uint8_t *bytes)
 {
@@ -144,11 +183,23 @@ bool lists_answered(struct revoker *r, const struct answer_fetch *v,
     if (e == 0)
         e = revoker_take(r, s->party, bytes, v->length, CRL_FETCHED, s->url,
                          &over);
-    if (e != 0)
+    s->baseless = e == SP_ENOENT && v->error == 0;
+    if (e != 0) {
         source_failed(s, sp_strerror(e));
-    else
+    } else {
         source_good(r, s, over);
+        deltas_again(r, s->party);
+    }
     return true;
+}
+
+/* They are asked for again when there is a dialer again. */
+void lists_dialer_gone(struct revoker *r)
+{
+    struct list_source *s;
+
+    LIST_FOREACH (s, &r->sources, link)
+        s->ticket = 0;
 }
 
 static void source_fetch(struct revoker *r, struct list_source *s, int64_t now)

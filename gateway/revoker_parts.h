@@ -20,12 +20,16 @@
 /* Lists that are fetched for one party: more are not those of one PKI. */
 #define REVOKER_SOURCES_MAX 64
 /* Certificates of one party that responders are asked about at the same time
- * (a responder that hangs must not keep others' from being asked), and who
- * waits for one of them. */
+ * (a responder that hangs must not keep others' from being asked); how many
+ * with those that wait for their turn; and who waits for one of them: a worker
+ * asks once for all of its connections. */
 #define REVOKER_QUESTIONS_MAX 32
-#define REVOKER_WAITERS_MAX   64
+#define REVOKER_QUEUE_MAX     1024
+#define REVOKER_WAITERS_MAX   LIMIT_WORKERS
+/* After a responder gave no answer, for one certificate. */
+#define REVOKER_AGAIN_MS 1000
 /* Answers that are remembered; a newer one may take an older one's place. */
-#define REVOKER_CACHE 8192
+#define REVOKER_CACHE   8192
 #define REVOKER_TICK_MS 250
 
 struct revoker;
@@ -41,11 +45,13 @@ struct asker {
 struct list_source {
     LIST_ENTRY(list_source) link;
     uint32_t party;
+    bool named; /* by the policy; others may lose their place */
     char url[REVOCATION_URL_MAX + 1];
     int64_t next;      /* boot ms: when it is fetched */
     unsigned failures; /* one behind the other */
-    uint64_t ticket;   /* of what is under way, 0: nothing */
-    int64_t asked;     /* boot ms */
+    bool baseless;   /* the newest: perhaps a delta that came before its base */
+    uint64_t ticket; /* of what is under way, 0: nothing */
+    int64_t asked;   /* boot ms */
 };
 
 /* Where a list of the set came from. */
@@ -58,10 +64,11 @@ struct question;
 
 /* A remembered answer. */
 struct remembered {
-    uint8_t leaf[32]; /* SHA-256 of its DER */
+    uint8_t hash[32]; /* of the certificate and its issuer's */
     uint32_t party;
-    enum revocation status; /* UNCHECKED: nothing is here */
-    int64_t until;          /* ms UTC */
+    enum revocation status; /* UNCHECKED: nothing is here; UNKNOWN: no answer */
+    int64_t until;          /* GOOD: ms UTC */
+    int64_t failed;         /* boot ms: the last time without one; 0: none */
 };
 
 struct revoker {
@@ -71,7 +78,7 @@ struct revoker {
     struct event_base *base;
     struct event *tick;
     struct channel *supervisor, *dialer; /* NULL: none */
-    STACK_OF(X509) **pools; /* by party: its authorities; NULL: no rule */
+    STACK_OF(X509) * *pools; /* by party: its authorities; NULL: no rule */
     struct asker askers[LIMIT_WORKERS];
 
     uint8_t *memory; /* of the set; malloc'd */
@@ -81,9 +88,10 @@ struct revoker {
     size_t norigins;
 
     LIST_HEAD(, list_source) sources;
-    LIST_HEAD(, question) questions;
-    uint32_t *nquestions; /* by party */
-    uint64_t tickets; /* given so far */
+    TAILQ_HEAD(questions, question) questions; /* the oldest first */
+    uint32_t *nquestions;                      /* by party */
+    uint32_t *nsent;                           /* … that the dialer has */
+    uint64_t tickets;                          /* given so far */
     struct remembered cache[REVOKER_CACHE];
 };
 
@@ -100,8 +108,10 @@ revoker_rule(const struct revoker *r, uint32_t party)
 int revoker_take(struct revoker *r, uint32_t party, const uint8_t *bytes,
                  size_t length, enum crl_source source, const char *name,
                  int64_t *next) SP_MUST_USE;
-/* Whether an address that a certificate names may be asked for its party. */
-bool revoker_may_ask(const struct revoker *r, uint32_t party, const char *url);
+/* Whether an address that a certificate names may be asked for its party; then
+ * `url` is it in the one form in which it is asked (http://host:port/path). */
+bool revoker_may_ask(const struct revoker *r, uint32_t party, const char *named,
+                     char url[REVOCATION_URL_MAX + 1]);
 /* To the dialer. SP_ECLOSED: there is none. */
 int revoker_fetch(struct revoker *r, const struct ask_fetch *ask) SP_MUST_USE;
 
@@ -114,12 +124,16 @@ void lists_learn(struct revoker *r, uint32_t party, X509 *cert);
 bool lists_answered(struct revoker *r, const struct answer_fetch *v,
                     const uint8_t *bytes);
 void lists_tick(struct revoker *r);
+/* What was under way went with the dialer. */
+void lists_dialer_gone(struct revoker *r);
 
 /* revoker_ask.c */
 void question_ask(struct asker *a, const struct ask_revocation *ask);
 bool question_answered(struct revoker *r, const struct answer_fetch *v,
                        const uint8_t *bytes);
-/* Nobody will answer what was asked there. */
+/* Ends what is over its time. */
 void questions_tick(struct revoker *r);
+/* Nobody will answer what was asked there. */
+void questions_dialer_gone(struct revoker *r);
 
 #endif

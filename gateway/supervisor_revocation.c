@@ -14,6 +14,7 @@
 
 #include "gateway/processes.h"
 #include "lib/channel.h"
+#include "lib/clock.h"
 
 static bool is_ready(const struct process *p)
 {
@@ -116,15 +117,15 @@ void supervisor_join_fetches(struct supervisor *s)
     close(ends[1]);
 }
 
-static void send_set(struct supervisor *s, struct process *to)
+static void send_set(struct supervisor *s, struct process *to, int fd)
 {
     uint8_t data[64];
     size_t length;
 
-    if (s->in_force >= 0 &&
+    if (fd >= 0 &&
         revocations_number_put(MESSAGE_REVOCATIONS, &s->offered_number, data,
                                sizeof(data), &length) == 0)
-        process_send(to, data, length, &s->in_force, 1);
+        process_send(to, data, length, &fd, 1);
 }
 
 void supervisor_join_revoker(struct supervisor *s, struct process *worker)
@@ -138,7 +139,7 @@ void supervisor_join_revoker(struct supervisor *s, struct process *worker)
 
     if (!is_ready(worker))
         return;
-    send_set(s, worker);
+    send_set(s, worker, s->in_force);
     if (!is_ready(revoker))
         return;
     if (link_message_put(MESSAGE_REVOKER, &v, data, sizeof(data), &length) !=
@@ -153,10 +154,12 @@ void supervisor_join_revoker(struct supervisor *s, struct process *worker)
     close(ends[1]);
 }
 
-/* A new one begins with what the last one had built. */
+/* A new one begins with what the last one had built, recorded or not: nobody
+ * in it is ever good again. */
 void supervisor_revoker_ready(struct supervisor *s)
 {
-    send_set(s, &s->processes[REVOKER]);
+    send_set(s, &s->processes[REVOKER],
+             s->offered >= 0 ? s->offered : s->in_force);
     supervisor_send_lists(s);
 }
 
@@ -181,6 +184,22 @@ static void to_keeper(struct supervisor *s, const uint8_t *data, size_t length)
         process_send(&s->processes[KEEPER], data, length, NULL, 0);
 }
 
+/* Each is an entry: a revoker that was taken over by a list must not fill the
+ * disk. A set has at most 4,096 lists, and each of them is told again when the
+ * keeper or the revoker is a new one. */
+static bool list_has_room(struct supervisor *s)
+{
+    const int64_t most = 16384, ms_each = 16;
+    int64_t gone = (clock_boot_ms() - s->lists_at) / ms_each;
+
+    s->lists_at += gone * ms_each;
+    s->lists_used = s->lists_used > gone ? s->lists_used - gone : 0;
+    if (s->lists_used >= most)
+        return false;
+    s->lists_used++;
+    return true;
+}
+
 int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
                                size_t length, int fd)
 {
@@ -189,7 +208,8 @@ int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
 
     switch (message_type(data, length)) {
     case MESSAGE_CRL_LOADED:
-        if (fd >= 0 || crl_loaded_get(&loaded, data, length) != 0)
+        if (fd >= 0 || crl_loaded_get(&loaded, data, length) != 0 ||
+            !list_has_room(s))
             return SP_EPROTO;
         to_keeper(s, data, length);
         return 0;
@@ -223,7 +243,7 @@ int supervisor_revocations_recorded(struct supervisor *s, const uint8_t *data,
     s->offered = -1;
     for (unsigned i = 0; i < s->nworkers; i++)
         if (is_ready(&s->processes[WORKERS + i]))
-            send_set(s, &s->processes[WORKERS + i]);
+            send_set(s, &s->processes[WORKERS + i], s->in_force);
     supervisor_ready(s);
     return 0;
 }

@@ -396,6 +396,7 @@ static const struct schema_field revocation[] = {
              "then nobody gets in."},
     {.name = "cache",
      .type = SCHEMA_DURATION,
+     .min = 1000,
      .max = 3600000,
      .fallback = "5m",
      .help = "How long an answer of a responder is kept."},

@@ -12,6 +12,7 @@
 
 #include "gateway/messages.h"
 #include "gateway/own_messages.h"
+#include "gateway/revocation_messages.h"
 #include "gateway/witness_messages.h"
 #include "policy/entry.h"
 
@@ -91,6 +92,38 @@ static void end_is_recordable(const uint8_t *data, size_t length)
     entry_is_replayable(&e);
 }
 
+static void set_is_same(const uint8_t *data, size_t length)
+{
+    struct revocations_number v;
+    uint8_t again[64];
+    size_t n;
+
+    if (revocations_number_get(&v, data, length) != 0)
+        return;
+    must(revocations_number_put(message_type(data, length), &v, again,
+                                sizeof(again), &n) == 0);
+    must(n == length && memcmp(again, data, n) == 0);
+}
+
+static void list_is_recordable(const uint8_t *data, size_t length)
+{
+    struct crl_loaded v;
+    struct entry e = {.n = 1, .t = 1, .kind = ENTRY_CRL_LOADED};
+
+    if (crl_loaded_get(&v, data, length) != 0)
+        return;
+    e.u.crl_loaded = (struct entry_crl_loaded){
+        .number = v.number[0] != '\0' ? v.number : NULL,
+        .this_update = v.this_update,
+        .next_update = v.next_update,
+        .count = v.count,
+        .source = "fetched",
+    };
+    memcpy(e.u.crl_loaded.issuer_key, v.issuer_key, 32);
+    memcpy(e.u.crl_loaded.sha256, v.sha256, 32);
+    entry_is_replayable(&e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     SAME(ask_admit, ask_admit);
@@ -123,6 +156,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(order_answer_message, order_answer_message);
     SAME(ask_order, order);
     SAME(answer_order, order_answer);
+    SAME(fetch_channel, fetch_channel);
+    SAME(ask_fetch, ask_fetch);
+    SAME(answer_fetch, answer_fetch);
+    SAME(ask_revocation, ask_revocation);
+    SAME(answer_revocation, answer_revocation);
+    SAME(crl_file, crl_file);
+    SAME(crl_loaded, crl_loaded);
+    SAME(certificate_matched, certificate_matched);
+    SAME(certificate_is_revoked, certificate_is_revoked);
+    set_is_same(data, length);
+    list_is_recordable(data, length);
     question_is_recordable(data, length);
     end_is_recordable(data, length);
     return 0;

@@ -167,9 +167,14 @@ def run(main, limit=120):
 
 
 def check_sandboxes(test):
-    """No role missed a system call that its sandbox refuses."""
+    """No role missed a system call that its sandbox refuses, and no sanitizer that is built in has
+    said anything."""
     for log in sorted(test.folder.glob("**/*.log")):
-        refused = re.findall(r"sandbox_refused .*", log.read_text(errors="replace"))
+        text = log.read_text(errors="replace")
+        found = [line for line in text.splitlines() if any(w in line for w in SANITIZERS_SAY)]
+        if found:
+            test.ok(False, f"no sanitizer reports anything ({log.name})", found[:3])
+        refused = re.findall(r"sandbox_refused .*", text)
         if refused:
             test.ok(False, f"P12 no role needs what its sandbox refuses ({log.name})", refused[:3])
 

@@ -7,36 +7,40 @@ import socket
 import ssl
 import time
 
-from harness import chat_body, policy_text, request_bytes
+from harness import Closed, chat_body, policy_text, request_bytes
 from pki import Pki, pem, uri
 
 EVENTS_PATH = "/v1/chat/completions"
 
 
 class Lab:
-    """The party `lab` of a deployment: root, issuing authority, people p0 … pN, whose certificates
-    have URIs x://lab/pN."""
+    """The party `lab` of a deployment, or one of another name: root, issuing authority, people p0 …
+    pN, whose certificates have URIs x://lab/pN."""
 
-    def __init__(self, d, people=1, revocation="crl: trust/lab.crl", points=None):
-        self.d, self.people = d, people
-        self.pki = Pki(d.test.folder / "lab-pki")
-        self.root = self.pki.cert("CN=Lab Root,O=Lab", ca=True, serial=1)
-        self.sub = self.pki.cert("CN=Lab Issuing,O=Lab", self.root, ca=True, serial=2)
+    def __init__(self, d, people=1, revocation="crl: trust/lab.crl", name="lab"):
+        self.d, self.people, self.name = d, people, name
+        self.pki = Pki(d.test.folder / f"{d.folder.name}-{name}-pki")
+        self.root = self.pki.cert(f"CN={name} Root,O=Lab", ca=True, serial=1)
+        self.sub = self.pki.cert(f"CN={name} Issuing,O=Lab", self.root, ca=True, serial=2)
         (d.folder / "trust").mkdir(exist_ok=True)
-        self.crl_path = d.folder / "trust/lab.crl"
-        (d.folder / "trust/lab.pem").write_text(self.root.pem)
-        (d.folder / "trust/lab-pool.pem").write_text(self.sub.pem)
-        self.certs, self.number = {}, 0
+        self.crl_path = d.folder / f"trust/{name}.crl"
+        (d.folder / f"trust/{name}.pem").write_text(self.root.pem)
+        (d.folder / f"trust/{name}-pool.pem").write_text(self.sub.pem)
+        self.certs, self.number, self.made = {}, 0, 0
         self.revocation = revocation
 
-    def policy(self, windows, **more):
-        """The deployment's policy, with the lab as a party."""
+    def party(self):
+        """Its part of a policy."""
+        people = "".join(f'      p{i}: {{san_uri: "x://{self.name}/p{i}"}}\n' for i in range(self.people))
+        return (f"  {self.name}:\n    kind: government\n    anchors: trust/{self.name}.pem\n"
+                f"    intermediates: trust/{self.name}-pool.pem\n"
+                f"    revocation: {{{self.revocation}}}\n    people:\n{people}")
+
+    def policy(self, windows, others=(), **more):
+        """The deployment's policy, with the lab as a party, and other labs."""
         base = policy_text(windows=windows, deployment=self.d.identifier, endpoint=self.d.endpoint, **more)
-        people = "".join(f'      p{i}: {{san_uri: "x://lab/p{i}"}}\n' for i in range(self.people))
-        lab = ("  lab:\n    kind: government\n    anchors: trust/lab.pem\n"
-               "    intermediates: trust/lab-pool.pem\n"
-               f"    revocation: {{{self.revocation}}}\n    people:\n{people}")
-        return base.replace("\nterms:\n", "\n" + lab + "terms:\n", 1)
+        labs = "".join(lab.party() for lab in (self, *others))
+        return base.replace("\nterms:\n", "\n" + labs + "terms:\n", 1)
 
     def set_policy(self, windows, **more):
         self.d.policy_path.write_text(self.policy(windows, **more))
@@ -45,19 +49,32 @@ class Lab:
     def cert(self, i, **more):
         """Stem of person i's certificate; `more` goes to Pki.cert()."""
         more.setdefault("extensions", [])
-        stem = self.d.test.folder / f"p{i}-{len(self.certs)}"
-        made = self.pki.cert(f"CN=p{i}", self.sub, san=[uri(f"x://lab/p{i}")], **more)
+        self.made += 1
+        stem = self.d.test.folder / f"{self.name}-p{i}-{self.made}"
+        made = self.pki.cert(f"CN=p{i}", self.sub, san=[uri(f"x://{self.name}/p{i}")], **more)
         self.certs[i] = made
         return made.write(stem)
 
+    def lists(self, revoked=(), roots=(), sub_more=None, **more):
+        """DER of both authorities' lists, the issuing one's first."""
+        self.number += 1
+        sub = self.pki.crl(self.sub, [(s, -60, 1) for s in revoked], number=self.number, **(more | (sub_more or {})))
+        return sub, self.pki.crl(self.root, [(s, -60, 1) for s in roots], number=self.number, **more)
+
     def write_lists(self, revoked=(), roots=(), **more):
         """Both authorities' lists into the file that the policy names: complete, in its place at once."""
-        self.number += 1
-        sub = self.pki.crl(self.sub, [(s, -60, 1) for s in revoked], number=self.number, **more)
-        root = self.pki.crl(self.root, [(s, -60, 1) for s in roots], number=self.number, **more)
+        text = "".join(pem(der, "X509 CRL") for der in self.lists(revoked, roots, **more))
         fresh = pathlib.Path(f"{self.crl_path}.new")
-        fresh.write_text(pem(sub, "X509 CRL") + pem(root, "X509 CRL"))
+        fresh.write_text(text)
         fresh.rename(self.crl_path)
+
+
+def refused_or_closed(c):
+    """What is left to a connection whose certificate is revoked; the keeper has them closed."""
+    try:
+        return c.ask().code == "certificate_revoked"
+    except (Closed, OSError):
+        return True
 
 
 class Streams:

@@ -451,6 +451,83 @@ static void strangers_cannot_fill_the_disk(void **state)
                      size + KEEPER_REFUSALS_PER_SECOND + 1);
 }
 
+/* A worker says whose certificates are matched or revoked: of people who are
+ * there, and no more of either in a second than fits the disk. */
+static int tell_certificate(struct fixture *f, bool revoked, uint32_t number,
+                            uint32_t party, uint32_t person, uint32_t policy)
+{
+    struct certificate_matched m = {.policy = policy,
+                                    .party = party,
+                                    .person = person,
+                                    .rule = IDENTITY_BY_URI,
+                                    .serial = {1},
+                                    .serial_length = 1};
+    struct certificate_is_revoked v = {.policy = policy,
+                                       .party = party,
+                                       .person = person,
+                                       .serial = {1},
+                                       .serial_length = 1};
+    uint8_t data[512];
+    size_t length;
+
+    memcpy(m.sha256, &number, sizeof(number));
+    memcpy(v.sha256, &number, sizeof(number));
+    assert_int_equal(
+        revoked ? certificate_is_revoked_put(&v, data, sizeof(data), &length)
+                : certificate_matched_put(&m, data, sizeof(data), &length),
+        0);
+    return take(f, 0, data, length, false);
+}
+
+static void P12_certificates_of_nobody_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct policy *p = f->k.policy;
+    uint32_t other = (uint32_t)p->npeople - 1;
+    uint64_t size = ledger_size(f->k.ledger);
+
+    for (int revoked = 0; revoked < 2; revoked++) {
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, (uint32_t)p->nparties, 0, 7),
+            SP_EPROTO);
+        assert_int_equal(tell_certificate(f, revoked, 1, p->people[0].party,
+                                          (uint32_t)p->npeople, 7),
+                         SP_EPROTO);
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, p->people[0].party, 0, 8),
+            SP_EPROTO);
+        assert_int_not_equal(p->people[other].party, p->people[0].party);
+        assert_int_equal(
+            tell_certificate(f, revoked, 1, p->people[0].party, other, 7),
+            SP_EPROTO);
+    }
+    assert_int_equal(ledger_size(f->k.ledger), size);
+}
+
+static void P12_certificates_do_not_fill_the_disk(void **state)
+{
+    const uint32_t most = KEEPER_CERTIFICATES_PER_SECOND;
+    struct fixture *f = *state;
+    uint32_t party = f->k.policy->people[0].party;
+    uint64_t size = ledger_size(f->k.ledger);
+
+    for (uint32_t i = 0; i < 2 * most; i++)
+        assert_int_equal(tell_certificate(f, false, i, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + most);
+    /* Nor do they keep what is revoked from being heard. */
+    for (uint32_t i = 0; i < 2 * most; i++)
+        assert_int_equal(tell_certificate(f, true, i, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most);
+    /* What was said once is no entry again; what was dropped is, later. */
+    f->k.boot += 1000;
+    assert_int_equal(tell_certificate(f, false, 0, party, 0, 7), 0);
+    assert_int_equal(tell_certificate(f, true, 0, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most);
+    assert_int_equal(tell_certificate(f, false, 2 * most - 1, party, 0, 7), 0);
+    assert_int_equal(tell_certificate(f, true, 2 * most - 1, party, 0, 7), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size + 2 * most + 2);
+}
+
 /* The deadline on the other clock is never later than the window's end. */
 static void P2_the_end_is_told_to_workers(void **state)
 {
@@ -1255,6 +1332,8 @@ int main(void)
         TEST(P11_a_dead_workers_requests_are_lost),
         TEST(a_dead_workers_questions_are_not_decided),
         TEST(strangers_cannot_fill_the_disk),
+        TEST(P12_certificates_of_nobody_are_refused),
+        TEST(P12_certificates_do_not_fill_the_disk),
         TEST(P2_the_end_is_told_to_workers),
         TEST(P12_no_worker_accepts_for_anybody),
         TEST(P12_a_chain_leads_to_the_partys_anchors),
