@@ -539,11 +539,15 @@ void peers_set(struct peers *ps, uint64_t number, int fd)
     void *memory = MAP_FAILED;
 
     if (length > 0 && file_check_seals(fd, seals) == 0)
-        memory = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
+        memory = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
-    if (memory == MAP_FAILED ||
-        revocations_open(memory, (size_t)length, &view) != 0)
-        fatal("revocations_corrupt", "bytes=%lld", (long long)length);
+    if (memory == MAP_FAILED) /* never with fewer revoked than there are */
+        fatal("revocations_not_mapped", "bytes=%lld", (long long)length);
+    if (revocations_open(memory, (size_t)length, &view) != 0) {
+        log_error("revocations_corrupt", "bytes=%lld", (long long)length);
+        munmap(memory, (size_t)length);
+        return;
+    }
     if (ps->memory != NULL)
         munmap(ps->memory, ps->length);
     ps->memory = memory;

@@ -55,7 +55,8 @@ enum revocation peer_status(struct peer *p);
 struct peers *peers_new(struct worker *w);
 void peers_free(struct peers *ps);
 /* From the supervisor; each takes the descriptor. A set that does not add up
- * ends the process. */
+ * changes nothing: what is there counts until it is stale. One that cannot be
+ * mapped ends the process. */
 void peers_set(struct peers *ps, uint64_t number, int fd);
 void peers_channel(struct peers *ps, int fd);
 
