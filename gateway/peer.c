@@ -28,9 +28,13 @@
 /* A revoker that says nothing is given up so much later than it should say
  * that nobody answers. */
 #define REVOKER_LATE_MS 1500
-#define SWEEP_MS        250
-/* Revoked certificates that the keeper is told of in one sweep: it takes no
- * more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
+/* What is over is cut within twice that (P2); questions have more time. */
+#define SWEEP_MS        50
+#define QUESTIONS_EVERY 5
+/* A wall clock that is so much behind where it should be has been set. */
+#define CLOCK_SET_MS 5000
+/* Revoked certificates that the keeper is told of between questions: it takes
+ * no more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
 #define TOLD_MAX 100
 
 struct peers {
@@ -41,7 +45,10 @@ struct peers {
     size_t length;
     struct channel *revoker; /* NULL: none */
     uint64_t tickets;
-    unsigned told; /* in this sweep */
+    unsigned sweeps;
+    unsigned told;      /* since the newest with questions */
+    int64_t complained; /* boot second of the newest line about questions */
+    int64_t wall, boot; /* as read last */
     struct event *sweep;
 };
 
@@ -64,6 +71,19 @@ static int64_t renew_ms(const struct peer *p)
 }
 
 /* ---- looking ---- */
+
+/* The wall clock, ms UTC; where it is set back, time goes on from where it was,
+ * and what was over stays over (P4, P9). */
+static int64_t wall_now(struct peers *ps)
+{
+    int64_t wall, boot, due;
+
+    clock_read(&wall, &boot);
+    due = ps->wall + (boot - ps->boot);
+    ps->wall = wall < due - CLOCK_SET_MS ? due : wall;
+    ps->boot = boot;
+    return ps->wall;
+}
 
 static enum revocation look_at_lists(const struct peer *p, size_t from,
                                      int64_t now, int64_t *until)
@@ -119,7 +139,7 @@ static void look_at_answer(struct peer *p, enum revocation lists, int64_t until,
 /* Once revoked, always. */
 static void peer_look(struct peer *p)
 {
-    int64_t now = clock_wall_ms(), until;
+    int64_t now = wall_now(p->all), until;
     enum revocation lists;
 
     if (!p->watched || p->status == REVOCATION_REVOKED)
@@ -214,7 +234,7 @@ static bool question_due(const struct peer *p)
     if (!rule_asks_responders(rule_of(p)))
         return p->status != REVOCATION_GOOD && rule_of(p)->nhosts > 0;
     return p->said != REVOCATION_GOOD ||
-           p->said_until - clock_wall_ms() < renew_ms(p);
+           p->said_until - wall_now(p->all) < renew_ms(p);
 }
 
 static void question_ask(struct peer *p)
@@ -358,7 +378,7 @@ bool peer_settled(struct peer *p, struct exchange *x)
 {
     if (!p->watched)
         return true;
-    if (p->until <= clock_wall_ms())
+    if (p->until <= wall_now(p->all))
         peer_look(p);
     question_ask(p);
     if (p->ticket == 0 || status_is_good(p->status) ||
@@ -496,20 +516,22 @@ static void on_closed(void *arg, int error)
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct peers *ps = arg;
-    int64_t now = clock_wall_ms(), boot = clock_boot_ms();
-    bool bad = false;
+    int64_t now = wall_now(ps), boot = clock_boot_ms();
+    bool bad = false, questions = ps->sweeps++ % QUESTIONS_EVERY == 0;
     struct peer *next;
 
     (void)fd;
     (void)what;
-    ps->told = 0;
+    if (questions)
+        ps->told = 0;
     for (struct peer *p = ps->first; p != NULL; p = p->next) {
-        if (p->ticket != 0 &&
+        if (questions && p->ticket != 0 &&
             boot - p->asked > rule_of(p)->timeout_ms + REVOKER_LATE_MS)
             question_end(p, REVOCATION_UNKNOWN, 0);
         if (p->until <= now)
             peer_look(p);
-        question_ask(p);
+        if (questions)
+            question_ask(p);
         bad |= !status_is_good(p->status);
         tell_revoked(p);
     }
