@@ -247,7 +247,9 @@ static void question_ask(struct peer *p)
     r = question_send(p);
     if (r == 0)
         return;
-    log_warn("revocation_not_asked", "error=%s", log_quote(sp_strerror(r)));
+    if (p->asked / 1000 != p->all->complained)
+        log_warn("revocation_not_asked", "error=%s", log_quote(sp_strerror(r)));
+    p->all->complained = p->asked / 1000;
     if (p->said != REVOCATION_GOOD)
         p->said = REVOCATION_UNKNOWN;
     peer_look(p);
@@ -275,17 +277,18 @@ static void tell_revoked(struct peer *p)
                                        .party = id->party,
                                        .person = id->person,
                                        .ocsp = p->said == REVOCATION_REVOKED};
+    uint64_t link = admissions_generation(p->all->worker->admissions);
 
-    if (p->revoked_told || !p->told || p->status != REVOCATION_REVOKED ||
-        p->all->told >= TOLD_MAX)
+    if (p->told == 0 || p->status != REVOCATION_REVOKED ||
+        p->revoked_told == link || p->all->told >= TOLD_MAX)
         return;
     p->all->told++;
     memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
     memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
     memcpy(v.serial, id->serial, sizeof(v.serial));
     v.serial_length = id->serial_length;
-    p->revoked_told =
-        admission_certificate_revoked(p->all->worker->admissions, &v) == 0;
+    if (admission_certificate_revoked(p->all->worker->admissions, &v) == 0)
+        p->revoked_told = link;
 }
 
 static enum reason reason_of(enum revocation status)
@@ -400,7 +403,7 @@ void peer_unwait(struct peer *p, struct exchange *x)
     x->check_next = NULL;
 }
 
-static void tell_matched(struct peer *p)
+static void tell_matched(struct peer *p, uint64_t link)
 {
     const struct identity *id = p->identity;
     struct certificate_matched v = {
@@ -418,14 +421,16 @@ static void tell_matched(struct peer *p)
     memcpy(v.matched, id->matched_sha256, sizeof(v.matched));
     memcpy(v.serial, id->serial, sizeof(v.serial));
     memcpy(v.oid, id->policy_oid, strnlen(id->policy_oid, sizeof(v.oid) - 1));
-    p->told =
-        admission_certificate_matched(p->all->worker->admissions, &v) == 0;
+    if (admission_certificate_matched(p->all->worker->admissions, &v) == 0)
+        p->told = link;
 }
 
 enum revocation peer_status(struct peer *p)
 {
-    if (!p->told && p->identity->person != IDENTITY_NOBODY)
-        tell_matched(p);
+    uint64_t link = admissions_generation(p->all->worker->admissions);
+
+    if (p->told != link && p->identity->person != IDENTITY_NOBODY)
+        tell_matched(p, link);
     tell_revoked(p);
     return p->status;
 }

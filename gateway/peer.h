@@ -26,11 +26,11 @@ struct peer {
     const struct identity *identity; /* lives as long as the connection's SSL */
     struct peer *next, *previous;    /* of those whose party has a rule */
     bool watched;                    /* it is among them */
-    bool told;                       /* the keeper knows whose it is */
-    bool revoked_told;               /* … and that it is revoked */
+    uint64_t told; /* the newest link that was told whose it is, 0: none */
+    uint64_t revoked_told; /* … and that it is revoked */
     enum revocation status;
-    int64_t until; /* ms UTC: when it is looked at again at the latest */
-    X509 *leaf, *issuer; /* what a responder is asked about; or NULL */
+    int64_t until;        /* ms UTC: when it is looked at again at the latest */
+    X509 *leaf, *issuer;  /* what a responder is asked about; or NULL */
     enum revocation said; /* by a responder; UNCHECKED: nothing yet */
     int64_t said_until;   /* ms UTC, if GOOD */
     uint64_t ticket;      /* of the question under way; 0: none */
