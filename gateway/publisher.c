@@ -21,18 +21,17 @@
 #include "lib/file.h"
 #include "lib/log.h"
 
-#define LIST_MAX     (64u << 20)
-#define HEAD_BYTES   4096
-#define TIMEOUT_S    10
-#define CONNECTIONS  256
-#define PAUSE_MS     200
+#define LIST_MAX    (64u << 20)
+#define HEAD_BYTES  4096
+#define TIMEOUT_S   10
+#define CONNECTIONS 256
+#define PAUSE_MS    200
 
 enum { FD_FILES, FD_LISTENER };
 
 struct list {
     const char *path;
-    uint8_t *der; /* NULL: there is none */
-    size_t length;
+    struct evbuffer *der; /* NULL: there is none */
 };
 
 static struct list lists[PUBLISHED_LISTS] = {
@@ -51,7 +50,9 @@ static void answer(struct evhttp_request *q, const struct list *l)
     evhttp_add_header(fields, "content-type", "application/pkix-crl");
     evhttp_add_header(fields, "cache-control", "max-age=60");
     evhttp_add_header(fields, "connection", "close");
-    if (body == NULL || evbuffer_add(body, l->der, l->length) != 0)
+    /* The same bytes for everybody, however many ask and read slowly; those of
+     * a list that is replaced live as long as somebody reads them. */
+    if (body == NULL || evbuffer_add_buffer_reference(body, l->der) != 0)
         evhttp_send_error(q, HTTP_SERVUNAVAIL, NULL);
     else
         evhttp_send_reply(q, HTTP_OK, "OK", body);
@@ -90,22 +91,38 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)evconnlistener_enable(listener);
 }
 
+static void bytes_free(const void *data, size_t length, void *der)
+{
+    (void)data;
+    (void)length;
+    free(der);
+}
+
 static void list_take(enum published_list which, int fd)
 {
     struct list *l = &lists[which];
+    struct evbuffer *fresh = evbuffer_new();
     uint8_t *der = NULL;
     size_t length = 0;
     int r = file_read_fd(fd, LIST_MAX, &der, &length);
 
     close(fd);
+    if (r == 0 &&
+        (fresh == NULL ||
+         evbuffer_add_reference(fresh, der, length, bytes_free, der) != 0)) {
+        free(der);
+        r = SP_ENOMEM;
+    }
     if (r != 0) {
         log_error("list_not_read", "path=%s error=%s", l->path,
                   log_quote(sp_strerror(r)));
+        if (fresh != NULL)
+            evbuffer_free(fresh);
         return;
     }
-    free(l->der);
-    l->der = der;
-    l->length = length;
+    if (l->der != NULL)
+        evbuffer_free(l->der);
+    l->der = fresh;
     log_info("list_served", "path=%s bytes=%zu", l->path, length);
 }
 
@@ -147,8 +164,8 @@ static int server_start(int fd)
     struct evhttp *http = evhttp_new(base);
 
     again = event_new(base, -1, 0, on_again, NULL);
-    listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0,
-                                  fd);
+    listener =
+        evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd);
     if (http == NULL || again == NULL || listener == NULL ||
         evhttp_bind_listener(http, listener) == NULL)
         return SP_ENOMEM;
