@@ -140,7 +140,9 @@ int authority_records_open(int folder, enum authority_part part, int *fd)
 
     if (r != 0)
         return r;
-    *fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* The folder may be a daemon's, and this somebody with more rights: no link
+     * leads out of it. */
+    *fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return *fd < 0 ? sp_error_from_errno() : 0;
 }
 
