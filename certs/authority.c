@@ -104,23 +104,32 @@ int64_t authority_end(X509 *cert)
 
 /* --- the folder ---------------------------------------------------------- */
 
-int authority_folder_open(int at, const char *folder, int *fd,
-                          char problem[256])
+static int folder_lock(int at, const char *folder, int how, int *fd,
+                       char problem[256])
 {
+    int r;
+
     *fd = openat(at, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0)
         return authority_fail(problem, sp_error_from_errno(), "%.180s: %s",
                               folder, strerror(errno));
-    while (flock(*fd, LOCK_EX) != 0) {
+    while (flock(*fd, how) != 0) {
         if (errno == EINTR)
             continue;
-        authority_fail(problem, SP_EIO, "%.180s: its lock: %s", folder,
+        r = errno == EWOULDBLOCK ? SP_EAGAIN : SP_EIO;
+        authority_fail(problem, r, "%.180s: its lock: %s", folder,
                        strerror(errno));
         close(*fd);
         *fd = -1;
-        return SP_EIO;
+        return r;
     }
     return 0;
+}
+
+int authority_folder_open(int at, const char *folder, int *fd,
+                          char problem[256])
+{
+    return folder_lock(at, folder, LOCK_EX, fd, problem);
 }
 
 int authority_records_open(int folder, enum authority_part part, int *fd)
@@ -131,7 +140,9 @@ int authority_records_open(int folder, enum authority_part part, int *fd)
 
     if (r != 0)
         return r;
-    *fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* The folder may be a daemon's, and this somebody with more rights: no link
+     * leads out of it. */
+    *fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return *fd < 0 ? sp_error_from_errno() : 0;
 }
 
@@ -271,8 +282,9 @@ int authority_open(const struct authority_opening *o, struct authority **out,
         return authority_fail(problem, SP_ENOMEM, "%s", sp_strerror(SP_ENOMEM));
     a->folder = a->records = -1;
     a->part = o->part;
-    if ((r = authority_folder_open(o->at, o->folder, &a->folder, problem)) ==
-            0 &&
+    if ((r = folder_lock(o->at, o->folder,
+                         o->at_once ? LOCK_EX | LOCK_NB : LOCK_EX, &a->folder,
+                         problem)) == 0 &&
         (r = certs_open(a, problem)) == 0 &&
         (r = records_open(a, problem)) == 0 && o->with_key)
         r = key_open(a, o->passphrase, problem);

@@ -43,9 +43,10 @@ struct authority_opening {
     enum authority_part part;
     bool with_key;          /* else it can read and revoke, but not sign */
     const char *passphrase; /* of the key, or the token's PIN; NULL: none */
+    bool at_once; /* SP_EAGAIN if somebody else has the folder's lock */
 };
 
-/* Waits for the folder's lock; an index of the older form is written anew.
+/* Waits for the folder's lock, unless `at_once`; an index of the older form is written anew.
  * SP_ENOENT without an authority or its key;
  * SP_EPERM: a missing or wrong passphrase, a key that is not the certificate's,
  * an issuing certificate that ca.crt has not signed or that was revoked;

@@ -425,11 +425,13 @@ static bool search_try(struct search *s, const struct trust *t,
             s->error = error;
         return false;
     }
+    s->vouched = true;
+    if (s->matches > 0) /* theirs counts; this one may only make it two */
+        return true;
     s->id->not_before = v->not_before;
     s->id->not_after = v->not_after;
     s->id->test_pki = v->test_pki;
     s->id->key_rules = v->key_rules;
-    s->vouched = true;
     return true;
 }
 

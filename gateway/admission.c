@@ -104,6 +104,11 @@ bool admissions_alive(const struct admissions *a)
            clock_boot_ms() - link_last_beat(a->link) <= LIMIT_KEEPER_DEAD_MS;
 }
 
+uint64_t admissions_generation(const struct admissions *a)
+{
+    return a->generation;
+}
+
 /* The content of one of our own routes, right before its question: nothing
  * else may come between its parts. */
 static int put_content(struct admissions *a, const struct exchange *x)

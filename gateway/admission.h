@@ -20,6 +20,8 @@ void admissions_link(struct admissions *a, const int fds[3],
 /* The keeper of that link (or an earlier one) died; everything that waits for
  * it is orphaned. */
 void admissions_gone(struct admissions *a, uint64_t generation);
+/* Which link: another one is another keeper's. 0: there was none so far. */
+uint64_t admissions_generation(const struct admissions *a);
 /* There is a link and it was heard from lately. */
 bool admissions_alive(const struct admissions *a);
 

@@ -34,8 +34,10 @@
 /* How often it is asked whether a new list is due; and after a failure. */
 #define LOOK_MS  60000
 #define AGAIN_MS 5000
-#define LIST_MAX (64u << 20)
-#define FILES    64
+/* While a command has the folder's lock. */
+#define LOCKED_MS 200
+#define LIST_MAX  (64u << 20)
+#define FILES     64
 
 enum { FD_FILES, FD_FOLDER };
 
@@ -208,10 +210,11 @@ static bool key_is_here(void)
     bool here = r == 0 && state == AUTHORITY_KEY_PLAIN;
 
     if (!here && !role.unsigned_told)
-        log_warn("list_not_signed", "advice=%s",
-                 log_quote("the issuing key is elsewhere, or has a passphrase: "
-                           "run `sallyport ca crl` where it is; the gate itself "
-                           "needs no list for what it revoked"));
+        log_warn(
+            "list_not_signed", "advice=%s",
+            log_quote("the issuing key is elsewhere, or has a passphrase: "
+                      "run `sallyport ca crl` where it is; the gate itself "
+                      "needs no list for what it revoked"));
     role.unsigned_told = !here;
     return here;
 }
@@ -222,7 +225,8 @@ static int work(int64_t now, char problem[256])
     const struct authority_opening o = {.at = role.start->fds[FD_FOLDER],
                                         .folder = ".",
                                         .part = AUTHORITY_ISSUING,
-                                        .with_key = key};
+                                        .with_key = key,
+                                        .at_once = true};
     struct authority *a = NULL;
     int r = authority_open(&o, &a, problem);
 
@@ -255,6 +259,12 @@ static void on_work(evutil_socket_t fd, short what, void *arg)
         role.look = false;
         role.nduties = 0;
         work_after(LOOK_MS);
+        return;
+    }
+    /* A command is at work, perhaps on somebody who types: we have more to
+     * listen to than its lock. */
+    if (r == SP_EAGAIN) {
+        work_after(LOCKED_MS);
         return;
     }
     log_error("authority_failed", "error=%s problem=%s again_ms=%d",

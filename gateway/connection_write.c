@@ -465,7 +465,8 @@ void connections_cut(struct connections *cs, const struct cut *cut)
         next = c->next;
         if (connection_is_cut(c, cut))
             connection_cut(c);
-        connection_disown(c, cut);
+        if (c->state != CONNECTION_CLOSED) /* else its identity has gone */
+            connection_disown(c, cut);
     }
 }
 

@@ -173,9 +173,10 @@ struct keeper {
     } revocations;      /* the newest set */
     struct keeper_seen seen[KEEPER_SEEN];
     struct {
-        struct buf list; /* of struct revoke_message */
-        uint64_t until;  /* their entries are below */
-    } to_revoke;         /* by the own authority */
+        struct buf list;     /* of struct revoke_message */
+        uint64_t until;      /* their entries are below */
+        int64_t passed;      /* boot ms: when some were passed on last */
+    } to_revoke;             /* by the own authority */
     char index_problem[256]; /* of the newest reading; "": none */
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */

@@ -199,6 +199,8 @@ void keeper_certificates_file(struct keeper *k, int fd)
 
 /* While the disk is waited for. */
 #define DURABLE_POLL_US 1000
+/* Certificates that are passed on in one millisecond. */
+#define PASSED_ON_MAX 16
 
 void keeper_certificate_pass_on(struct keeper *k, const uint8_t sha256[32],
                                 const char *reason)
@@ -216,6 +218,28 @@ void keeper_certificate_pass_on(struct keeper *k, const uint8_t sha256[32],
     k->to_revoke.until = ledger_size(k->ledger) + 1;
 }
 
+/* No faster than supervisor and authority take it. */
+static void pass_some_on(struct keeper *k)
+{
+    struct buf *list = &k->to_revoke.list;
+
+    if (k->to_revoke.passed == k->boot)
+        return;
+    k->to_revoke.passed = k->boot;
+    for (size_t i = 0; i < PASSED_ON_MAX && list->length > 0; i++) {
+        struct revoke_message m;
+        uint8_t data[128];
+        size_t length;
+
+        memcpy(&m, buf_bytes(list), sizeof(m));
+        buf_drain(list, sizeof(m));
+        if (revoke_message_put(&m, data, sizeof(data), &length) == 0)
+            keeper_tell(k, data, length);
+    }
+    if (list->length == 0)
+        buf_release(list);
+}
+
 void keeper_certificates_turn(struct keeper *k)
 {
     static const struct timeval soon = {.tv_usec = DURABLE_POLL_US};
@@ -227,21 +251,9 @@ void keeper_certificates_turn(struct keeper *k)
     pthread_mutex_lock(&k->links_lock);
     durable = k->durable;
     pthread_mutex_unlock(&k->links_lock);
-    if (k->to_revoke.until > durable &&
-        ledger_size(k->ledger) >= k->to_revoke.until) {
-        if (k->retry != NULL)
-            event_add(k->retry, &soon);
-        return;
-    }
-    while (list->length > 0) {
-        struct revoke_message m;
-        uint8_t data[128];
-        size_t length;
-
-        memcpy(&m, buf_bytes(list), sizeof(m));
-        buf_drain(list, sizeof(m));
-        if (revoke_message_put(&m, data, sizeof(data), &length) == 0)
-            keeper_tell(k, data, length);
-    }
-    buf_release(list);
+    if (k->to_revoke.until <= durable ||
+        ledger_size(k->ledger) < k->to_revoke.until)
+        pass_some_on(k);
+    if (list->length > 0 && k->retry != NULL)
+        event_add(k->retry, &soon);
 }

@@ -133,14 +133,13 @@ int keeper_take_matched(struct keeper *k, struct keeper_link *l,
 {
     struct certificate_matched v;
     struct keeper_seen *seen;
-    const char *rule;
     char serial[41];
     struct entry e = {.kind = ENTRY_CERTIFICATE_MATCHED};
     struct entry_certificate_matched *m = &e.u.certificate_matched;
 
     *what = "a matched certificate that does not add up";
     if (certificate_matched_get(&v, data, length) != 0 ||
-        (rule = identity_rule_text((enum identity_rule)v.rule)) == NULL ||
+        v.rule == IDENTITY_BY_NOTHING || v.rule >= IDENTITY_RULES ||
         !is_known(k, v.policy, v.party, v.person))
         return SP_EPROTO;
     seen = seen_slot(k, v.sha256);
@@ -154,7 +153,7 @@ int keeper_take_matched(struct keeper *k, struct keeper_link *l,
     m->serial = serial;
     m->party = k->policy->parties[v.party].name;
     m->person = k->policy->people[v.person].name;
-    m->rule = rule;
+    m->rule = identity_rule_text((enum identity_rule)v.rule);
     m->policy = v.oid[0] != '\0' ? v.oid : NULL;
     m->service = v.service;
     m->test_pki = v.test_pki;

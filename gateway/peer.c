@@ -28,9 +28,13 @@
 /* A revoker that says nothing is given up so much later than it should say
  * that nobody answers. */
 #define REVOKER_LATE_MS 1500
-#define SWEEP_MS        250
-/* Revoked certificates that the keeper is told of in one sweep: it takes no
- * more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
+/* What is over is cut within twice that (P2); questions have more time. */
+#define SWEEP_MS        50
+#define QUESTIONS_EVERY 5
+/* A wall clock that is so much behind where it should be has been set. */
+#define CLOCK_SET_MS 5000
+/* Revoked certificates that the keeper is told of between questions: it takes
+ * no more than KEEPER_CERTIFICATES_PER_SECOND. The others' turn comes. */
 #define TOLD_MAX 100
 
 /* Those of one certificate are in one list of so many; a ticket says which. */
@@ -48,7 +52,10 @@ struct peers {
     size_t length;
     struct channel *revoker; /* NULL: none */
     uint64_t tickets;
-    unsigned told; /* in this sweep */
+    unsigned sweeps;
+    unsigned told;      /* since the newest with questions */
+    int64_t complained; /* boot second of the newest line about questions */
+    int64_t wall, boot; /* as read last */
     struct event *sweep;
 };
 
@@ -71,6 +78,19 @@ static int64_t renew_ms(const struct peer *p)
 }
 
 /* ---- looking ---- */
+
+/* The wall clock, ms UTC; where it is set back, time goes on from where it was,
+ * and what was over stays over (P4, P9). */
+static int64_t wall_now(struct peers *ps)
+{
+    int64_t wall, boot, due;
+
+    clock_read(&wall, &boot);
+    due = ps->wall + (boot - ps->boot);
+    ps->wall = wall < due - CLOCK_SET_MS ? due : wall;
+    ps->boot = boot;
+    return ps->wall;
+}
 
 static enum revocation look_at_lists(const struct peer *p, size_t from,
                                      int64_t now, int64_t *until)
@@ -126,7 +146,7 @@ static void look_at_answer(struct peer *p, enum revocation lists, int64_t until,
 /* Once revoked, always. */
 static void peer_look(struct peer *p)
 {
-    int64_t now = clock_wall_ms(), until;
+    int64_t now = wall_now(p->all), until;
     enum revocation lists;
 
     if (!p->watched || p->status == REVOCATION_REVOKED)
@@ -230,7 +250,7 @@ static bool question_due(const struct peer *p)
     if (!rule_asks_responders(rule_of(p)))
         return p->status != REVOCATION_GOOD && rule_of(p)->nhosts > 0;
     return p->said != REVOCATION_GOOD ||
-           p->said_until - clock_wall_ms() < renew_ms(p);
+           p->said_until - wall_now(p->all) < renew_ms(p);
 }
 
 static void question_ask(struct peer *p)
@@ -243,7 +263,9 @@ static void question_ask(struct peer *p)
     r = question_send(p);
     if (r == 0)
         return;
-    log_warn("revocation_not_asked", "error=%s", log_quote(sp_strerror(r)));
+    if (p->asked / 1000 != p->all->complained)
+        log_warn("revocation_not_asked", "error=%s", log_quote(sp_strerror(r)));
+    p->all->complained = p->asked / 1000;
     if (p->said != REVOCATION_GOOD)
         p->said = REVOCATION_UNKNOWN;
     peer_look(p);
@@ -271,17 +293,18 @@ static void tell_revoked(struct peer *p)
                                        .party = id->party,
                                        .person = id->person,
                                        .ocsp = p->said == REVOCATION_REVOKED};
+    uint64_t link = admissions_generation(p->all->worker->admissions);
 
-    if (p->revoked_told || !p->told || p->status != REVOCATION_REVOKED ||
-        p->all->told >= TOLD_MAX)
+    if (p->told == 0 || p->status != REVOCATION_REVOKED ||
+        p->revoked_told == link || p->all->told >= TOLD_MAX)
         return;
     p->all->told++;
     memcpy(v.sha256, id->cert_sha256, sizeof(v.sha256));
     memcpy(v.issuer_key, id->issuer_key, sizeof(v.issuer_key));
     memcpy(v.serial, id->serial, sizeof(v.serial));
     v.serial_length = id->serial_length;
-    p->revoked_told =
-        admission_certificate_revoked(p->all->worker->admissions, &v) == 0;
+    if (admission_certificate_revoked(p->all->worker->admissions, &v) == 0)
+        p->revoked_told = link;
 }
 
 static enum reason reason_of(enum revocation status)
@@ -376,7 +399,7 @@ bool peer_settled(struct peer *p, struct exchange *x)
 {
     if (!p->watched)
         return true;
-    if (p->until <= clock_wall_ms())
+    if (p->until <= wall_now(p->all))
         peer_look(p);
     question_ask(p);
     if (p->ticket == 0 || status_is_good(p->status) ||
@@ -398,7 +421,7 @@ void peer_unwait(struct peer *p, struct exchange *x)
     x->check_next = NULL;
 }
 
-static void tell_matched(struct peer *p)
+static void tell_matched(struct peer *p, uint64_t link)
 {
     const struct identity *id = p->identity;
     struct certificate_matched v = {
@@ -416,14 +439,16 @@ static void tell_matched(struct peer *p)
     memcpy(v.matched, id->matched_sha256, sizeof(v.matched));
     memcpy(v.serial, id->serial, sizeof(v.serial));
     memcpy(v.oid, id->policy_oid, strnlen(id->policy_oid, sizeof(v.oid) - 1));
-    p->told =
-        admission_certificate_matched(p->all->worker->admissions, &v) == 0;
+    if (admission_certificate_matched(p->all->worker->admissions, &v) == 0)
+        p->told = link;
 }
 
 enum revocation peer_status(struct peer *p)
 {
-    if (!p->told && p->identity->person != IDENTITY_NOBODY)
-        tell_matched(p);
+    uint64_t link = admissions_generation(p->all->worker->admissions);
+
+    if (p->told != link && p->identity->person != IDENTITY_NOBODY)
+        tell_matched(p, link);
     tell_revoked(p);
     return p->status;
 }
@@ -515,20 +540,22 @@ static void on_closed(void *arg, int error)
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct peers *ps = arg;
-    int64_t now = clock_wall_ms(), boot = clock_boot_ms();
-    bool bad = false;
+    int64_t now = wall_now(ps), boot = clock_boot_ms();
+    bool bad = false, questions = ps->sweeps++ % QUESTIONS_EVERY == 0;
     struct peer *next;
 
     (void)fd;
     (void)what;
-    ps->told = 0;
+    if (questions)
+        ps->told = 0;
     for (struct peer *p = ps->first; p != NULL; p = p->next) {
-        if (p->ticket != 0 &&
+        if (questions && p->ticket != 0 &&
             boot - p->asked > rule_of(p)->timeout_ms + REVOKER_LATE_MS)
             question_end(p, REVOCATION_UNKNOWN, 0);
         if (p->until <= now)
             peer_look(p);
-        question_ask(p);
+        if (questions)
+            question_ask(p);
         bad |= !status_is_good(p->status);
         tell_revoked(p);
     }
@@ -558,11 +585,15 @@ void peers_set(struct peers *ps, uint64_t number, int fd)
     void *memory = MAP_FAILED;
 
     if (length > 0 && file_check_seals(fd, seals) == 0)
-        memory = mmap(NULL, (size_t)length, PROT_READ, MAP_SHARED, fd, 0);
+        memory = mmap(NULL, (size_t)length, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
-    if (memory == MAP_FAILED ||
-        revocations_open(memory, (size_t)length, &view) != 0)
-        fatal("revocations_corrupt", "bytes=%lld", (long long)length);
+    if (memory == MAP_FAILED) /* never with fewer revoked than there are */
+        fatal("revocations_not_mapped", "bytes=%lld", (long long)length);
+    if (revocations_open(memory, (size_t)length, &view) != 0) {
+        log_error("revocations_corrupt", "bytes=%lld", (long long)length);
+        munmap(memory, (size_t)length);
+        return;
+    }
     if (ps->memory != NULL)
         munmap(ps->memory, ps->length);
     ps->memory = memory;

@@ -28,8 +28,8 @@ struct peer {
     struct peer *next, *previous;    /* of those whose party has a rule */
     LIST_ENTRY(peer) alike; /* … of one certificate, among few others */
     bool watched;           /* it is among them */
-    bool told;              /* the keeper knows whose it is */
-    bool revoked_told;      /* … and that it is revoked */
+    uint64_t told; /* the newest link that was told whose it is, 0: none */
+    uint64_t revoked_told; /* … and that it is revoked */
     enum revocation status;
     int64_t until;        /* ms UTC: when it is looked at again at the latest */
     X509 *leaf, *issuer;  /* what a responder is asked about; or NULL */
@@ -57,7 +57,8 @@ enum revocation peer_status(struct peer *p);
 struct peers *peers_new(struct worker *w);
 void peers_free(struct peers *ps);
 /* From the supervisor; each takes the descriptor. A set that does not add up
- * ends the process. */
+ * changes nothing: what is there counts until it is stale. One that cannot be
+ * mapped ends the process. */
 void peers_set(struct peers *ps, uint64_t number, int fd);
 void peers_channel(struct peers *ps, int fd);
 

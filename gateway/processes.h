@@ -79,7 +79,9 @@ struct supervisor {
      * the one that workers have. -1: none. */
     struct revocations_number offered_number;
     int offered, in_force;
+    uint64_t announced; /* numbers behind it are told to this keeper */
     int64_t lists_used, lists_at; /* told by the revoker; boot ms */
+    bool revokes_left_out;        /* the authority is to hear of them later */
     int authority;    /* the folder of the own authority, -1: it is elsewhere */
     uint64_t reloads; /* so far */
     bool reload_wanted; /* asked for before everything was ready */

@@ -21,24 +21,17 @@
 #include "lib/file.h"
 #include "lib/log.h"
 
-#define LIST_MAX     (64u << 20)
-#define HEAD_BYTES   4096
-#define TIMEOUT_S    10
-#define CONNECTIONS  256
-#define PAUSE_MS     200
+#define LIST_MAX    (64u << 20)
+#define HEAD_BYTES  4096
+#define TIMEOUT_S   10
+#define CONNECTIONS 256
+#define PAUSE_MS    200
 
 enum { FD_FILES, FD_LISTENER };
 
-/* What is being sent stays until it is sent, whatever comes meanwhile. */
-struct content {
-    unsigned users;
-    size_t length;
-    uint8_t *der;
-};
-
 struct list {
     const char *path;
-    struct content *content; /* NULL: there is none */
+    struct evbuffer *der; /* NULL: there is none */
 };
 
 static struct list lists[PUBLISHED_LISTS] = {
@@ -49,22 +42,7 @@ static struct event_base *base;
 static struct evconnlistener *listener;
 static struct event *again;
 
-static void content_give(struct content *c)
-{
-    if (c == NULL || --c->users > 0)
-        return;
-    free(c->der);
-    free(c);
-}
-
-static void on_sent(const void *data, size_t length, void *arg)
-{
-    (void)data;
-    (void)length;
-    content_give(arg);
-}
-
-static void answer(struct evhttp_request *q, struct content *c)
+static void answer(struct evhttp_request *q, const struct list *l)
 {
     struct evkeyvalq *fields = evhttp_request_get_output_headers(q);
     struct evbuffer *body = evbuffer_new();
@@ -72,14 +50,12 @@ static void answer(struct evhttp_request *q, struct content *c)
     evhttp_add_header(fields, "content-type", "application/pkix-crl");
     evhttp_add_header(fields, "cache-control", "max-age=60");
     evhttp_add_header(fields, "connection", "close");
-    c->users++;
-    if (body != NULL &&
-        evbuffer_add_reference(body, c->der, c->length, on_sent, c) == 0) {
-        evhttp_send_reply(q, HTTP_OK, "OK", body);
-    } else {
-        content_give(c);
+    /* The same bytes for everybody, however many ask and read slowly; those of
+     * a list that is replaced live as long as somebody reads them. */
+    if (body == NULL || evbuffer_add_buffer_reference(body, l->der) != 0)
         evhttp_send_error(q, HTTP_SERVUNAVAIL, NULL);
-    }
+    else
+        evhttp_send_reply(q, HTTP_OK, "OK", body);
     if (body != NULL)
         evbuffer_free(body);
 }
@@ -90,8 +66,8 @@ static void on_request(struct evhttp_request *q, void *arg)
 
     (void)arg;
     for (size_t i = 0; i < PUBLISHED_LISTS; i++)
-        if (lists[i].content != NULL && strcmp(uri, lists[i].path) == 0) {
-            answer(q, lists[i].content);
+        if (lists[i].der != NULL && strcmp(uri, lists[i].path) == 0) {
+            answer(q, &lists[i]);
             return;
         }
     evhttp_send_error(q, HTTP_NOTFOUND, NULL);
@@ -115,24 +91,39 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)evconnlistener_enable(listener);
 }
 
+static void bytes_free(const void *data, size_t length, void *der)
+{
+    (void)data;
+    (void)length;
+    free(der);
+}
+
 static void list_take(enum published_list which, int fd)
 {
     struct list *l = &lists[which];
-    struct content *c = calloc(1, sizeof(*c));
-    int r = c == NULL ? SP_ENOMEM
-                      : file_read_fd(fd, LIST_MAX, &c->der, &c->length);
+    struct evbuffer *fresh = evbuffer_new();
+    uint8_t *der = NULL;
+    size_t length = 0;
+    int r = file_read_fd(fd, LIST_MAX, &der, &length);
 
     close(fd);
+    if (r == 0 &&
+        (fresh == NULL ||
+         evbuffer_add_reference(fresh, der, length, bytes_free, der) != 0)) {
+        free(der);
+        r = SP_ENOMEM;
+    }
     if (r != 0) {
-        free(c);
         log_error("list_not_read", "path=%s error=%s", l->path,
                   log_quote(sp_strerror(r)));
+        if (fresh != NULL)
+            evbuffer_free(fresh);
         return;
     }
-    c->users = 1;
-    content_give(l->content);
-    l->content = c;
-    log_info("list_served", "path=%s bytes=%zu", l->path, c->length);
+    if (l->der != NULL)
+        evbuffer_free(l->der);
+    l->der = fresh;
+    log_info("list_served", "path=%s bytes=%zu", l->path, length);
 }
 
 /* From the supervisor, which is trusted. */
@@ -173,8 +164,8 @@ static int server_start(int fd)
     struct evhttp *http = evhttp_new(base);
 
     again = event_new(base, -1, 0, on_again, NULL);
-    listener = evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0,
-                                  fd);
+    listener =
+        evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd);
     if (http == NULL || again == NULL || listener == NULL ||
         evhttp_bind_listener(http, listener) == NULL)
         return SP_ENOMEM;

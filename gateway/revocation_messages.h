@@ -97,7 +97,8 @@ struct crl_loaded {
     uint8_t source; /* enum crl_source */
 };
 
-/* REVOCATIONS, with one descriptor but to the keeper; RECORDED; ANNOUNCE. The
+/* REVOCATIONS, with one descriptor but to the keeper; RECORDED; ANNOUNCE (what
+ * is told from then on has greater numbers; the revoker's own is 0). The
  * number grows with each set of one revoker's life. */
 struct revocations_number {
     uint64_t revoker; /* its generation */

@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,17 +26,29 @@
 
 /* Channels to workers and the dialer, descriptors that come and go. */
 #define REVOKER_FILES (LIMIT_WORKERS + 64)
+/* The supervisor never waits for anybody. */
+#define SUPERVISOR_WAIT_MS 10000
+/* Lists are told no faster than the keeper writes them down. */
+#define TOLD_AT_ONCE  128
+#define TOLD_PAUSE_MS 20
+/* A set, as certs/revocations.h bounds it. */
+#define PREVIOUS_MAX (256u << 20)
 
 static struct revoker revoker;
 
 /* --- telling the set --- */
 
+/* Waits for room: a set counts only if all of its lists were told before. The
+ * queue of the channel is never used in this direction. */
 static void supervisor_send(struct revoker *r, const void *data, size_t length,
                             const int *fd)
 {
-    if (channel_send(r->supervisor, data, length, fd, fd != NULL ? 1 : 0) != 0)
-        log_warn("supervisor_does_not_listen", "type=%u",
-                 message_type(data, length));
+    int e = channel_send_wait(r->start->channel, data, length, fd,
+                              fd != NULL ? 1 : 0, SUPERVISOR_WAIT_MS);
+
+    if (e != 0)
+        fatal("supervisor_does_not_listen", "type=%u error=%s",
+              message_type(data, length), log_quote(sp_strerror(e)));
 }
 
 /* A new revoker is given files before it tells of lists: what it has beside
@@ -117,6 +130,7 @@ static bool set_has(const struct revocations *set, const uint8_t sha256[32])
 static void tell_lists(struct revoker *r, const struct revocations *before)
 {
     uint8_t told[32] = {0};
+    size_t count = 0;
 
     for (size_t i = 0; i < r->set.nlists; i++) {
         struct revocations_info info;
@@ -126,6 +140,8 @@ static void tell_lists(struct revoker *r, const struct revocations *before)
             memcmp(told, info.sha256, sizeof(told)) == 0)
             continue;
         memcpy(told, info.sha256, sizeof(told));
+        if (++count % TOLD_AT_ONCE == 0)
+            (void)poll(NULL, 0, TOLD_PAUSE_MS);
         tell_list(r, &info);
     }
 }
@@ -420,13 +436,12 @@ static void on_crl_file(struct revoker *r, const struct crl_file *v, int fd)
 /* What another revoker had built: nobody in it is ever good again. */
 static void on_previous(struct revoker *r, int fd)
 {
-    off_t length = lseek(fd, 0, SEEK_END);
     uint8_t *bytes = NULL;
     size_t n = 0;
     struct revocations view;
 
-    if (length > 0 && r->set.data == NULL &&
-        file_read_fd(fd, (size_t)length, &bytes, &n) == 0 &&
+    if (r->set.data == NULL &&
+        file_read_fd(fd, PREVIOUS_MAX, &bytes, &n) == 0 && n > 0 &&
         revocations_open(bytes, n, &view) == 0) {
         r->memory = bytes;
         r->set = view;
@@ -436,13 +451,16 @@ static void on_previous(struct revoker *r, int fd)
     close(fd);
 }
 
-/* Everybody gets a set to ask, also before the first list is here. */
-static void on_announce(struct revoker *r)
+/* Everybody gets a set to ask, also before the first list is here. What is told
+ * from here on has numbers behind `number`. */
+static void on_announce(struct revoker *r, uint64_t number)
 {
     int e = r->set.data == NULL ? set_build(r, NULL, 0, NULL) : 0;
 
     if (e != 0)
         fatal("revocations_not_built", "error=%s", log_quote(sp_strerror(e)));
+    if (r->number < number)
+        r->number = number;
     tell_lists(r, NULL);
     tell_set(r);
 }
@@ -599,7 +617,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         break;
     case MESSAGE_ANNOUNCE:
         if (nfds == 0 && revocations_number_get(&number, data, length) == 0) {
-            on_announce(r);
+            on_announce(r, number.number);
             return;
         }
         break;

@@ -144,6 +144,10 @@ int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
         if (authority_number_get(&number, data, length) != 0)
             return SP_EPROTO;
         supervisor_publish(s);
+        if (s->revokes_left_out) {
+            s->revokes_left_out = false;
+            supervisor_send_index(s);
+        }
         return 0;
     case MESSAGE_CRL_LOADED:
         if (crl_loaded_get(&loaded, data, length) != 0)
@@ -156,14 +160,20 @@ int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
     }
 }
 
-/* One that is not there hears of it when the index is read again. */
+/* One that is not there, or has its hands full, hears of it when the index is
+ * read again. */
 int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length)
 {
+    struct process *authority = &s->processes[AUTHORITY];
     struct revoke_message v;
 
     if (revoke_message_get(&v, data, length) != 0)
         return SP_EPROTO;
-    if (is_ready(&s->processes[AUTHORITY]))
-        process_send(&s->processes[AUTHORITY], data, length, NULL, 0);
+    if (!is_ready(authority) || authority->channel == NULL)
+        return 0;
+    if (channel_queued(authority->channel) < CHANNEL_BUSY)
+        process_send(authority, data, length, NULL, 0);
+    else
+        s->revokes_left_out = true;
     return 0;
 }

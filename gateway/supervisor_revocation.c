@@ -15,6 +15,10 @@
 #include "gateway/processes.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
+#include "lib/file.h"
+
+/* More than are ever told and not yet read. */
+#define SETS_ON_THEIR_WAY 4096
 
 static bool is_ready(const struct process *p)
 {
@@ -163,16 +167,20 @@ void supervisor_revoker_ready(struct supervisor *s)
     supervisor_send_lists(s);
 }
 
+/* Sets that are on their way have lower numbers than its answer. */
 void supervisor_announce(struct supervisor *s)
 {
-    const struct revocations_number v = {0};
+    const struct revocations_number v = {.number = s->offered_number.number +
+                                                   SETS_ON_THEIR_WAY};
     uint8_t data[64];
     size_t length;
 
-    if (is_ready(&s->processes[REVOKER]) && is_ready(&s->processes[KEEPER]) &&
+    if (!is_ready(&s->processes[REVOKER]) || !is_ready(&s->processes[KEEPER]) ||
         revocations_number_put(MESSAGE_ANNOUNCE, &v, data, sizeof(data),
-                               &length) == 0)
-        process_send(&s->processes[REVOKER], data, length, NULL, 0);
+                               &length) != 0)
+        return;
+    s->announced = v.number;
+    process_send(&s->processes[REVOKER], data, length, NULL, 0);
 }
 
 /* --- a set's way --- */
@@ -200,6 +208,35 @@ static bool list_has_room(struct supervisor *s)
     return true;
 }
 
+/* Nobody but the keeper would suffer from one that tells more than it takes. */
+static bool keeper_has_room(const struct supervisor *s)
+{
+    const struct channel *c = s->processes[KEEPER].channel;
+
+    return c == NULL || channel_queued(c) < CHANNEL_BUSY;
+}
+
+/* Workers map it. */
+static bool is_sealed(int fd)
+{
+    return file_check_seals(fd, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW) ==
+           0;
+}
+
+/* One that was told before the keeper began to listen waits for no record: its
+ * lists were told to the keeper before, and may have gone with it. The revoker
+ * has been asked to tell everything again. */
+static void offer(struct supervisor *s, const struct revocations_number *number,
+                  int fd, const uint8_t *data, size_t length)
+{
+    if (s->offered >= 0)
+        close(s->offered);
+    s->offered = fd;
+    s->offered_number = *number;
+    if (number->number > s->announced)
+        to_keeper(s, data, length);
+}
+
 int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
                                size_t length, int fd)
 {
@@ -209,18 +246,15 @@ int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
     switch (message_type(data, length)) {
     case MESSAGE_CRL_LOADED:
         if (fd >= 0 || crl_loaded_get(&loaded, data, length) != 0 ||
-            !list_has_room(s))
+            !list_has_room(s) || !keeper_has_room(s))
             return SP_EPROTO;
         to_keeper(s, data, length);
         return 0;
     case MESSAGE_REVOCATIONS:
-        if (fd < 0 || revocations_number_get(&number, data, length) != 0)
+        if (fd < 0 || revocations_number_get(&number, data, length) != 0 ||
+            !is_sealed(fd) || !keeper_has_room(s))
             return SP_EPROTO;
-        if (s->offered >= 0)
-            close(s->offered);
-        s->offered = fd;
-        s->offered_number = number;
-        to_keeper(s, data, length);
+        offer(s, &number, fd, data, length);
         return 0;
     default:
         return SP_EPROTO;

@@ -504,6 +504,28 @@ static void P12_certificates_of_nobody_are_refused(void **state)
     assert_int_equal(ledger_size(f->k.ledger), size);
 }
 
+static void P12_a_match_by_no_rule_is_refused(void **state)
+{
+    const uint8_t rules[] = {IDENTITY_BY_NOTHING, IDENTITY_RULES, 255};
+    struct fixture *f = *state;
+    uint64_t size = ledger_size(f->k.ledger);
+
+    for (size_t i = 0; i < sizeof(rules); i++) {
+        struct certificate_matched m = {.policy = 7,
+                                        .party = f->k.policy->people[0].party,
+                                        .rule = rules[i],
+                                        .serial = {1},
+                                        .serial_length = 1};
+        uint8_t data[512];
+        size_t length;
+
+        assert_int_equal(
+            certificate_matched_put(&m, data, sizeof(data), &length), 0);
+        assert_int_equal(take(f, 0, data, length, false), SP_EPROTO);
+    }
+    assert_int_equal(ledger_size(f->k.ledger), size);
+}
+
 static void P12_certificates_do_not_fill_the_disk(void **state)
 {
     const uint32_t most = KEEPER_CERTIFICATES_PER_SECOND;
@@ -1332,6 +1354,7 @@ int main(void)
         TEST(a_dead_workers_questions_are_not_decided),
         TEST(strangers_cannot_fill_the_disk),
         TEST(P12_certificates_of_nobody_are_refused),
+        TEST(P12_a_match_by_no_rule_is_refused),
         TEST(P12_certificates_do_not_fill_the_disk),
         TEST(P2_the_end_is_told_to_workers),
         TEST(P12_no_worker_accepts_for_anybody),
