@@ -58,9 +58,9 @@ struct event_base;
  * one thread that decides must not be kept busy with them. */
 #define KEEPER_VERIFICATIONS_PER_SECOND 50
 
-/* certificate.matched entries of one worker in one second, and certificate.
- * revoked entries; and
- * how many certificates a keeper remembers to have written down. */
+/* Entries about certificates, of those that are matched and of those that are
+ * revoked, that one worker causes in one second; and how many certificates a
+ * keeper remembers to have written down. */
 #define KEEPER_CERTIFICATES_PER_SECOND 500
 #define KEEPER_SEEN                    8192
 /* What the authority is still to be told, 64 bytes each. */
