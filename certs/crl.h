@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "certs/chain.h"
-#include "certs/http_url.h"
+#include "lib/http_url.h"
 #include "lib/error.h"
 
 /* The federal PKI's largest lists have 30 MB and a million entries. */

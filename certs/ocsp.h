@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "certs/chain.h"
-#include "certs/http_url.h"
+#include "lib/http_url.h"
 #include "lib/error.h"
 #include "lib/revocation.h"
 

@@ -13,6 +13,7 @@
 
 #include "gateway/dialer_parts.h"
 #include "gateway/revocation_messages.h"
+#include "lib/http_url.h"
 #include "lib/log.h"
 
 /* At the same time. The revoker asks for a few lists and, as people come, for
@@ -23,8 +24,8 @@ struct fetch {
     struct dialer *dialer;
     uint64_t ticket;
     char url[REVOCATION_URL_MAX + 1];
-    char host[POLICY_HOST_MAX];
-    struct policy_endpoint endpoint; /* points to host */
+    struct http_url parts;
+    struct policy_endpoint endpoint; /* points to them */
     uint32_t most, length;
     int memory; /* -1: none */
 };
@@ -131,23 +132,21 @@ static int fetch_aim(struct fetch *f, const struct ask_fetch *ask)
 {
     const struct policy *p = f->dialer->snapshot.policy;
     const struct policy_revocation *rule;
-    const char *path;
-    uint16_t port;
 
     memcpy(f->url, ask->url, sizeof(f->url));
     if (ask->party >= p->nparties ||
-        !policy_url_parse(f->url, f->host, &port, &path))
+        http_url_parse(f->url, strlen(f->url), &f->parts) != 0)
         return SP_EPERM;
     rule = &p->parties[ask->party].revocation;
     if (rule->mode == POLICY_REVOCATION_NONE ||
         (!url_is_named(rule, f->url) &&
-         !policy_revocation_allows(rule, f->host)))
+         !policy_revocation_allows(rule, f->parts.host)))
         return SP_EPERM;
     f->endpoint = (struct policy_endpoint){.url = f->url,
                                            .scheme = ENDPOINT_HTTP,
-                                           .host = f->host,
-                                           .port = port};
-    f->endpoint.path = f->url + (path - f->url);
+                                           .host = f->parts.host,
+                                           .port = f->parts.port,
+                                           .path = f->parts.path};
     return 0;
 }
 
@@ -206,8 +205,8 @@ static void on_revoker_message(void *arg, const uint8_t *data, size_t length,
         return;
     }
     refused.ticket = ask.ticket;
-    refused.error = d->revoker.ncalls < FETCHES_MAX ? fetch_start(d, &ask)
-                                                    : SP_EAGAIN;
+    refused.error =
+        d->revoker.ncalls < FETCHES_MAX ? fetch_start(d, &ask) : SP_EAGAIN;
     if (refused.error != 0)
         revoker_answer(d, &refused, -1);
 }
@@ -232,7 +231,7 @@ void fetches_channel(struct dialer *d, int fd)
 
 static bool host_needs_name(const char *host)
 {
-    char copy[POLICY_HOST_MAX];
+    char copy[HTTP_HOST_MAX + 1];
     struct policy_endpoint e = {.scheme = ENDPOINT_HTTP, .host = copy};
 
     snprintf(copy, sizeof(copy), "%s", host);
@@ -241,11 +240,10 @@ static bool host_needs_name(const char *host)
 
 static bool url_needs_name(const char *url)
 {
-    char host[POLICY_HOST_MAX];
-    const char *path;
-    uint16_t port;
+    struct http_url parts;
 
-    return policy_url_parse(url, host, &port, &path) && host_needs_name(host);
+    return http_url_parse(url, strlen(url), &parts) == 0 &&
+           host_needs_name(parts.host);
 }
 
 bool fetches_need_names(const struct policy *p)

@@ -62,6 +62,11 @@ struct event_base;
  * revoked, that one worker causes in one second; and how many certificates a
  * keeper remembers to have written down. */
 #define KEEPER_CERTIFICATES_PER_SECOND 500
+/* Certificates of other authorities that workers can have revoked for good in a
+ * day (policy/standing.h holds LIMIT_CERTIFICATES of them, and more would shut
+ * everybody out): a worker that was taken over must not get so far. Beyond it
+ * lists and responders still refuse who is revoked. */
+#define KEEPER_REVOKED_PER_DAY 16384
 #define KEEPER_SEEN                    8192
 /* What the authority is still to be told, 64 bytes each. */
 #define KEEPER_REVOKE_BYTES (64u << 20)
@@ -178,6 +183,8 @@ struct keeper {
         int64_t passed;      /* boot ms: when some were passed on last */
     } to_revoke;             /* by the own authority */
     char index_problem[256]; /* of the newest reading; "": none */
+    int64_t revoked_day;     /* of boot time */
+    unsigned revoked;        /* by workers' word, in it */
 
     pthread_mutex_t links_lock; /* links[].link, against keeper_durable() */
     pthread_cond_t durable_grew;

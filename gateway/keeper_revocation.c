@@ -161,6 +161,21 @@ int keeper_take_matched(struct keeper *k, struct keeper_link *l,
     return 0;
 }
 
+static bool day_has_room(struct keeper *k)
+{
+    int64_t day = k->boot / 86400000;
+
+    if (k->revoked_day != day) {
+        k->revoked_day = day;
+        k->revoked = 0;
+    }
+    if (k->revoked == KEEPER_REVOKED_PER_DAY)
+        log_error("too_many_revoked", "today=%u advice=%s", k->revoked,
+                  log_quote("no more of them are remembered for good today; "
+                            "lists and responders refuse them meanwhile"));
+    return k->revoked++ < KEEPER_REVOKED_PER_DAY;
+}
+
 int keeper_take_revoked(struct keeper *k, struct keeper_link *l,
                         const uint8_t *data, size_t length, const char **what)
 {
@@ -173,7 +188,7 @@ int keeper_take_revoked(struct keeper *k, struct keeper_link *l,
         !is_known(k, v.policy, v.party, v.person))
         return SP_EPROTO;
     if (standing_certificate_is_revoked(k->standing, v.sha256) ||
-        !has_room(k, &l->revoked))
+        !has_room(k, &l->revoked) || !day_has_room(k))
         return 0;
     serial_text(v.serial, v.serial_length, serial);
     memcpy(r.sha256, v.sha256, 32);

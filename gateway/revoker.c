@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "certs/crl.h"
-#include "certs/http_url.h"
+#include "lib/http_url.h"
 #include "certs/pem.h"
 #include "gateway/revoker_parts.h"
 #include "lib/clock.h"

@@ -328,14 +328,6 @@ int64_t policy_party_body_limit(const struct policy *p, uint32_t party);
 bool policy_terms_seal(const struct policy *p, uint32_t terms);
 bool policy_seals(const struct policy *p);
 
-/* An `http://HOST[:PORT]/PATH` as revocation may ask for, of a policy or a
- * certificate: host (a name or IPv4 address in lower case, or an IPv6 address
- * without its brackets), port and where in `url` the path begins. False: it is
- * another kind of URL, or longer than POLICY_URL_MAX. */
-#define POLICY_URL_MAX  512
-#define POLICY_HOST_MAX 256 /* with its NUL */
-bool policy_url_parse(const char *url, char host[POLICY_HOST_MAX],
-                      uint16_t *port, const char **path);
 /* Whether a certificate's own URL, of that host, may be asked for. */
 bool policy_revocation_allows(const struct policy_revocation *r,
                               const char *host);

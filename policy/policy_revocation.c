@@ -1,110 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who is asked whether a party's certificates have been revoked: from the tree
- * to the policy, and the URLs that may be asked for. Runs as part of
- * policy_parse(); the reading of URLs also on what strangers' certificates
- * say, which is trusted with nothing.
+ * to the policy, and whom a certificate's own URL may point to. Runs as part of
+ * policy_parse().
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/http_url.h"
 #include "policy/policy_build.h"
 #include "policy/schemas.h"
 
-#define LETTERS "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS  "0123456789"
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-/* RFC 1123 names and IPv4 addresses: labels with dots between. */
-static bool name_is_good(const char *name)
-{
-    size_t label = 0;
-
-    for (const char *p = name; *p != 0; p++) {
-        if (*p == '.' ? label == 0 || p[-1] == '-'
-                      : strchr(LETTERS DIGITS "-", *p) == NULL ||
-                            (*p == '-' && label == 0))
-            return false;
-        label = *p == '.' ? 0 : label + 1;
-        if (label > 63)
-            return false;
-    }
-    return label > 0 && name[strlen(name) - 1] != '-';
-}
-
+/* One spelling of a host, as URLs have it (lib/http_url.h). */
 static bool host_is_good(const char *host)
 {
-    if (strchr(host, ':') != NULL)
-        return host[strspn(host, "abcdef" DIGITS ":.")] == 0;
-    return name_is_good(host);
-}
+    char text[HTTP_HOST_MAX + 16];
+    struct http_url url;
+    int n = snprintf(text, sizeof text, "http://%s/", host);
 
-/* The host with which `text` begins, up to a ':' or '/'; what follows it, or
- * NULL. */
-static const char *host_take(const char *text, char host[POLICY_HOST_MAX])
-{
-    bool six = text[0] == '[';
-    size_t n = strcspn(text + six, six ? "]" : ":/");
-
-    if (n == 0 || n >= POLICY_HOST_MAX || (six && text[1 + n] != ']'))
-        return NULL;
-    for (size_t i = 0; i < n; i++)
-        host[i] = lower(text[six + i]);
-    host[n] = 0;
-    if (six != (strchr(host, ':') != NULL) || !host_is_good(host))
-        return NULL;
-    return text + n + (six ? 2 : 0);
-}
-
-static const char *port_take(const char *text, uint16_t *port)
-{
-    size_t n;
-    long number;
-
-    *port = 80;
-    if (*text != ':')
-        return text;
-    n = strspn(++text, DIGITS);
-    if (n == 0 || n > 5 || text[0] == '0')
-        return NULL;
-    number = strtol(text, NULL, 10);
-    if (number > UINT16_MAX)
-        return NULL;
-    *port = (uint16_t)number;
-    return text + n;
-}
-
-/* What goes into a request's first line as it is. */
-static bool path_is_good(const char *path)
-{
-    if (path[0] != '/')
-        return false;
-    for (const char *p = path; *p != 0; p++)
-        if (*p <= 0x20 || *p >= 0x7f || *p == '#')
-            return false;
-    return true;
-}
-
-bool policy_url_parse(const char *url, char host[POLICY_HOST_MAX],
-                      uint16_t *port, const char **path)
-{
-    static const char scheme[] = "http://";
-    const char *at = url;
-
-    if (strlen(url) > POLICY_URL_MAX)
-        return false;
-    for (size_t i = 0; i < sizeof scheme - 1; i++, at++)
-        if (lower(*at) != scheme[i])
-            return false;
-    if ((at = host_take(at, host)) == NULL ||
-        (at = port_take(at, port)) == NULL || !path_is_good(at))
-        return false;
-    *path = at;
-    return true;
+    return n > 0 && (size_t)n < sizeof text &&
+           http_url_parse(text, (size_t)n, &url) == 0 &&
+           strcmp(url.host, host) == 0;
 }
 
 bool policy_revocation_allows(const struct policy_revocation *r,
@@ -128,13 +45,11 @@ const char *policy_revocation_mode_text(enum policy_revocation_mode mode)
 
 static char *url_take(struct policy_build *b, const struct node *n)
 {
-    char host[POLICY_HOST_MAX];
-    const char *path;
-    uint16_t port;
+    struct http_url url;
 
     if (!node_is_good(n) || n->kind != NODE_SCALAR)
         return NULL;
-    if (policy_url_parse(n->text, host, &port, &path))
+    if (http_url_parse(n->text, strlen(n->text), &url) == 0)
         return build_text(b, n);
     document_error(b->d, b->report, n,
                    "bad URL \"%.128s\": expected http://HOST[:PORT]/PATH",

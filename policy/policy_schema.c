@@ -4,6 +4,7 @@
  * supported are marked so: they are refused, never ignored.
  */
 #include "lib/limits.h"
+#include "lib/http_url.h"
 #include "policy/policy.h"
 #include "policy/schemas.h"
 
@@ -348,12 +349,12 @@ static const struct schema_field selection[] = {
 };
 
 static const struct schema_field list_url[] = {
-    {.name = "URL", .type = SCHEMA_TEXT, .min = 9, .max = POLICY_URL_MAX},
+    {.name = "URL", .type = SCHEMA_TEXT, .min = 9, .max = HTTP_URL_MAX},
     END,
 };
 
 static const struct schema_field host[] = {
-    {.name = "host", .type = SCHEMA_TEXT, .min = 1, .max = POLICY_HOST_MAX - 1},
+    {.name = "host", .type = SCHEMA_TEXT, .min = 1, .max = HTTP_HOST_MAX},
     END,
 };
 
@@ -384,7 +385,7 @@ static const struct schema_field revocation[] = {
     {.name = "responder",
      .type = SCHEMA_TEXT,
      .min = 9,
-     .max = POLICY_URL_MAX,
+     .max = HTTP_URL_MAX,
      .help = "The OCSP responder to ask, `http://HOST[:PORT]/PATH`, whatever "
              "a certificate says."},
     {.name = "max_age",

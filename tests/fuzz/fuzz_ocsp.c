@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "certs/http_url.h"
+#include "lib/http_url.h"
 #include "certs/ocsp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

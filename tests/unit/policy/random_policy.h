@@ -757,7 +757,7 @@ static int has_responder(const struct random_policy *g)
 static void put_list_url(struct random_policy *g)
 {
     static const char *const urls[] = {"http://crl.example/a.crl",
-                                       "HTTP://[2001:db8::1]:8080/lists/?b=1,2",
+                                       "HTTP://Crl.example:8080/lists/?b=1,2",
                                        "http://198.51.100.7/%20"};
 
     random_put(g, urls[random_any(g, 3)]);
@@ -765,7 +765,7 @@ static void put_list_url(struct random_policy *g)
 
 static void put_host(struct random_policy *g)
 {
-    static const char *const hosts[] = {"ocsp.example", "198.51.100.7", "::1"};
+    static const char *const hosts[] = {"ocsp.example", "198.51.100.7", "h2"};
 
     random_put(g, hosts[random_any(g, 3)]);
 }

@@ -5,8 +5,8 @@
  * decided by the host: so a host has one spelling here, and what has two is
  * refused.
  */
-#ifndef SP_CERTS_HTTP_URL_H
-#define SP_CERTS_HTTP_URL_H
+#ifndef SP_LIB_HTTP_URL_H
+#define SP_LIB_HTTP_URL_H
 
 #include <stddef.h>
 #include <stdint.h>

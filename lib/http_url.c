@@ -4,7 +4,7 @@
  * address although it does not look like one ("0x7f.1", "2130706433") is
  * refused, so that an allow-list of names and addresses means what it says.
  */
-#include "certs/http_url.h"
+#include "lib/http_url.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
