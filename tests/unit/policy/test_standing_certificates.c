@@ -417,6 +417,40 @@ static void a_later_window_needs_another(void **state)
     assert_int_equal(due_at(now + DAY), 0);
 }
 
+/* Who comes with a certificate that ended with its window is told what has
+ * ended; and when nothing has, that another one is needed. */
+static void P3_an_ended_one_is_told_why_and_never_admitted(void **state)
+{
+    struct facts f = {.cert_sha256 = {1},
+                      .cert_not_after = T0 + YEAR,
+                      .address = "192.0.2.1",
+                      .method = METHOD_POST,
+                      .route = ROUTE_CHAT_COMPLETIONS,
+                      .model = "vega",
+                      .max_tokens = -1};
+    struct verdict v;
+    struct entry e;
+
+    (void)state;
+    due_at(T0);
+    takes(issued(1, "caisi", "eva"));
+    assert_int_equal(due_at(T0 + 25 * DAY), 1);
+    v = policy_decide(policy, s, &f, now, CLOCK_GOOD);
+    assert_int_equal(v.reason, REASON_WINDOW_EXPIRED);
+    assert_int_equal(v.step, STEP_WINDOW);
+    load(later);
+    due_at(T0 + 26 * DAY + DAY / 2);
+    v = policy_decide(policy, s, &f, now, CLOCK_GOOD);
+    assert_int_equal(v.reason, REASON_CERTIFICATE_REVOKED);
+    assert_int_equal(v.step, STEP_REVOCATION);
+    f.cert_sha256[0] = 2;
+    v = policy_decide(policy, s, &f, now, CLOCK_GOOD);
+    assert_int_equal(v.reason, REASON_NONE);
+    f.cert_sha256[0] = 1; /* nor does the standing take it from a keeper */
+    decide_entry(policy, &f, &v, &e);
+    refuses(e, "with a certificate that is revoked");
+}
+
 static void access_that_is_revoked_takes_it_along(void **state)
 {
     const struct entry_operator by = {true, 0};
@@ -560,6 +594,7 @@ int main(void)
         TEST(orders_and_policies_end_windows_too),
         TEST(a_party_that_is_gone_has_none),
         TEST(a_later_window_needs_another),
+        TEST(P3_an_ended_one_is_told_why_and_never_admitted),
         TEST(access_that_is_revoked_takes_it_along),
         TEST(P4_not_while_the_clock_settles),
         TEST(what_has_run_out_is_forgotten),
