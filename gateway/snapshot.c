@@ -285,18 +285,6 @@ int reading_add(struct reading *r, const char *name, const char *where,
     return e;
 }
 
-static int copy_file(const struct snapshot *s, struct fileset *to,
-                     const char *name)
-{
-    const uint8_t *data;
-    size_t length;
-    int e = fileset_get(s->files, name, &data, &length);
-
-    if (e == 0)
-        e = fileset_add(to, name, data, length);
-    return e == SP_EEXIST ? 0 : e;
-}
-
 static int read_settings(struct reading *r, const char *config)
 {
     char *copy = strdup(config);
@@ -308,7 +296,7 @@ static int read_settings(struct reading *r, const char *config)
     if (copy == NULL)
         return SP_ENOMEM;
     e = r->running != NULL
-            ? copy_file(r->running, r->s->files, "sallyport.yaml")
+            ? snapshot_copy(r->running, r->s->files, "sallyport.yaml")
             : add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
                        "the configuration (`sallyport init` makes one)");
     if (e == 0)
@@ -431,7 +419,7 @@ static int read_policy(struct reading *r)
     int e;
 
     e = r->running != NULL
-            ? copy_file(r->running, r->s->files, "policy.yaml")
+            ? snapshot_copy(r->running, r->s->files, "policy.yaml")
             : reading_add(r, "policy.yaml", "policy", settings->policy,
                           LIMIT_POLICY_BYTES, false, "the policy");
     if (e != 0 ||
@@ -678,13 +666,6 @@ static int read_all(struct reading *r, const char *config)
     return worst;
 }
 
-/* The tree of a large policy is several times as large as what is made of it,
- * and no role would ever use that memory again. */
-static void memory_give_back(void)
-{
-    malloc_trim(0);
-}
-
 int snapshot_read_again(const char *config, const struct snapshot *running,
                         struct report *report, struct snapshot *s)
 {
@@ -707,7 +688,7 @@ int snapshot_read_again(const char *config, const struct snapshot *running,
     free(r.policy_path);
     document_free(r.settings_text);
     document_free(r.policy_text);
-    memory_give_back();
+    snapshot_memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;
@@ -732,118 +713,6 @@ static bool same_file(const struct snapshot *a, const struct snapshot *b,
 bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b)
 {
     return same_file(a, b, "sallyport.yaml") && same_file(a, b, "policy.yaml");
-}
-
-/* A file that the policy names, if it names one. */
-static int copy_named(const struct snapshot *s, struct fileset *to,
-                      const char *name)
-{
-    int e;
-
-    if (name == NULL)
-        return 0;
-    if (strcmp(name, "ca") != 0)
-        return copy_file(s, to, name);
-    e = copy_file(s, to, "@authority.chain");
-    return e != 0 && e != SP_ENOENT ? e : copy_file(s, to, "@authority");
-}
-
-/* What certificates are verified with: by workers, and by the keeper when
- * somebody signs. */
-static int pack_people(const struct snapshot *s, struct fileset *to)
-{
-    const struct policy *p = s->policy;
-    int e = 0;
-
-    for (size_t i = 0; e == 0 && i < p->nparties; i++) {
-        e = copy_named(s, to, p->parties[i].anchors);
-        if (e == 0)
-            e = copy_named(s, to, p->parties[i].intermediates);
-    }
-    return e;
-}
-
-static int pack_worker(const struct snapshot *s, struct fileset *to)
-{
-    const struct policy *p = s->policy;
-    char name[LIMIT_NAME_BYTES + 16];
-    struct tls_file f;
-    int e = pack_people(s, to);
-
-    for (size_t i = 0; e == 0 && i < p->ndocuments; i++)
-        e = copy_named(s, to, p->documents[i].file);
-    for (size_t i = 0; e == 0 && i < p->nmodels; i++)
-        e = copy_named(s, to, p->models[i].ca);
-    for (size_t i = 0; e == 0 && i < s->settings->ncredentials; i++) {
-        snprintf(name, sizeof(name), "@credential/%s",
-                 s->settings->credentials[i].name);
-        e = copy_file(s, to, name);
-    }
-    for (size_t i = 0; e == 0 && tls_file_at(s->settings, i, &f); i++)
-        e = copy_file(s, to, f.name);
-    return e;
-}
-
-/* The keeper judges approvals itself. */
-static int pack_keeper(const struct snapshot *s, struct fileset *to)
-{
-    const uint8_t *data;
-    const char *name;
-    size_t length;
-    int e = copy_file(s, to, "@ledger.key");
-
-    for (size_t i = 0;
-         e == 0 && fileset_at(s->files, i, &name, &data, &length) == 0; i++)
-        if (strncmp(name, "@approv", 7) == 0)
-            e = fileset_add(to, name, data, length);
-    return e;
-}
-
-static int pack_dialer(const struct snapshot *s, struct fileset *to)
-{
-    char name[LIMIT_NAME_BYTES + 16];
-    int e = 0;
-
-    for (size_t i = 0; e == 0 && i < s->settings->nwitnesses; i++) {
-        snprintf(name, sizeof(name), "@witness/%s",
-                 s->settings->witnesses[i].name);
-        if (s->settings->witnesses[i].ca != NULL)
-            e = copy_file(s, to, name);
-    }
-    return e;
-}
-
-static int pack(const struct snapshot *s, enum role role, struct fileset *to)
-{
-    int e = copy_file(s, to, "sallyport.yaml");
-
-    if (e == 0 && role != ROLE_CONTROL && role != ROLE_AUTHORITY &&
-        role != ROLE_PUBLISHER)
-        e = copy_file(s, to, "policy.yaml");
-    if (e == 0 && role == ROLE_WORKER)
-        e = pack_worker(s, to);
-    if (e == 0 && role == ROLE_REVOKER)
-        e = pack_people(s, to);
-    if (e == 0 && role == ROLE_DIALER)
-        e = pack_dialer(s, to);
-    if (e == 0 && role == ROLE_KEEPER && (e = pack_keeper(s, to)) == 0)
-        e = pack_people(s, to);
-    return e;
-}
-
-int snapshot_pack(const struct snapshot *s, enum role role, int *memfd)
-{
-    struct fileset *to = fileset_new();
-    int e;
-
-    if (to == NULL)
-        return SP_ENOMEM;
-    e = pack(s, role, to);
-    if (e == 0)
-        e = fileset_seal(to, memfd);
-    fileset_free(to);
-    memory_give_back();
-    return e;
 }
 
 static int parse_set(struct snapshot *s)
@@ -881,7 +750,7 @@ int snapshot_from_fd(int memfd, struct snapshot *s)
     close(memfd);
     if (e == 0)
         e = parse_set(s);
-    memory_give_back();
+    snapshot_memory_give_back();
     if (e != 0)
         snapshot_release(s);
     return e;
@@ -890,7 +759,7 @@ int snapshot_from_fd(int memfd, struct snapshot *s)
 void snapshot_forget_text(struct snapshot *s)
 {
     fileset_drop(s->files, "policy.yaml");
-    memory_give_back();
+    snapshot_memory_give_back();
 }
 
 void snapshot_release(struct snapshot *s)

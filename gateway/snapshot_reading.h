@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One reading of a deployment: what snapshot.c and snapshot_tls.c share. Runs
- * in the supervisor.
+ * One reading of a deployment: what snapshot.c, snapshot_tls.c and
+ * snapshot_pack.c share. Runs in the supervisor.
  */
 #ifndef SP_GATEWAY_SNAPSHOT_READING_H
 #define SP_GATEWAY_SNAPSHOT_READING_H
@@ -43,5 +43,12 @@ int reading_add(struct reading *r, const char *name, const char *where,
  * with the policy's people; then what is used towards models. As above. */
 int reading_tls(struct reading *r) SP_MUST_USE;
 int reading_check_upstream(struct reading *r) SP_MUST_USE;
+
+/* snapshot_pack.c: a file of `s`, if it is not in `to` already. SP_ENOENT,
+ * SP_ENOMEM. */
+int snapshot_copy(const struct snapshot *s, struct fileset *to,
+                  const char *name) SP_MUST_USE;
+/* After a parse: what the tree had is not needed again. */
+void snapshot_memory_give_back(void);
 
 #endif
