@@ -38,8 +38,7 @@ static const struct reason_info infos[REASON_COUNT] = {
     [REASON_REVOCATION_UNAVAILABLE] =
         {"revocation_unavailable", 503, true, LATER, BUSY,
          "It cannot be found out now whether the client certificate has been "
-         "revoked. One of the gateway's own authority ends with the last "
-         "window of its party: then a new one is needed."},
+         "revoked."},
     [REASON_PERSON_SUSPENDED] =
         {"person_suspended", 403, false, 0, DENIED,
          "Access is suspended. The developer's operator, together with an "
