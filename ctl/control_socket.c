@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds and connects to the control socket of a deployment. Runs in the
- * command, as an operator.
+ * Finds and connects to the control socket of a deployment, and gives orders
+ * over it. Runs in the command, as an operator; what answers is not trusted.
  */
 #include "ctl/control_socket.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/channel.h"
 #include "lib/file.h"
 #include "policy/settings.h"
+
+/* A disk may be slow; a daemon that says nothing for so long stands still. */
+#define ANSWER_MS 60000
 
 /* DIR itself, or the file in it. */
 static void config_path(const char *dir, char *path, size_t size)
@@ -57,9 +62,10 @@ static char *control_path(const char *verb, const char *dir)
     return path;
 }
 
-static int connect_to(const char *path, int *fd)
+int control_connect_path(const char *path, int *fd)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int r;
 
     if (strlen(path) >= sizeof(a.sun_path))
         return SP_ETOOBIG;
@@ -67,11 +73,28 @@ static int connect_to(const char *path, int *fd)
     *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (*fd < 0)
         return sp_error_from_errno();
-    if (connect(*fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
-        close(*fd);
-        return SP_ECLOSED;
-    }
-    return 0;
+    if (connect(*fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+        return 0;
+    r = errno == ENOENT || errno == ECONNREFUSED ? SP_ECLOSED
+                                                 : sp_error_from_errno();
+    close(*fd);
+    return r;
+}
+
+int control_order(int fd, const struct order *order, struct order_answer *a)
+{
+    uint8_t data[CONTROL_MESSAGE_MAX];
+    size_t length, nfds = 0;
+    int r = ask_order_put(order, data, sizeof(data), &length);
+
+    if (r == 0)
+        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
+    if (r == 0)
+        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
+                                 ANSWER_MS);
+    if (r == 0)
+        r = answer_order_get(a, data, length);
+    return r;
 }
 
 void control_no_answer(const char *verb, const char *where, int error)
@@ -89,7 +112,7 @@ int control_connect(const char *verb, const char *dir, int *fd)
 
     if (path == NULL)
         return SP_EINVAL;
-    r = connect_to(path, fd);
+    r = control_connect_path(path, fd);
     if (r != 0)
         control_no_answer(verb, path, r);
     free(path);

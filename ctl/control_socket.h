@@ -3,12 +3,22 @@
 #ifndef SP_CTL_CONTROL_SOCKET_H
 #define SP_CTL_CONTROL_SOCKET_H
 
+#include "gateway/control_messages.h"
 #include "lib/error.h"
 
+/* Connects to the daemon whose control socket is `path`; the descriptor is the
+ * caller's. Tells nothing. SP_ECLOSED: no daemon listens there; SP_ETOOBIG: a
+ * socket cannot have such a path; SP_EPERM: not for this user; SP_EIO. */
+int control_connect_path(const char *path, int *fd) SP_MUST_USE;
 /* Connects to the daemon of the deployment in `dir` (or with the configuration
  * file `dir`); the descriptor is the caller's. After an error it has been told
  * on stderr, under the verb's name. */
 int control_connect(const char *verb, const char *dir, int *fd) SP_MUST_USE;
+/* Gives an order and waits for its answer, which comes when the entry is on
+ * disk. What is in *a is checked as far as the format goes: a->error may still
+ * say that it was refused. SP_ETIMEDOUT, SP_ECLOSED, SP_EPROTO, SP_EIO. */
+int control_order(int fd, const struct order *order,
+                  struct order_answer *a) SP_MUST_USE;
 /* Tells that nothing, or nothing sensible, came back. */
 void control_no_answer(const char *verb, const char *where, int error);
 

@@ -17,12 +17,8 @@
 #include "ctl/control_socket.h"
 #include "ctl/verbs.h"
 #include "gateway/control_messages.h"
-#include "lib/channel.h"
 #include "lib/file.h"
 #include "policy/resume.h"
-
-/* A disk may be slow; a daemon that says nothing for so long stands still. */
-#define ANSWER_MS 60000
 
 #define EXITS                                                                  \
     "\nExit status: 0: done, and on disk in the ledger; 1: it was not; 2: "    \
@@ -143,22 +139,6 @@ static int approval_take(struct request *r)
     return e;
 }
 
-static int ask(int fd, const struct order *order, struct order_answer *a)
-{
-    uint8_t data[CONTROL_MESSAGE_MAX];
-    size_t length, nfds = 0;
-    int r = ask_order_put(order, data, sizeof(data), &length);
-
-    if (r == 0)
-        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
-    if (r == 0)
-        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
-                                 ANSWER_MS);
-    if (r == 0)
-        r = answer_order_get(a, data, length);
-    return r;
-}
-
 static void print_statement(const struct request *r,
                             const struct order_answer *a)
 {
@@ -197,7 +177,7 @@ static int give(struct request *r)
         return EXIT_FAILS;
     if (control_connect(verb, r->dir, &fd) != 0)
         return EXIT_FAILS;
-    e = ask(fd, &r->order, &a);
+    e = control_order(fd, &r->order, &a);
     close(fd);
     if (e != 0) {
         control_no_answer(verb, r->dir, e);

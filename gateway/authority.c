@@ -296,7 +296,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 {
     struct revocations_number number;
     struct revoke_message revoke;
-    struct stop stop;
 
     (void)arg;
     (void)fds;
@@ -316,21 +315,10 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             return;
         }
         break;
-    case MESSAGE_STOP:
-        if (nfds == 0 && stop_get(&stop, data, length) == 0)
-            exit(0);
-        break;
     default:
         break;
     }
-    fatal("supervisor_message_unknown", "type=%u fds=%zu",
-          message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_other(data, length, nfds);
 }
 
 int authority_main(struct role_start *start)
@@ -352,7 +340,7 @@ int authority_main(struct role_start *start)
         (r = role_sandbox(start, paths, 1, FILES, &report)) != 0)
         return role_failed(start, true, "authority: %s", sp_strerror(r));
     role.channel =
-        channel_new(role.base, start->channel, on_message, on_closed, NULL);
+        channel_new(role.base, start->channel, on_message, role_closed, NULL);
     if (role.channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "authority: no channel");
     work_after(TOGETHER_MS);

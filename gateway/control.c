@@ -303,14 +303,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         break;
     }
     if (r != 0)
-        fatal("supervisor_message_unknown", "type=%u fds=%zu",
-              message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+        role_message_unknown(data, length, nfds);
 }
 
 /* Copied: the snapshot does not stay. */
@@ -353,7 +346,7 @@ int control_main(struct role_start *start)
     if ((r = control_events(k, start->fds[1])) != 0 ||
         (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
         return role_failed(start, true, "control: %s", sp_strerror(r));
-    k->channel = channel_new(k->base, start->channel, on_message, on_closed, k);
+    k->channel = channel_new(k->base, start->channel, on_message, role_closed, k);
     if (k->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "control: no channel");
     event_base_dispatch(k->base);

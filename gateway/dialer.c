@@ -402,7 +402,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct witness_channel witnesses;
     struct fetch_channel fetches;
     struct link_message v;
-    struct stop stop;
 
     switch (message_type(data, length)) {
     case MESSAGE_WITNESSES:
@@ -423,21 +422,10 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             return;
         }
         break;
-    case MESSAGE_STOP:
-        if (nfds == 0 && stop_get(&stop, data, length) == 0)
-            exit(0);
-        break;
     default:
         break;
     }
-    fatal("supervisor_message_unknown", "type=%u fds=%zu",
-          message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_other(data, length, nfds);
 }
 
 bool endpoint_needs_name(const struct policy_endpoint *e)
@@ -498,7 +486,7 @@ int dialer_main(struct role_start *start)
     if ((d->base = event_base_new()) == NULL || (r = resolver_start(d)) != 0 ||
         (r = role_sandbox(start, NULL, 0, 0, &report)) != 0)
         return role_failed(start, true, "dialer: %s", sp_strerror(r));
-    d->channel = channel_new(d->base, start->channel, on_message, on_closed, d);
+    d->channel = channel_new(d->base, start->channel, on_message, role_closed, d);
     if (d->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "dialer: no channel");
     event_base_dispatch(d->base);

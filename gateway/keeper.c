@@ -417,14 +417,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     default:
         break;
     }
-    fatal("supervisor_message_unknown", "type=%u fds=%zu",
-          message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_unknown(data, length, nfds);
 }
 
 /* --- The loop --- */
@@ -615,7 +608,7 @@ int keeper_main(struct role_start *start)
     if ((r = keeper_witnesses_start(k, start->fds[1])) != 0)
         return role_failed(start, true, "keeper: witnesses: %s",
                            sp_strerror(r));
-    k->channel = channel_new(k->base, start->channel, on_message, on_closed, k);
+    k->channel = channel_new(k->base, start->channel, on_message, role_closed, k);
     if (k->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "keeper: no channel");
     tell_ledger(k);

@@ -131,7 +131,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
     struct publish_message publish;
-    struct stop stop;
 
     (void)arg;
     switch (message_type(data, length)) {
@@ -141,21 +140,10 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             return;
         }
         break;
-    case MESSAGE_STOP:
-        if (nfds == 0 && stop_get(&stop, data, length) == 0)
-            exit(0);
-        break;
     default:
         break;
     }
-    fatal("supervisor_message_unknown", "type=%u fds=%zu",
-          message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_other(data, length, nfds);
 }
 
 /* Nothing that is asked needs a body, and no head needs a page. */
@@ -195,7 +183,7 @@ int publisher_main(struct role_start *start)
         (r = server_start(start->fds[FD_LISTENER])) != 0 ||
         (r = role_sandbox(start, NULL, 0, CONNECTIONS, &report)) != 0)
         return role_failed(start, true, "publisher: %s", sp_strerror(r));
-    channel = channel_new(base, start->channel, on_message, on_closed, NULL);
+    channel = channel_new(base, start->channel, on_message, role_closed, NULL);
     if (channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "publisher: no channel");
     event_base_dispatch(base);

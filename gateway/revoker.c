@@ -600,7 +600,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct fetch_channel fetches;
     struct link_message link;
     struct crl_file file;
-    struct stop stop;
 
     switch (message_type(data, length)) {
     case MESSAGE_CRL_FILE:
@@ -633,21 +632,10 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             return;
         }
         break;
-    case MESSAGE_STOP:
-        if (nfds == 0 && stop_get(&stop, data, length) == 0)
-            exit(0);
-        break;
     default:
         break;
     }
-    fatal("supervisor_message_unknown", "type=%u fds=%zu",
-          message_type(data, length), nfds);
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_other(data, length, nfds);
 }
 
 /* --- the start --- */
@@ -742,7 +730,7 @@ int revoker_main(struct role_start *start)
         (e = role_sandbox(start, NULL, 0, REVOKER_FILES, &report)) != 0)
         return role_failed(start, true, "revoker: %s", sp_strerror(e));
     r->supervisor =
-        channel_new(r->base, start->channel, on_message, on_closed, r);
+        channel_new(r->base, start->channel, on_message, role_closed, r);
     if (r->supervisor == NULL || role_ready(start) != 0)
         return role_failed(start, true, "revoker: no channel");
     event_base_dispatch(r->base);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of roles, and the steps that every role's start has in common.
- * Runs in every process but the supervisor. The one message it reads here
- * comes from the supervisor, which it trusts.
+ * Runs in every process but the supervisor. The messages it reads here
+ * come from the supervisor, which it trusts.
  */
 #include "gateway/roles.h"
 
@@ -217,4 +217,26 @@ int role_failed(const struct role_start *start, bool retry, const char *format,
                           SEND_WAIT_MS) != 0)
         log_error("role_failed", "problem=%s", log_quote(v.problem));
     return retry ? ROLE_EXIT_RETRY : ROLE_EXIT_FAILED;
+}
+
+void role_closed(void *arg, int error)
+{
+    (void)arg;
+    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+}
+
+void role_message_other(const uint8_t *data, size_t length, size_t nfds)
+{
+    struct stop stop;
+
+    if (message_type(data, length) == MESSAGE_STOP && nfds == 0 &&
+        stop_get(&stop, data, length) == 0)
+        exit(0);
+    role_message_unknown(data, length, nfds);
+}
+
+void role_message_unknown(const uint8_t *data, size_t length, size_t nfds)
+{
+    fatal("supervisor_message_unknown", "type=%u fds=%zu",
+          message_type(data, length), nfds);
 }

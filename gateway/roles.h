@@ -76,6 +76,16 @@ int role_ready(const struct role_start *start) SP_MUST_USE;
 int role_failed(const struct role_start *start, bool retry, const char *format,
                 ...) SP_PRINTF(3, 4);
 
+/* For a role's channel to the supervisor. A role without one ends. */
+void role_closed(void *arg, int error);
+/* A message that the role itself does not know: MESSAGE_STOP ends it at once,
+ * with status 0, any other with an error. */
+void role_message_other(const uint8_t *data, size_t length, size_t nfds)
+    __attribute__((noreturn));
+/* A message that this role never gets, or a malformed one: ends the role. */
+void role_message_unknown(const uint8_t *data, size_t length, size_t nfds)
+    __attribute__((noreturn));
+
 int worker_main(struct role_start *start);
 int keeper_main(struct role_start *start);
 int dialer_main(struct role_start *start);

@@ -148,12 +148,6 @@ static void reload(struct worker *w, uint64_t number, int memfd)
         log_info("reloaded", "reload=%llu", (unsigned long long)number);
 }
 
-static void fds_close(int *fds, size_t nfds)
-{
-    for (size_t i = 0; i < nfds; i++)
-        close(fds[i]);
-}
-
 static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
@@ -217,15 +211,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     default:
         break;
     }
-    fds_close(fds, nfds);
-    fatal("supervisor_message_malformed", "type=%u",
-          message_type(data, length));
-}
-
-static void on_closed(void *arg, int error)
-{
-    (void)arg;
-    fatal("supervisor_gone", "error=%s", log_quote(sp_strerror(error)));
+    role_message_unknown(data, length, nfds);
 }
 
 /* ---- set-up ---- */
@@ -345,7 +331,7 @@ static int set_up_parts(struct worker *w, char problem[256])
     if ((r = set_up_listeners(w)) != 0)
         return r;
     w->supervisor =
-        channel_new(w->base, w->start->channel, on_message, on_closed, w);
+        channel_new(w->base, w->start->channel, on_message, role_closed, w);
     return w->supervisor == NULL ? SP_ENOMEM : 0;
 }
 
