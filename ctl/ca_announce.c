@@ -15,11 +15,12 @@
 
 static int complain(const char *why)
 {
-    fprintf(stderr,
-            "sallyport ca: the daemon that runs did not take up the authority's "
-            "index: %s\nWhat was done is in the index and will be in the ledger "
-            "when the daemon reads it again (SIGHUP, or a start).\n",
-            why);
+    fprintf(
+        stderr,
+        "sallyport ca: the daemon that runs did not take up the authority's "
+        "index: %s\nWhat was done is in the index and will be in the ledger "
+        "when the daemon reads it again (SIGHUP, or a start).\n",
+        why);
     return EXIT_FAILS;
 }
 

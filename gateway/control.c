@@ -346,7 +346,8 @@ int control_main(struct role_start *start)
     if ((r = control_events(k, start->fds[1])) != 0 ||
         (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
         return role_failed(start, true, "control: %s", sp_strerror(r));
-    k->channel = channel_new(k->base, start->channel, on_message, role_closed, k);
+    k->channel =
+        channel_new(k->base, start->channel, on_message, role_closed, k);
     if (k->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "control: no channel");
     event_base_dispatch(k->base);

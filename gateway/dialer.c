@@ -486,7 +486,8 @@ int dialer_main(struct role_start *start)
     if ((d->base = event_base_new()) == NULL || (r = resolver_start(d)) != 0 ||
         (r = role_sandbox(start, NULL, 0, 0, &report)) != 0)
         return role_failed(start, true, "dialer: %s", sp_strerror(r));
-    d->channel = channel_new(d->base, start->channel, on_message, role_closed, d);
+    d->channel =
+        channel_new(d->base, start->channel, on_message, role_closed, d);
     if (d->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "dialer: no channel");
     event_base_dispatch(d->base);

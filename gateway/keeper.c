@@ -608,7 +608,8 @@ int keeper_main(struct role_start *start)
     if ((r = keeper_witnesses_start(k, start->fds[1])) != 0)
         return role_failed(start, true, "keeper: witnesses: %s",
                            sp_strerror(r));
-    k->channel = channel_new(k->base, start->channel, on_message, role_closed, k);
+    k->channel =
+        channel_new(k->base, start->channel, on_message, role_closed, k);
     if (k->channel == NULL || role_ready(start) != 0)
         return role_failed(start, true, "keeper: no channel");
     tell_ledger(k);

@@ -167,6 +167,25 @@ static void join_keeper(struct supervisor *s, struct process *worker)
     link_fds_close(&ends);
 }
 
+int process_join(struct process *a, struct process *b, const uint8_t *data,
+                 size_t length)
+{
+    int ends[2];
+    int r = channel_pair(ends);
+
+    if (r != 0) {
+        log_error("processes_not_joined", "roles=%s,%s error=%s",
+                  role_info(a->role)->name, role_info(b->role)->name,
+                  log_quote(sp_strerror(r)));
+        return r;
+    }
+    process_send(a, data, length, &ends[0], 1);
+    process_send(b, data, length, &ends[1], 1);
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
 /* Hands the dialer its end of a worker's channel, a new one if the worker's
  * first went down with another dialer. */
 static void join_dialer(struct supervisor *s, struct process *worker)
@@ -200,22 +219,13 @@ static void join_witnesses(struct supervisor *s)
     struct witness_channel v = {.number = ++s->links};
     uint8_t data[32];
     size_t length;
-    int ends[2];
 
     if (s->snapshot.settings->nwitnesses == 0 ||
         keeper->state != ROLE_STATE_READY || dialer->state != ROLE_STATE_READY)
         return;
     if (witness_channel_put(&v, data, sizeof(data), &length) != 0 ||
-        channel_pair(ends) != 0) {
-        log_error("witness_channel_not_made", "error=%s",
-                  log_quote("no descriptors"));
+        process_join(keeper, dialer, data, length) != 0)
         process_kill(dialer); /* its back-off is the retry */
-        return;
-    }
-    process_send(keeper, data, length, &ends[0], 1);
-    process_send(dialer, data, length, &ends[1], 1);
-    close(ends[0]);
-    close(ends[1]);
 }
 
 /* --- What a role says --- */

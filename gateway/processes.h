@@ -95,6 +95,10 @@ void process_kill(struct process *p);
 /* To a process that is there. One that does not read is broken. */
 void process_send(struct process *p, const void *data, size_t length,
                   const int *fds, size_t nfds);
+/* Gives each an end of a new channel, with the same message. An end that one
+ * had before is for it to drop. SP_EIO: no descriptors, told in the log. */
+int process_join(struct process *a, struct process *b, const uint8_t *data,
+                 size_t length) SP_MUST_USE;
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
 /* SIGCHLD: reaps whoever has ended. */

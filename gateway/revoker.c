@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #include "certs/crl.h"
-#include "lib/http_url.h"
 #include "certs/pem.h"
 #include "gateway/revoker_parts.h"
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/http_url.h"
 #include "lib/log.h"
 
 /* Channels to workers and the dialer, descriptors that come and go. */

@@ -70,8 +70,8 @@ static const struct role_info table[ROLE_COUNT] = {
         {
             .name = "publisher",
             .main = publisher_main,
-            .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT |
-                              SANDBOX_MEMORY,
+            .sandbox_groups =
+                SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT | SANDBOX_MEMORY,
             .nfds = 2,
         },
 };

@@ -38,7 +38,7 @@ enum role {
 struct role_start {
     enum role role;
     struct setup setup;
-    int channel; /* to the supervisor */
+    int channel;           /* to the supervisor */
     int fds[ROLE_FDS_MAX]; /* that came with MESSAGE_SETUP */
     size_t nfds;
 };

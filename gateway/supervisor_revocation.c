@@ -104,21 +104,12 @@ void supervisor_join_fetches(struct supervisor *s)
     const struct fetch_channel v = {.number = ++s->links};
     uint8_t data[32];
     size_t length;
-    int ends[2];
 
     if (!is_ready(revoker) || !is_ready(dialer))
         return;
     if (fetch_channel_put(&v, data, sizeof(data), &length) != 0 ||
-        channel_pair(ends) != 0) {
-        log_error("fetch_channel_not_made", "error=%s",
-                  log_quote("no descriptors"));
+        process_join(revoker, dialer, data, length) != 0)
         process_kill(revoker); /* its back-off is the retry */
-        return;
-    }
-    process_send(revoker, data, length, &ends[0], 1);
-    process_send(dialer, data, length, &ends[1], 1);
-    close(ends[0]);
-    close(ends[1]);
 }
 
 static void send_set(struct supervisor *s, struct process *to, int fd)
@@ -139,7 +130,6 @@ void supervisor_join_revoker(struct supervisor *s, struct process *worker)
                                    .generation = ++s->links};
     uint8_t data[64];
     size_t length;
-    int ends[2];
 
     if (!is_ready(worker))
         return;
@@ -148,14 +138,8 @@ void supervisor_join_revoker(struct supervisor *s, struct process *worker)
         return;
     if (link_message_put(MESSAGE_REVOKER, &v, data, sizeof(data), &length) !=
             0 ||
-        channel_pair(ends) != 0) {
+        process_join(worker, revoker, data, length) != 0)
         process_kill(worker);
-        return;
-    }
-    process_send(worker, data, length, &ends[0], 1);
-    process_send(revoker, data, length, &ends[1], 1);
-    close(ends[0]);
-    close(ends[1]);
 }
 
 /* A new one begins with what the last one had built, recorded or not: nobody
