@@ -22,6 +22,7 @@ struct issue {
     struct request *request;
     struct ca_outputs out;
     bool with_key; /* a key is made */
+    bool recorded; /* it is in the index, and --revoke-old has revoked */
 };
 
 /* --- who ----------------------------------------------------------------- */
@@ -89,6 +90,10 @@ static int profile_take(struct issue *i)
 
     if (name == NULL)
         return EXIT_HOLDS;
+    if (i->o->csr != NULL)
+        return ca_complain(EXIT_MISUSED,
+                           "--profile is for a key that is made here: the one "
+                           "in --csr is what it is");
     i->order.profile = profile_find(name);
     if (i->order.profile != NULL && i->order.profile->made)
         return EXIT_HOLDS;
@@ -200,6 +205,7 @@ static int issue_run(struct issue *i, struct authority *a, bool renew)
         return ca_complain(EXIT_FAILS, "%s%s%s",
                            i->o->csr != NULL ? i->o->csr : "",
                            i->o->csr != NULL ? ": " : "", problem);
+    i->recorded = true;
     status = hand_out(i, &issued);
     authority_issued_free(&issued);
     return status;
@@ -262,7 +268,7 @@ int ca_run_renew(const struct ca_options *o)
     char suffix[32], day[CLOCK_UTC_SIZE];
     struct authority *a = NULL;
     struct issue i;
-    int status = issue_begin(&i, o);
+    int status = issue_begin(&i, o), list;
 
     if (status == EXIT_HOLDS) {
         clock_format_utc(i.order.now, day);
@@ -273,9 +279,10 @@ int ca_run_renew(const struct ca_options *o)
         (status = ca_open(o, &i.place, AUTHORITY_ISSUING, true, &a)) ==
             EXIT_HOLDS)
         status = issue_run(&i, a, true);
-    if (status == EXIT_HOLDS && o->revoke_old) {
+    if (i.recorded && o->revoke_old) {
         printf("the old ones are revoked (superseded); the list of it:\n");
-        status = ca_publish_if_free(o, &i.place, AUTHORITY_ISSUING);
+        list = ca_revoked(o, &i.place, AUTHORITY_ISSUING);
+        status = status == EXIT_HOLDS ? list : status;
     }
     issue_end(&i);
     return status;

@@ -89,8 +89,10 @@ void ca_outputs_release(struct ca_outputs *o);
 /* Signs a list and says so. `ms` 0: as long as is usual for the part. */
 int ca_publish(struct authority *a, const struct ca_place *place,
                enum authority_part part, int64_t ms);
-/* The same if that needs nobody at the keyboard, else what to run. */
-int ca_publish_if_free(const struct ca_options *o, const struct ca_place *place,
-                       enum authority_part part);
+/* After a revocation: the daemon hears of it, and a list is signed if that
+ * needs nobody at the keyboard, else what to run is said. Neither waits for the
+ * other to succeed. */
+int ca_revoked(const struct ca_options *o, const struct ca_place *place,
+               enum authority_part part);
 
 #endif

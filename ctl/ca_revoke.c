@@ -43,8 +43,10 @@ int ca_publish(struct authority *a, const struct ca_place *place,
     return EXIT_HOLDS;
 }
 
-int ca_publish_if_free(const struct ca_options *o, const struct ca_place *place,
-                       enum authority_part part)
+/* Signs the list if nobody has to be asked for the key. */
+static int publish_if_free(const struct ca_options *o,
+                           const struct ca_place *place,
+                           enum authority_part part)
 {
     struct authority *a = NULL;
     int status;
@@ -60,9 +62,20 @@ int ca_publish_if_free(const struct ca_options *o, const struct ca_place *place,
     if (status == EXIT_HOLDS)
         status = ca_publish(a, place, part, 0);
     authority_close(a);
+    return status;
+}
+
+int ca_revoked(const struct ca_options *o, const struct ca_place *place,
+               enum authority_part part)
+{
+    int told = authority_announce(place->d.settings);
+    int list = publish_if_free(o, place, part);
+
+    if (list != EXIT_HOLDS)
+        return ca_complain(list, "the revocation holds, but its list is not "
+                                 "made: run \"sallyport ca crl\"");
     /* A daemon that serves lists takes the new one up. */
-    return status == EXIT_HOLDS ? authority_announce(place->d.settings)
-                                : status;
+    return told == EXIT_HOLDS ? authority_announce(place->d.settings) : told;
 }
 
 int ca_run_crl(const struct ca_options *o)
@@ -186,7 +199,7 @@ static int revoke_at(const struct ca_options *o, const struct ca_place *place,
         return status;
     printf("revoked  %zu certificate%s (%s)\n", count, count == 1 ? "" : "s",
            authority_reason_text(r->reason));
-    return authority_announce(place->d.settings);
+    return EXIT_HOLDS;
 }
 
 int ca_run_revoke(const struct ca_options *o)
@@ -195,18 +208,13 @@ int ca_run_revoke(const struct ca_options *o)
     struct revocation r = {0};
     struct ca_place place;
     int status = revocation_read(o, &r);
-    int list;
 
     if (status != EXIT_HOLDS ||
         (status = ca_place_find(o, false, &place)) != EXIT_HOLDS)
         return status;
     status = revoke_at(o, &place, &r, part);
-    if (status == EXIT_HOLDS) {
-        list = ca_publish_if_free(o, &place, part);
-        if (list != EXIT_HOLDS)
-            status = ca_complain(list, "the revocation holds, but its list is "
-                                       "not made: run \"sallyport ca crl\"");
-    }
+    if (status == EXIT_HOLDS)
+        status = ca_revoked(o, &place, part);
     ca_place_release(&place);
     return status;
 }

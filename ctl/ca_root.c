@@ -21,6 +21,23 @@
 #define ISSUING_DAYS_MAX (10 * 365)
 #define BUNDLE_MAX       65536
 
+/* In the authority's folder, for the deployment that it is of. */
+static int at_place(const struct ca_options *o,
+                    int (*run)(const struct ca_options *o, const char *folder,
+                               const char *deployment))
+{
+    struct ca_place place;
+    const char *deployment;
+    int status = ca_place_find(o, false, &place);
+
+    if (status != EXIT_HOLDS)
+        return status;
+    deployment = ca_place_deployment(o, &place);
+    status = deployment == NULL ? EXIT_FAILS : run(o, place.folder, deployment);
+    ca_place_release(&place);
+    return status;
+}
+
 /* --- request ------------------------------------------------------------- */
 
 static int csr_print(const char *folder, const char *csr)
@@ -86,17 +103,7 @@ static int request_at(const struct ca_options *o, const char *folder,
 
 int ca_run_request(const struct ca_options *o)
 {
-    struct ca_place place;
-    const char *deployment;
-    int status = ca_place_find(o, false, &place);
-
-    if (status != EXIT_HOLDS)
-        return status;
-    deployment = ca_place_deployment(o, &place);
-    status = deployment == NULL ? EXIT_FAILS
-                                : request_at(o, place.folder, deployment);
-    ca_place_release(&place);
-    return status;
+    return at_place(o, request_at);
 }
 
 /* --- sign-intermediate --------------------------------------------------- */
@@ -234,15 +241,5 @@ static int install_at(const struct ca_options *o, const char *folder,
 
 int ca_run_install(const struct ca_options *o)
 {
-    struct ca_place place;
-    const char *deployment;
-    int status = ca_place_find(o, false, &place);
-
-    if (status != EXIT_HOLDS)
-        return status;
-    deployment = ca_place_deployment(o, &place);
-    status = deployment == NULL ? EXIT_FAILS
-                                : install_at(o, place.folder, deployment);
-    ca_place_release(&place);
-    return status;
+    return at_place(o, install_at);
 }

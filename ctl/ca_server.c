@@ -52,6 +52,10 @@ static int order_fill(const struct ca_options *o, struct authority_order *order,
         return ca_complain(EXIT_MISUSED,
                            "server: expected --name ADDRESS-or-NAME, perhaps "
                            "several times");
+    if (o->profile != NULL && o->csr != NULL)
+        return ca_complain(EXIT_MISUSED,
+                           "--profile is for a key that is made here: the one "
+                           "in --csr is what it is");
     if (o->profile != NULL &&
         ((order->profile = profile_find(o->profile)) == NULL ||
          !order->profile->made))
