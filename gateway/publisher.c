@@ -73,14 +73,19 @@ static void on_request(struct evhttp_request *q, void *arg)
     evhttp_send_error(q, HTTP_NOTFOUND, NULL);
 }
 
-/* Too many at once: the others wait in the kernel's queue. */
-static void on_accept_error(struct evconnlistener *l, void *arg)
+static int accept_later(void)
 {
     static const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
 
+    return event_add(again, &pause);
+}
+
+/* Too many at once: the others wait in the kernel's queue. */
+static void on_accept_error(struct evconnlistener *l, void *arg)
+{
     (void)arg;
     (void)evconnlistener_disable(l);
-    (void)event_add(again, &pause);
+    (void)accept_later();
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -146,14 +151,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     role_message_other(data, length, nfds);
 }
 
-/* Nothing that is asked needs a body, and no head needs a page. */
+/* Nothing that is asked needs a body, and no head needs a page. It accepts
+ * nobody before the lists can have come: their descriptors need room. */
 static int server_start(int fd)
 {
     struct evhttp *http = evhttp_new(base);
 
     again = event_new(base, -1, 0, on_again, NULL);
-    listener =
-        evconnlistener_new(base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd);
+    listener = evconnlistener_new(
+        base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_DISABLED, 0, fd);
     if (http == NULL || again == NULL || listener == NULL ||
         evhttp_bind_listener(http, listener) == NULL)
         return SP_ENOMEM;
@@ -164,7 +170,7 @@ static int server_start(int fd)
     evhttp_set_timeout(http, TIMEOUT_S);
     evhttp_set_default_content_type(http, NULL);
     evhttp_set_gencb(http, on_request, NULL);
-    return 0;
+    return accept_later() == 0 ? 0 : SP_ENOMEM;
 }
 
 int publisher_main(struct role_start *start)

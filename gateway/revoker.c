@@ -341,7 +341,8 @@ static int lists_join(struct crl_list *all, struct crl_list *more)
 }
 
 /* Of a file with many, one that cannot be read keeps only those out whom it
- * would be about. The first error, if none can. */
+ * would be about; what is behind the last that a text may have is not looked
+ * at. The first error, if none can. */
 static int lists_read(const struct revoker *r, uint32_t party,
                       const uint8_t *bytes, size_t length, const char *name,
                       struct crl_list *all)
@@ -349,11 +350,12 @@ static int lists_read(const struct revoker *r, uint32_t party,
     char problem[CRL_PROBLEM];
     int first = crl_parse(bytes, length, all, problem);
     const uint8_t *block;
-    size_t size;
+    size_t size, i = 1;
 
     if (first == 0)
         return 0;
-    for (size_t i = 1; block_next(&bytes, &length, &block, &size); i++) {
+    for (; i <= CRL_LISTS_MAX && block_next(&bytes, &length, &block, &size);
+         i++) {
         struct crl_list one = {0};
         int e = crl_parse(block, size, &one, problem);
 
@@ -365,6 +367,10 @@ static int lists_read(const struct revoker *r, uint32_t party,
                      log_quote(problem));
         crl_list_release(&one);
     }
+    if (i > CRL_LISTS_MAX && block_next(&bytes, &length, &block, &size))
+        log_warn("lists_too_many", "party=%s from=%s looked_at=%d",
+                 r->policy->parties[party].name, log_quote(name),
+                 CRL_LISTS_MAX);
     if (all->count > 0)
         return 0;
     log_warn("list_refused", "party=%s from=%s problem=%s",

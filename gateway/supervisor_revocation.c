@@ -235,8 +235,10 @@ int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
         to_keeper(s, data, length);
         return 0;
     case MESSAGE_REVOCATIONS:
+        /* No revoker comes so far: what is added to it must not wrap. */
         if (fd < 0 || revocations_number_get(&number, data, length) != 0 ||
-            !is_sealed(fd) || !keeper_has_room(s))
+            number.number > UINT64_MAX / 2 || !is_sealed(fd) ||
+            !keeper_has_room(s))
             return SP_EPROTO;
         offer(s, &number, fd, data, length);
         return 0;
