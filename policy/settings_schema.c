@@ -133,8 +133,8 @@ static const struct schema_field crypto[] = {
      .type = SCHEMA_CHOICE,
      .words = fips,
      .fallback = "off",
-     .help = "`required`: all of OpenSSL's work is done by its FIPS provider, "
-             "and nothing starts without one (docs/tls.md)."},
+     .help = "`required`: all that the daemon does with OpenSSL is done by its "
+             "FIPS provider, and it does not start without one (docs/tls.md)."},
     END,
 };
 
