@@ -5,7 +5,6 @@
  */
 #include "ctl/client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <llhttp.h>
 #include <openssl/err.h>
@@ -18,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/client_tls.h"
+
 struct client {
     SSL_CTX *ctx;
     SSL *ssl;
@@ -25,7 +26,7 @@ struct client {
     int timeout_ms;
     int alert; /* the server's fatal one; -1: none */
     char host[128];
-    char problem[256];
+    char problem[CLIENT_PROBLEM];
     /* of the exchange that is going on */
     llhttp_t parser;
     struct client_answer *answer;
@@ -122,85 +123,14 @@ static int tls_again(struct client *c, int r)
     }
 }
 
-static int file_failed(struct client *c, const char *path)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-
-    snprintf(c->problem, sizeof c->problem, "%s: %s", path,
-             reason != NULL ? reason : "cannot be read");
-    return SP_EINVAL;
-}
-
-static int credential_use(struct client *c, const struct credential *k)
-{
-    if (SSL_CTX_use_certificate(c->ctx, sk_X509_value(k->chain, 0)) != 1 ||
-        SSL_CTX_use_PrivateKey(c->ctx, k->pkey) != 1)
-        return file_failed(c, "certificate and key");
-    for (int i = 1; i < sk_X509_num(k->chain); i++) {
-        if (SSL_CTX_add1_chain_cert(c->ctx, sk_X509_value(k->chain, i)) != 1)
-            return file_failed(c, "certificate");
-    }
-    return 0;
-}
-
-static int files_load(struct client *c, const struct client_options *o)
-{
-    if (o->anchors == NULL && SSL_CTX_set_default_verify_paths(c->ctx) != 1)
-        return file_failed(c, "the system's certificates");
-    if (o->anchors != NULL && SSL_CTX_load_verify_file(c->ctx, o->anchors) != 1)
-        return file_failed(c, o->anchors);
-    if (o->credential != NULL)
-        return credential_use(c, o->credential);
-    if (o->certificate == NULL)
-        return 0;
-    if (SSL_CTX_use_certificate_chain_file(c->ctx, o->certificate) != 1)
-        return file_failed(c, o->certificate);
-    if (SSL_CTX_use_PrivateKey_file(c->ctx, o->key, SSL_FILETYPE_PEM) != 1)
-        return file_failed(c, o->key);
-    return 0;
-}
-
-static int peer_set(SSL *ssl, char *host)
-{
-    unsigned char binary[16];
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-
-    if (inet_pton(AF_INET, host, binary) == 1 ||
-        inet_pton(AF_INET6, host, binary) == 1)
-        return X509_VERIFY_PARAM_set1_ip_asc(param, host);
-    return SSL_set_tlsext_host_name(ssl, host) == 1 &&
-           SSL_set1_host(ssl, host) == 1;
-}
-
-/* A gateway decides by its own profile; one for old cards speaks 1.2, which is
- * then as narrow as ours are. Nothing of it is left to openssl.cnf. */
-static bool versions_set(SSL_CTX *ctx)
-{
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_NO_TICKET);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(ctx, 0) == 1 &&
-           SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES256-GCM-SHA384:"
-                                        "ECDHE-RSA-AES256-GCM-SHA384:"
-                                        "ECDHE-ECDSA-AES128-GCM-SHA256:"
-                                        "ECDHE-RSA-AES128-GCM-SHA256:"
-                                        "ECDHE-ECDSA-CHACHA20-POLY1305:"
-                                        "ECDHE-RSA-CHACHA20-POLY1305") == 1;
-}
-
 static int tls_start(struct client *c, const struct client_options *o)
 {
     int r;
 
-    if ((c->ctx = SSL_CTX_new(TLS_client_method())) == NULL)
-        return SP_ENOMEM;
-    if (!versions_set(c->ctx))
-        return SP_ECRYPTO;
-    SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
-    if ((r = files_load(c, o)) != 0)
+    if ((r = client_tls_new(o, &c->ctx, c->problem)) != 0)
         return r;
-    if ((c->ssl = SSL_new(c->ctx)) == NULL || !peer_set(c->ssl, c->host) ||
-        SSL_set_fd(c->ssl, c->fd) != 1)
+    if ((c->ssl = SSL_new(c->ctx)) == NULL ||
+        client_tls_name(c->ssl, c->host) != 0 || SSL_set_fd(c->ssl, c->fd) != 1)
         return SP_ENOMEM;
     SSL_set_app_data(c->ssl, c);
     SSL_set_info_callback(c->ssl, on_info);

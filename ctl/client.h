@@ -17,6 +17,7 @@
 #include "lib/error.h"
 
 #define CLIENT_BODY_MAX (16u << 20)
+#define CLIENT_PROBLEM  256
 
 struct client;
 

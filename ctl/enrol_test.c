@@ -20,6 +20,7 @@
 #include "ctl/credential.h"
 #include "ctl/enrol.h"
 #include "ctl/enrol_report.h"
+#include "ctl/remote_words.h"
 #include "ctl/verbs.h"
 #include "ledger/proof.h"
 #include "lib/json.h"
@@ -154,6 +155,7 @@ static int tcp_try(const struct addrinfo *all, struct address *to, int *error)
 static bool tcp_test(struct test *t, const struct addrinfo *all,
                      struct address *to)
 {
+    char words[REMOTE_WORDS];
     int error, fd = tcp_try(all, to, &error);
 
     if (fd >= 0) {
@@ -161,101 +163,21 @@ static bool tcp_test(struct test *t, const struct addrinfo *all,
         enrol_fine(&t->report, "connection", "%s, port %s", t->host, t->port);
         return true;
     }
-    if (error == ECONNREFUSED)
-        enrol_missing(&t->report, "connection",
-                      "the machine is there, but nothing listens at port %s of "
-                      "%s. Ask the developer whether the gateway runs and the "
-                      "port is right; a firewall of yours may answer so, too",
-                      t->port, t->host);
-    else
-        enrol_missing(&t->report, "connection",
-                      "no answer from %s, port %s: %s. Ask your network people "
-                      "to let this machine connect out to it (TCP, without a "
-                      "proxy); if they do, ask the developer whether your "
-                      "addresses may come in",
-                      t->host, t->port, strerror(error));
+    remote_connect_words(error, t->host, t->port, words);
+    enrol_missing(&t->report, "connection", "%s", words);
     return false;
 }
 
 /* ---- who answers ---- */
 
-static void trust_missing(struct test *t, long trust)
+/* Whether the gateway said what is wrong with our certificate. */
+static bool alert_missing(struct test *t)
 {
-    const char *name = t->e.bundle.name;
-    struct enrol_report *r = &t->report;
+    const char *words = remote_alert_words(client_alert(t->client));
 
-    switch (trust) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        enrol_missing(r, "tls",
-                      "the gateway's own certificate has expired. Tell the "
-                      "developer; or is this machine's clock ahead?");
-        break;
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        enrol_missing(r, "tls",
-                      "the gateway's own certificate is not valid yet. Is this "
-                      "machine's clock behind? Otherwise tell the developer");
-        break;
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        enrol_missing(r, "tls",
-                      "who answers proves another name than %s. Ask the "
-                      "developer under which name it is to be reached",
-                      name);
-        break;
-    default:
-        enrol_missing(r, "tls",
-                      "who answers is not vouched for by the developer's "
-                      "authority (%s). Does your network open encrypted "
-                      "connections to look into them? Ask your network people "
-                      "for an exception for %s; if they do not, tell the "
-                      "developer: it may be a false gateway, or they have a "
-                      "new authority and owe you a new bundle",
-                      X509_verify_cert_error_string(trust), name);
-    }
-}
-
-/* RFC 8446 section 6.2: what a server says about a client's certificate. */
-static const struct {
-    int alert;
-    const char *says;
-} alerts[] = {
-    {42, "the gateway takes your certificate for bad: it is not valid yet by "
-         "the gateway's clock, or damaged. Ask the developer"},
-    {43, "your certificate is not one for people (a CA's, a server's, or "
-         "without clientAuth). On a card, choose the certificate for "
-         "authentication; otherwise ask the developer"},
-    {44, "your certificate is revoked. Ask the developer why, and for a new "
-         "one"},
-    {45, "your certificate has expired by the gateway's clock. Ask the "
-         "developer for a new one"},
-    {46, "the gateway refuses your certificate and does not say why. Ask the "
-         "developer: it is in their log"},
-    {48, "the gateway does not know who issued your certificate. Ask the "
-         "developer whether its authority is in the policy, and whether an "
-         "intermediate certificate is missing"},
-    {49, "the gateway refuses your certificate. Ask the developer: it is in "
-         "their log"},
-    {51, "the signature that your key made is wrong: the middleware of the "
-         "card, mostly. docs/cards.md says what helps"},
-    {116, "no certificate reached the gateway. Does your network open "
-          "encrypted connections? Ask your network people for an exception"},
-};
-
-static bool alert_is_ours(int alert)
-{
-    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-        if (alerts[i].alert == alert)
-            return true;
-    }
-    return false;
-}
-
-static void alert_missing(struct test *t, int alert)
-{
-    for (size_t i = 0; i < sizeof alerts / sizeof alerts[0]; i++) {
-        if (alerts[i].alert == alert)
-            enrol_missing(&t->report, "certificate", "%s", alerts[i].says);
-    }
+    if (words != NULL)
+        enrol_missing(&t->report, "certificate", "%s", words);
+    return words != NULL;
 }
 
 static bool tls_test(struct test *t, const struct address *to)
@@ -268,17 +190,19 @@ static bool tls_test(struct test *t, const struct address *to)
     int r = client_connect(&o, &t->client);
     long trust =
         r == 0 || t->client == NULL ? X509_V_OK : client_trust(t->client);
+    char words[REMOTE_WORDS];
 
     if (r == 0) {
         enrol_fine(&t->report, "tls", "%s is who it says (%s)",
                    t->e.bundle.name, client_protocol(t->client));
         return true;
     }
-    if (t->client != NULL && alert_is_ours(client_alert(t->client)))
-        alert_missing(t, client_alert(t->client));
-    else if (trust != X509_V_OK)
-        trust_missing(t, trust);
-    else
+    if (t->client != NULL && alert_missing(t))
+        return false;
+    if (trust != X509_V_OK) {
+        remote_trust_words(trust, t->e.bundle.name, words);
+        enrol_missing(&t->report, "tls", "%s", words);
+    } else {
         enrol_missing(&t->report, "tls",
                       "no encrypted connection: %s. If your key is on a card, "
                       "see docs/cards.md; otherwise ask your network people "
@@ -286,6 +210,7 @@ static bool tls_test(struct test *t, const struct address *to)
                       t->client != NULL ? client_problem(t->client)
                                         : sp_strerror(r),
                       t->host);
+    }
     return false;
 }
 
@@ -401,10 +326,8 @@ static bool status_ask(struct test *t)
     int r = client_exchange(t->client, "GET", "/sallyport/v1/status", NULL,
                             &t->answer, NULL, NULL);
 
-    if (r != 0 && alert_is_ours(client_alert(t->client))) {
-        alert_missing(t, client_alert(t->client));
+    if (r != 0 && alert_missing(t))
         return false;
-    }
     if (r != 0 || !t->answer.complete ||
         json_parse(&t->status, (const char *)buf_bytes(&t->answer.body),
                    t->answer.body.length, 16, 1u << 18) != 0) {

@@ -5,11 +5,12 @@
  */
 #include "ctl/remote.h"
 
-#include <netdb.h>
+#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/remote_words.h"
 #include "ctl/verbs.h"
 #include "lib/json.h"
 #include "lib/log.h"
@@ -105,12 +106,13 @@ static int credential_take(struct remote *r)
 
 /* "https://HOST", "https://HOST:PORT", "https://[ADDRESS]:PORT", each perhaps
  * with a slash behind it. */
-static int url_parse(struct remote *r, char port[8])
+static int url_parse(struct remote *r)
 {
+    char *port = r->port;
     static const char scheme[] = "https://";
     const char *host = r->url + sizeof(scheme) - 1, *end, *rest;
 
-    snprintf(port, 8, "443");
+    snprintf(port, sizeof(r->port), "443");
     if (strncmp(r->url, scheme, sizeof(scheme) - 1) != 0)
         return SP_EINVAL;
     if (host[0] == '[') {
@@ -128,7 +130,7 @@ static int url_parse(struct remote *r, char port[8])
 
         if (digits == 0 || digits > 5)
             return SP_EINVAL;
-        snprintf(port, 8, "%.*s", (int)digits, rest);
+        snprintf(port, sizeof(r->port), "%.*s", (int)digits, rest);
         rest += digits;
     }
     return *rest == '\0' || strcmp(rest, "/") == 0 ? 0 : SP_EINVAL;
@@ -142,8 +144,7 @@ static int connect_any(struct remote *r, const struct addrinfo *all)
     for (const struct addrinfo *i = all; e != 0 && i != NULL; i = i->ai_next) {
         struct address to = {.length = i->ai_addrlen};
         const struct client_options o = {.to = &to,
-                                         .host = r->name != NULL ? r->name
-                                                                 : r->host,
+                                         .host = r->name,
                                          .anchors = r->anchors,
                                          .credential = &r->credential,
                                          .timeout_ms = TIMEOUT_MS};
@@ -157,23 +158,81 @@ static int connect_any(struct remote *r, const struct addrinfo *all)
     return e;
 }
 
-int remote_open(struct remote *r)
+/* " --option 'value'": what a shell would read back as the same. */
+static void said_add(struct remote *r, const char *option, const char *value)
 {
-    const struct addrinfo want = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *all = NULL;
-    char port[8];
-    int e, status = enrolment_take(r);
+    size_t n = strlen(r->said), room = sizeof(r->said) - n;
+    bool plain = value != NULL &&
+                 strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTU"
+                               "VWXYZ0123456789:/._-=,@%+") == strlen(value);
 
+    /* A quote or control byte in a file's name is left to its owner. */
+    if (value != NULL &&
+        snprintf(r->said + n, room, plain ? " %s %s" : " %s '%s'", option,
+                 value) >= (int)room)
+        r->said[n] = '\0';
+}
+
+static void said_keep(struct remote *r)
+{
+    said_add(r, "--enrolled", r->enrolled);
+    said_add(r, "--url", r->url);
+    said_add(r, "--cert", r->certificate);
+    said_add(r, "--key", r->key);
+    said_add(r, "--passphrase-file", r->passphrase_file);
+    said_add(r, "--cacert", r->anchors);
+}
+
+int remote_load(struct remote *r)
+{
+    int status;
+
+    said_keep(r);
+    status = enrolment_take(r);
     if (status != EXIT_HOLDS)
         return status;
-    if (url_parse(r, port) != 0) {
+    if (url_parse(r) != 0) {
         fprintf(stderr, "sallyport %s: %s: wanted https://HOST[:PORT]\n",
                 r->verb, log_quote(r->url));
         return EXIT_MISUSED;
     }
-    if ((status = credential_take(r)) != EXIT_HOLDS)
+    if (r->name == NULL)
+        r->name = r->host;
+    return credential_take(r);
+}
+
+int remote_resolve(const struct remote *r, struct addrinfo **all)
+{
+    const struct addrinfo want = {.ai_socktype = SOCK_STREAM};
+
+    *all = NULL;
+    return getaddrinfo(r->host, r->port, &want, all);
+}
+
+/* What is wrong, and what to do about it where that is known. */
+static void connect_failed(const struct remote *r, int e)
+{
+    const struct client *c = r->client;
+    char words[REMOTE_WORDS] = "";
+    const char *alert = c == NULL ? NULL : remote_alert_words(client_alert(c));
+
+    if (alert != NULL)
+        snprintf(words, sizeof(words), "%s", alert);
+    else if (c != NULL && client_trust(c) != X509_V_OK)
+        remote_trust_words(client_trust(c), r->name, words);
+    fprintf(stderr, "sallyport %s: %s: %s%s%s\n", r->verb, log_quote(r->url),
+            c != NULL ? client_problem(c) : sp_strerror(e),
+            words[0] != '\0' ? ": " : "", words);
+}
+
+int remote_open(struct remote *r)
+{
+    struct addrinfo *all = NULL;
+    int e, status = remote_load(r);
+
+    if (status != EXIT_HOLDS)
         return status;
-    if ((e = getaddrinfo(r->host, port, &want, &all)) != 0) {
+    if ((e = remote_resolve(r, &all)) != 0) {
         fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, log_quote(r->host),
                 gai_strerror(e));
         return EXIT_FAILS;
@@ -182,8 +241,7 @@ int remote_open(struct remote *r)
     freeaddrinfo(all);
     if (e == 0)
         return EXIT_HOLDS;
-    fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, log_quote(r->url),
-            r->client != NULL ? client_problem(r->client) : sp_strerror(e));
+    connect_failed(r, e);
     return EXIT_FAILS;
 }
 
@@ -235,8 +293,12 @@ int remote_ask(struct remote *r, const char *method, const char *target,
     int e = client_exchange(r->client, method, target, body, a, NULL, NULL);
 
     if (e != 0 || !a->complete) {
-        fprintf(stderr, "sallyport %s: %s: %s\n", r->verb, target,
-                e != 0 ? client_problem(r->client) : "the answer was cut");
+        /* In TLS 1.3 this is where one learns that a certificate is refused. */
+        const char *words = remote_alert_words(client_alert(r->client));
+
+        fprintf(stderr, "sallyport %s: %s: %s%s%s\n", r->verb, target,
+                e != 0 ? client_problem(r->client) : "the answer was cut",
+                words != NULL ? ": " : "", words != NULL ? words : "");
         return EXIT_FAILS;
     }
     if (a->status == want)

@@ -6,6 +6,7 @@
 #ifndef SP_CTL_REMOTE_H
 #define SP_CTL_REMOTE_H
 
+#include <netdb.h>
 #include <stdbool.h>
 
 #include "ctl/client.h"
@@ -15,7 +16,7 @@
 struct remote {
     const char *verb; /* for messages */
     const char *url;  /* "https://HOST[:PORT]" */
-    const char *name; /* that the gateway must prove; NULL: the host */
+    const char *name; /* that the gateway must prove; by default the host */
     const char *certificate, *key; /* PEM files or pkcs11: URIs */
     const char *anchors;           /* PEM file, NULL: the system's */
     const char *passphrase_file;   /* of the key; NULL: asked for */
@@ -23,7 +24,9 @@ struct remote {
     /* Since remote_open(): */
     struct enrolment enrolment;
     struct credential credential; /* loaded */
-    char host[256];
+    char host[256], port[8];
+    char said[2048]; /* the options that were given, for the shell: " --url …",
+                        or "" if nothing was said */
     struct client *client;
 };
 
@@ -59,6 +62,12 @@ bool remote_option(struct remote *r, int option, const char *value);
  * enrolment, which is taken by itself if nothing is said and it is the only
  * one. */
 bool remote_is_complete(const struct remote *r);
+
+/* Everything but the connection: takes the enrolment, parses the URL, loads the
+ * key; prints what is wrong. EXIT_HOLDS or the exit status. */
+int remote_load(struct remote *r);
+/* The gateway's addresses; an error of getaddrinfo(). */
+int remote_resolve(const struct remote *r, struct addrinfo **all);
 
 /* Loads the key and connects; prints what is wrong. EXIT_HOLDS or the exit
  * status. Close it in every case. */
