@@ -21,6 +21,8 @@
 
 /* A disk may be slow; a daemon that says nothing for so long stands still. */
 #define ANSWER_MS 60000
+/* One that does not even accept for so long. */
+#define CONNECT_S 10
 
 /* DIR itself, or the file in it. */
 static void config_path(const char *dir, char *path, size_t size)
@@ -42,8 +44,11 @@ static char *control_path(const char *verb, const char *dir)
     uint8_t *yaml = NULL;
     size_t length;
     char *path = NULL, *slash;
+    struct stat st;
     int r;
 
+    if (stat(dir, &st) == 0 && S_ISSOCK(st.st_mode))
+        return strdup(dir); /* needs no settings, which may be broken now */
     config_path(dir, config, sizeof(config));
     snprintf(folder, sizeof(folder), "%s", config);
     slash = strrchr(folder, '/');
@@ -64,6 +69,8 @@ static char *control_path(const char *verb, const char *dir)
 
 int control_connect_path(const char *path, int *fd)
 {
+    /* What connect() waits for room in the backlog (unix(7), socket(7)). */
+    static const struct timeval limit = {.tv_sec = CONNECT_S};
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int r;
 
@@ -73,10 +80,14 @@ int control_connect_path(const char *path, int *fd)
     *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (*fd < 0)
         return sp_error_from_errno();
-    if (connect(*fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+    if (setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+        connect(*fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
         return 0;
-    r = errno == ENOENT || errno == ECONNREFUSED ? SP_ECLOSED
-                                                 : sp_error_from_errno();
+    if (errno == EAGAIN)
+        r = SP_ETIMEDOUT;
+    else
+        r = errno == ENOENT || errno == ECONNREFUSED ? SP_ECLOSED
+                                                     : sp_error_from_errno();
     close(*fd);
     return r;
 }
@@ -95,6 +106,18 @@ int control_order(int fd, const struct order *order, struct order_answer *a)
     if (r == 0)
         r = answer_order_get(a, data, length);
     return r;
+}
+
+const char *control_text_take(char *to, size_t size, const char *text,
+                              int first)
+{
+    if (strlen(text) >= size)
+        return "too long";
+    for (const char *c = text; *c; c++)
+        if (*c < first || *c > 0x7e)
+            return "only printable characters are allowed";
+    memcpy(to, text, strlen(text) + 1);
+    return NULL;
 }
 
 void control_no_answer(const char *verb, const char *where, int error)
@@ -116,5 +139,19 @@ int control_connect(const char *verb, const char *dir, int *fd)
     if (r != 0)
         control_no_answer(verb, path, r);
     free(path);
+    return r;
+}
+
+int control_give(const char *verb, const char *dir, const struct order *order,
+                 struct order_answer *a)
+{
+    int fd, r = control_connect(verb, dir, &fd);
+
+    if (r != 0)
+        return r;
+    r = control_order(fd, order, a);
+    close(fd);
+    if (r != 0)
+        control_no_answer(verb, dir, r);
     return r;
 }

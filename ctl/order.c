@@ -109,18 +109,6 @@ static int misuse(const struct request *r, const char *what)
     return EXIT_MISUSED;
 }
 
-/* What the daemon would close the connection for is told here. */
-static const char *text_take(char *to, size_t size, const char *text, int first)
-{
-    if (strlen(text) >= size)
-        return "too long";
-    for (const char *c = text; *c; c++)
-        if (*c < first || *c > 0x7e)
-            return "only printable characters are allowed";
-    memcpy(to, text, strlen(text) + 1);
-    return NULL;
-}
-
 static int approval_take(struct request *r)
 {
     uint8_t *data = NULL;
@@ -171,18 +159,11 @@ static int give(struct request *r)
 {
     const char *verb = order_verb_text(r->family->verb);
     struct order_answer a;
-    int fd, e;
 
     if (r->approval != NULL && approval_take(r) != 0)
         return EXIT_FAILS;
-    if (control_connect(verb, r->dir, &fd) != 0)
+    if (control_give(verb, r->dir, &r->order, &a) != 0)
         return EXIT_FAILS;
-    e = control_order(fd, &r->order, &a);
-    close(fd);
-    if (e != 0) {
-        control_no_answer(verb, r->dir, e);
-        return EXIT_FAILS;
-    }
     if (a.error != 0) {
         fprintf(stderr, "sallyport %s: %s: %s\n", verb, r->order.target,
                 a.text[0] != '\0' ? a.text : sp_strerror(a.error));
@@ -211,7 +192,8 @@ static int arguments_take(struct request *r, int argc, char **argv)
         return misuse(r, "wrong number of arguments");
     }
     r->dir = argv[0];
-    problem = text_take(r->order.target, sizeof(r->order.target), pair, 0x21);
+    problem =
+        control_text_take(r->order.target, sizeof(r->order.target), pair, 0x21);
     if (problem != NULL || pair[0] == '\0' || strpbrk(pair, "\"\\") != NULL)
         return misuse(r, problem != NULL ? problem : "that is no name");
     if (r->family->verb == ORDER_RESUME &&
@@ -244,8 +226,8 @@ static int order_main(const struct family *family, int argc, char **argv)
         } else if (c == 'j') {
             r.json = true;
         } else if (c == 'r') {
-            problem =
-                text_take(r.order.reason, sizeof(r.order.reason), optarg, 0x20);
+            problem = control_text_take(r.order.reason, sizeof(r.order.reason),
+                                        optarg, 0x20);
             if (problem != NULL)
                 return misuse(&r, problem);
         } else if (c == 's' && family->verb == ORDER_RESUME) {

@@ -26,6 +26,15 @@ static bool text_is_printable(const char *text)
     return true;
 }
 
+/* The same in lines. */
+static bool text_is_lines(const char *text)
+{
+    for (; *text; text++)
+        if (*text != '\n' && (*text < 0x20 || *text > 0x7e))
+            return false;
+    return true;
+}
+
 const char *role_state_text(enum role_state state)
 {
     static const char *const text[ROLE_STATE_COUNT] = {
@@ -174,6 +183,7 @@ const char *order_verb_text(enum order_verb verb)
         [ORDER_REVOKE] = "revoke",   [ORDER_CLOSE] = "close",
         [ORDER_RELEASE] = "release", [ORDER_STATEMENT] = "statement",
         [ORDER_REVEAL] = "reveal",   [ORDER_CERTIFICATES] = "certificates",
+        [ORDER_RELOAD] = "reload",   [ORDER_DRAIN] = "drain",
     };
 
     return (unsigned)verb < ORDER_VERB_COUNT ? text[verb] : "unknown";
@@ -185,6 +195,15 @@ void order_write(struct msg_out *m, const struct order *v)
     msg_put_text(m, v->target);
     msg_put_text(m, v->reason);
     msg_put_text(m, v->approval);
+    msg_put_u32(m, v->within_ms);
+}
+
+static bool within_is_right(const struct order *v)
+{
+    if (v->verb != ORDER_DRAIN)
+        return v->within_ms == 0;
+    return v->within_ms <= ORDER_DRAIN_MAX_MS ||
+           v->within_ms == ORDER_DRAIN_DEFAULT;
 }
 
 /* An approval of what needs none, or a reason of what is not done, would be
@@ -194,7 +213,8 @@ static bool order_is_right(const struct order *v)
     return v->target[0] != 0 && text_is_plain(v->target) &&
            text_is_printable(v->reason) &&
            (v->approval[0] == 0 || v->verb == ORDER_RESUME) &&
-           (v->reason[0] == 0 || v->verb != ORDER_STATEMENT);
+           (v->reason[0] == 0 || v->verb != ORDER_STATEMENT) &&
+           within_is_right(v);
 }
 
 void order_read(struct msg_in *m, struct order *v)
@@ -204,6 +224,7 @@ void order_read(struct msg_in *m, struct order *v)
     msg_get_text(m, v->target, sizeof(v->target));
     msg_get_text(m, v->reason, sizeof(v->reason));
     msg_get_text(m, v->approval, sizeof(v->approval));
+    v->within_ms = msg_get_u32(m);
     v->verb = verb < ORDER_VERB_COUNT ? (enum order_verb)verb : ORDER_STATEMENT;
     if (m->failed || verb >= ORDER_VERB_COUNT || !order_is_right(v))
         m->failed = true;
@@ -216,6 +237,7 @@ void order_answer_write(struct msg_out *m, const struct order_answer *v)
     msg_put_u64(m, v->n);
     msg_put_u32(m, v->cut);
     msg_put_text(m, v->text);
+    msg_put_text(m, v->report);
 }
 
 void order_answer_read(struct msg_in *m, struct order_answer *v)
@@ -225,8 +247,10 @@ void order_answer_read(struct msg_in *m, struct order_answer *v)
     v->n = msg_get_u64(m);
     v->cut = msg_get_u32(m);
     msg_get_text(m, v->text, sizeof(v->text));
+    msg_get_text(m, v->report, sizeof(v->report));
     v->error = -(int32_t)error;
-    if (error > -SP_ETIMEDOUT || (!m->failed && !text_is_printable(v->text)))
+    if (error > -SP_ETIMEDOUT || (!m->failed && (!text_is_printable(v->text) ||
+                                                 !text_is_lines(v->report))))
         m->failed = true;
 }
 

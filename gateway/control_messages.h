@@ -80,8 +80,8 @@ struct control_status {
     struct control_roles roles;
 };
 
-/* What an operator can order (docs/operators.md). All but RESUME, STATEMENT and
- * REVEAL end access; none gives more of it than there was. */
+/* What an operator can order (docs/operators.md). None gives more access than
+ * there was, but RESUME, which takes an approver too. */
 enum order_verb {
     ORDER_SUSPEND,   /* PARTY or PARTY/PERSON */
     ORDER_RESUME,    /* the same; the only one that needs an approval */
@@ -93,6 +93,8 @@ enum order_verb {
     ORDER_REVEAL,    /* an entry's number; records, and changes nothing */
     ORDER_CERTIFICATES, /* "authority": its index has changed; what is new in it
                            becomes entries */
+    ORDER_RELOAD,       /* "gateway": its files are read again, as at SIGHUP */
+    ORDER_DRAIN,        /* "gateway": it ends, as at SIGTERM */
     ORDER_VERB_COUNT
 };
 
@@ -102,21 +104,33 @@ enum order_verb {
 /* A signature file in minisign's format with comments of a sensible size. */
 #define ORDER_APPROVAL_SIZE 2048
 #define ORDER_TEXT_SIZE     256
+/* The problems of a few files, or what a reload took over. */
+#define ORDER_REPORT_SIZE 6144
+/* The target of what is about no party or model. */
+#define ORDER_TARGET_GATEWAY "gateway"
+/* DRAIN: how long what is open may go on. */
+#define ORDER_DRAIN_MAX_MS  3600000
+#define ORDER_DRAIN_DEFAULT UINT32_MAX /* as `timeouts.drain` has it */
 
 struct order {
     enum order_verb verb;
     char target[ORDER_TARGET_SIZE];     /* 1… printable ASCII, no space */
     char reason[ORDER_REASON_SIZE];     /* printable ASCII; "": none */
     char approval[ORDER_APPROVAL_SIZE]; /* RESUME's, else "" */
+    uint32_t within_ms; /* DRAIN's: at most ORDER_DRAIN_MAX_MS, or
+                           ORDER_DRAIN_DEFAULT; else 0 */
 };
 
 struct order_answer {
     int32_t error; /* 0: it is on disk and was told to the workers */
     uint64_t n;    /* the entry; SP_EEXIST: of what was ordered before;
                       STATEMENT: of the suspension */
-    uint32_t cut;  /* requests that were open and are ended by it */
-    char text[ORDER_TEXT_SIZE]; /* of an error: why, printable ASCII;
-                                   STATEMENT: the ledger's origin; else "" */
+    uint32_t cut;  /* requests that were open and are ended by it; DRAIN: that
+                      are open */
+    char text[ORDER_TEXT_SIZE];     /* of an error: why, printable ASCII;
+                                       STATEMENT: the ledger's origin; else "" */
+    char report[ORDER_REPORT_SIZE]; /* RELOAD: lines of printable ASCII, what is
+                                       wrong or what was taken over; else "" */
 };
 
 const char *order_verb_text(enum order_verb verb); /* "suspend" */
@@ -129,6 +143,8 @@ int answer_order_put(const struct order_answer *v, void *memory,
                      size_t capacity, size_t *length) SP_MUST_USE;
 int answer_order_get(struct order_answer *v, const void *data,
                      size_t length) SP_MUST_USE;
+_Static_assert(ORDER_REPORT_SIZE + ORDER_TEXT_SIZE + 64 <= CONTROL_MESSAGE_MAX,
+               "an answer is one message");
 int ask_status_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
 int ask_status_get(const void *data, size_t length) SP_MUST_USE;
 int answer_status_put(const struct control_status *v, void *memory,

@@ -128,7 +128,8 @@ struct keeper_snapshot {
 struct keeper_order {
     uint64_t ticket;
     uint64_t until; /* its entries are below: the answer waits for the disk */
-    struct order_answer answer;
+    uint64_t n;     /* the answer's, as its cut */
+    uint32_t cut;
 };
 
 /* A person's certificate that is in the ledger already. */

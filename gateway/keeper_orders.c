@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders: suspend, resume, revoke, close, release, reveal. Runs in the keeper,
+ * Orders: suspend, resume, revoke, close, release, reveal; reload and drain are
+ * written down for the supervisor, which carries them out. Runs in the keeper,
  * between two turns of its loop. Each is an entry first, then the workers are
  * told whom to cut, and who ordered it is answered when the entry is on disk.
  * The cut does not wait for the disk: a keeper that fails before cuts
@@ -359,6 +360,26 @@ static int order_reveal(struct keeper *k, const struct order_message *m,
     return 0;
 }
 
+/* The supervisor does it when this is on disk. */
+static int order_gateway(struct keeper *k, const struct order_message *m,
+                         struct order_answer *a)
+{
+    struct entry e = {
+        .kind = ENTRY_GATEWAY_ORDERED,
+        .u.gateway_ordered = {.order = order_verb_text(m->order.verb),
+                              .within_ms = m->order.within_ms,
+                              .by = operator_of(m),
+                              .reason = text_or_null(m->order.reason)},
+    };
+
+    if (m->order.within_ms > ORDER_DRAIN_MAX_MS)
+        return decline(a, SP_EINVAL, "until when is not said");
+    a->n = keeper_record(k, &e);
+    if (m->order.verb == ORDER_DRAIN)
+        a->cut = (uint32_t)standing_open_requests(k->standing);
+    return 0;
+}
+
 /* --- The answers --- */
 
 static void answer_send(struct keeper *k, uint64_t ticket,
@@ -385,17 +406,21 @@ static void answer_later(struct keeper *k, uint64_t ticket,
                          const struct order_answer *a)
 {
     if (k->norders == KEEPER_ORDERS) {
-        struct order_answer early = k->orders[0].answer;
+        const struct keeper_order *o = &k->orders[0];
+        struct order_answer early = {
+            .error = SP_ETIMEDOUT, .n = o->n, .cut = o->cut};
 
-        early.error = SP_ETIMEDOUT;
         snprintf(early.text, sizeof(early.text),
                  "done as entry %" PRIu64 ", but it is not on disk yet",
                  early.n);
         answer_send(k, k->orders[0].ticket, &early);
         orders_drop(k, 1);
     }
-    k->orders[k->norders++] = (struct keeper_order){
-        .ticket = ticket, .until = ledger_size(k->ledger), .answer = *a};
+    k->orders[k->norders++] =
+        (struct keeper_order){.ticket = ticket,
+                              .until = ledger_size(k->ledger),
+                              .n = a->n,
+                              .cut = a->cut};
 }
 
 void keeper_orders_turn(struct keeper *k)
@@ -409,8 +434,12 @@ void keeper_orders_turn(struct keeper *k)
     pthread_mutex_lock(&k->links_lock);
     durable = k->durable;
     pthread_mutex_unlock(&k->links_lock);
-    for (; i < k->norders && k->orders[i].until <= durable; i++)
-        answer_send(k, k->orders[i].ticket, &k->orders[i].answer);
+    for (; i < k->norders && k->orders[i].until <= durable; i++) {
+        const struct order_answer a = {.n = k->orders[i].n,
+                                       .cut = k->orders[i].cut};
+
+        answer_send(k, k->orders[i].ticket, &a);
+    }
     orders_drop(k, i);
     if (k->norders > 0 && k->retry != NULL)
         event_add(k->retry, &soon);
@@ -421,11 +450,16 @@ void keeper_order(struct keeper *k, const struct order_message *m)
     static int (*const orders[ORDER_VERB_COUNT])(struct keeper *,
                                                  const struct order_message *,
                                                  struct order_answer *) = {
-        [ORDER_SUSPEND] = order_suspend, [ORDER_RESUME] = order_resume,
-        [ORDER_REVOKE] = order_revoke,   [ORDER_CLOSE] = order_close,
-        [ORDER_RELEASE] = order_release, [ORDER_STATEMENT] = order_statement,
+        [ORDER_SUSPEND] = order_suspend,
+        [ORDER_RESUME] = order_resume,
+        [ORDER_REVOKE] = order_revoke,
+        [ORDER_CLOSE] = order_close,
+        [ORDER_RELEASE] = order_release,
+        [ORDER_STATEMENT] = order_statement,
         [ORDER_REVEAL] = order_reveal,
         [ORDER_CERTIFICATES] = order_certificates,
+        [ORDER_RELOAD] = order_gateway,
+        [ORDER_DRAIN] = order_gateway,
     };
     uint64_t before = ledger_size(k->ledger);
     struct order_answer a = {0};

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "gateway/openings.h"
+#include "gateway/reload_result.h"
 #include "gateway/revocation_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
@@ -55,6 +56,12 @@ enum phase {
 /* Orders that the keeper has not answered; more means that it stands still. */
 #define SUPERVISOR_ORDERS 512
 
+struct supervisor_order {
+    uint64_t ticket;
+    enum order_verb verb;
+    uint32_t within_ms; /* of a drain */
+};
+
 /* Where they are in processes[]. */
 enum { KEEPER, DIALER, CONTROL, REVOKER, AUTHORITY, PUBLISHER, WORKERS };
 
@@ -70,11 +77,13 @@ struct supervisor {
     uint64_t links; /* made so far */
     unsigned nworkers;
     struct process processes[WORKERS + LIMIT_WORKERS];
-    struct control_ledger ledger;       /* the keeper's last word */
-    int64_t started;                    /* ms UTC */
-    int64_t stop_asked;                 /* boot ms */
-    uint64_t orders[SUPERVISOR_ORDERS]; /* tickets, oldest first */
+    struct control_ledger ledger; /* the keeper's last word */
+    int64_t started;              /* ms UTC */
+    int64_t stop_asked;           /* boot ms */
+    struct supervisor_order orders[SUPERVISOR_ORDERS]; /* oldest first */
     size_t norders;
+    /* The reload that runs, if an operator ordered it; ticket 0: SIGHUP did. */
+    uint64_t reload_ticket, reload_entry;
     /* Sets of revoked certificates: the newest, which the keeper records, and
      * the one that workers have. -1: none. */
     struct revocations_number offered_number;
@@ -110,6 +119,9 @@ int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
                             size_t length);
 /* The keeper is gone: what it had is answered. */
 void supervisor_orders_lost(struct supervisor *s);
+/* What became of the reload: told in the log, and to who ordered it. */
+void supervisor_reload_over(struct supervisor *s,
+                            const struct reload_result *result);
 
 /* supervisor_revocation.c */
 void supervisor_revocation_init(struct supervisor *s);
@@ -142,7 +154,8 @@ int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
                                  size_t length);
 int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
 
-/* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
+/* supervisor_reload.c: SIGHUP, or an order. What is not right changes nothing.
+ * Its end, now or later, is supervisor_reload_over(). */
 void supervisor_reload(struct supervisor *s);
 
 /* supervisor.c */
@@ -150,6 +163,9 @@ void supervisor_reload(struct supervisor *s);
 void supervisor_ready(struct supervisor *s);
 /* A process has ended while the daemon does. */
 void supervisor_stop_next(struct supervisor *s);
+/* SIGTERM, or an order: ends the daemon in order, and what is open with it when
+ * `within_ms` are over. Only while PHASE_RUNNING or before. */
+void supervisor_drain(struct supervisor *s, int64_t within_ms);
 /* Ends the loop, and the daemon with `exit_status`. */
 void supervisor_leave(struct supervisor *s, int exit_status);
 

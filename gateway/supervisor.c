@@ -95,12 +95,11 @@ void supervisor_stop_next(struct supervisor *s)
         event_base_loopbreak(s->base);
 }
 
-static void stop_begin(struct supervisor *s)
+void supervisor_drain(struct supervisor *s, int64_t within_ms)
 {
-    int64_t drain = s->snapshot.settings->drain_ms;
-    int64_t deadline = clock_boot_ms() + drain;
+    int64_t deadline = clock_boot_ms() + within_ms;
 
-    log_info("stopping", "drain_ms=%lld", (long long)drain);
+    log_info("stopping", "drain_ms=%lld", (long long)within_ms);
     notify("STOPPING=1\nSTATUS=Draining");
     s->phase = PHASE_DRAINING;
     s->stop_asked = clock_boot_ms();
@@ -109,7 +108,7 @@ static void stop_begin(struct supervisor *s)
         event_del(s->processes[i].again);
     for (unsigned i = 0; i < s->nworkers; i++)
         process_stop(&s->processes[WORKERS + i], deadline,
-                     drain + STOP_GRACE_MS);
+                     within_ms + STOP_GRACE_MS);
     supervisor_stop_next(s);
 }
 
@@ -119,7 +118,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *arg)
 
     (void)what;
     if (s->phase < PHASE_DRAINING) {
-        stop_begin(s);
+        supervisor_drain(s, s->snapshot.settings->drain_ms);
         return;
     }
     /* timeout(1) and some init systems signal the process and then its group:

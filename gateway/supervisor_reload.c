@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGHUP: the files beside the policy are read again, and what may change
- * while the daemon runs is taken over: the server's certificates and keys.
+ * SIGHUP, and the order `reload`: the files beside the policy are read again,
+ * and what may change while the daemon runs is taken over: the server's
+ * certificates and keys.
  * Runs in the supervisor. The files are the operator's; everything is checked
  * as at a start before anything is changed, and what is not right changes
  * nothing.
@@ -37,7 +38,8 @@ static void log_problems(char *text)
 
 /* What the folder has now, twice if its texts are not those in force: whether
  * a start would take them, then the files that the running ones name. */
-static int read_fresh(struct supervisor *s, struct snapshot *fresh, bool *other)
+static int read_fresh(struct supervisor *s, struct snapshot *fresh, bool *other,
+                      struct reload_result *result)
 {
     struct report report = {.limit = LIMIT_POLICY_ERRORS};
     char *text = NULL;
@@ -55,8 +57,10 @@ static int read_fresh(struct supervisor *s, struct snapshot *fresh, bool *other)
         r = snapshot_read_again(s->config, &s->snapshot, &report, fresh);
     }
     (void)fclose(report.out);
-    if (r != 0 && text != NULL)
+    if (r != 0 && text != NULL) {
+        reload_result_add(result, text);
         log_problems(text);
+    }
     free(text);
     return r;
 }
@@ -125,7 +129,8 @@ static int take_over(struct supervisor *s, struct fileset *new)
     return r;
 }
 
-static void log_reloaded(const struct supervisor *s, size_t count)
+static void tell_reloaded(const struct supervisor *s, size_t count,
+                          struct reload_result *result)
 {
     char server[TLS_CERTIFICATE_TEXT] = "none";
     const uint8_t *pem;
@@ -135,9 +140,13 @@ static void log_reloaded(const struct supervisor *s, size_t count)
         tls_certificate_text(pem, length, server);
     log_info("reloaded", "reload=%" PRIu64 " new_files=%zu %s", s->reloads,
              count, server);
+    reload_result_say(result, "reload %" PRIu64 ": %zu new file%s", s->reloads,
+                      count, count == 1 ? "" : "s");
+    reload_result_say(result, "certificate: %s", server);
 }
 
-static int reload_files(struct supervisor *s, const struct snapshot *fresh)
+static int reload_files(struct supervisor *s, const struct snapshot *fresh,
+                        struct reload_result *result)
 {
     struct fileset *new = NULL;
     size_t count;
@@ -146,32 +155,45 @@ static int reload_files(struct supervisor *s, const struct snapshot *fresh)
     if (r == 0 && count > 0)
         r = take_over(s, new);
     if (r == 0)
-        log_reloaded(s, count);
+        tell_reloaded(s, count, result);
     fileset_free(new);
     return r;
 }
 
-static void reload(struct supervisor *s)
+static void refused(const struct supervisor *s, struct reload_result *result,
+                    int error)
+{
+    result->error = error;
+    if (result->length == 0)
+        reload_result_say(result, "%s: %s", s->config, sp_strerror(error));
+    log_error("reload_refused", "reload=%" PRIu64 " error=%s problem=%s",
+              s->reloads, log_quote(sp_strerror(error)),
+              log_quote("nothing was changed (revocation lists are read all "
+                        "the same)"));
+}
+
+static void reload(struct supervisor *s, struct reload_result *result)
 {
     struct snapshot fresh;
     bool other;
-    int r = read_fresh(s, &fresh, &other);
+    int r = read_fresh(s, &fresh, &other, result);
 
     s->reloads++;
-    if (r == 0 && (r = reload_files(s, &fresh)) != 0)
+    if (r == 0 && (r = reload_files(s, &fresh, result)) != 0)
         snapshot_release(&fresh);
     if (r != 0) {
-        log_error("reload_refused", "reload=%" PRIu64 " error=%s problem=%s",
-                  s->reloads, log_quote(sp_strerror(r)),
-                  log_quote("nothing was changed (revocation lists are "
-                            "read all the same)"));
+        refused(s, result, r);
         return;
     }
-    if (other)
-        log_warn("reload_needs_restart", "problem=%s",
-                 log_quote("sallyport.yaml or the policy is another one than "
-                           "at the start: it takes effect with a restart; the "
-                           "files that the running ones name were read"));
+    if (other) {
+        static const char text[] =
+            "sallyport.yaml or the policy is another one than at the start: "
+            "it takes effect with a restart; the files that the running ones "
+            "name were read";
+
+        log_warn("reload_needs_restart", "problem=%s", log_quote(text));
+        reload_result_say(result, "needs a restart: %s", text);
+    }
     snapshot_release(&fresh);
 }
 
@@ -190,6 +212,8 @@ static void notify_reloading(void)
 
 void supervisor_reload(struct supervisor *s)
 {
+    static struct reload_result result;
+
     s->reload_wanted = s->phase == PHASE_STARTING;
     if (s->phase != PHASE_RUNNING)
         return;
@@ -199,6 +223,8 @@ void supervisor_reload(struct supervisor *s)
     supervisor_send_lists(s);
     supervisor_send_index(s);
     supervisor_publish(s);
-    reload(s);
+    result = (struct reload_result){0};
+    reload(s, &result);
     notify("READY=1\nSTATUS=Serving");
+    supervisor_reload_over(s, &result);
 }

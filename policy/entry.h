@@ -53,6 +53,7 @@ enum entry_kind {
     ENTRY_CERTIFICATE_REVOKED, /* certificate.revoked */
     ENTRY_CERTIFICATE_MATCHED, /* certificate.matched */
     ENTRY_CRL_LOADED,          /* crl.loaded */
+    ENTRY_GATEWAY_ORDERED,     /* gateway.ordered */
     ENTRY_KIND_COUNT
 };
 
@@ -148,6 +149,16 @@ struct entry_transcript_revealed {
     uint64_t of; /* the request whose it is */
     struct entry_operator by;
     const char *reason;
+};
+
+/* What an operator wants of the gateway itself, before it is done. */
+#define ENTRY_DRAIN_MAX_MS 3600000
+struct entry_gateway_ordered {
+    const char *order; /* "reload", "drain" */
+    uint32_t within_ms; /* drain: what is open may go on for so long, at most
+                           ENTRY_DRAIN_MAX_MS; else 0 */
+    struct entry_operator by;
+    const char *reason; /* the operator's words, or NULL */
 };
 
 /* Facts and, for an admitted one, what was granted; for a refused one why. */
@@ -353,6 +364,7 @@ struct entry {
         struct entry_certificate_revoked certificate_revoked;
         struct entry_certificate_matched certificate_matched;
         struct entry_crl_loaded crl_loaded;
+        struct entry_gateway_ordered gateway_ordered;
     } u;
 };
 

@@ -288,6 +288,13 @@ static const struct field crl_loaded[] = {
     FIELD("source", TEXT, ALWAYS, crl_loaded.source),
     {0},
 };
+static const struct field gateway_ordered[] = {
+    FIELD("order", TEXT, ALWAYS, gateway_ordered.order),
+    FIELD("within_ms", U32, IF_ANY, gateway_ordered.within_ms),
+    FIELD("operator", OPERATOR, IF_SET, gateway_ordered.by),
+    FIELD("reason", TEXT, IF_SET, gateway_ordered.reason),
+    {0},
+};
 static const struct field nothing[] = {{0}};
 
 const struct kind entry_kinds[ENTRY_KIND_COUNT] = {
@@ -321,4 +328,5 @@ const struct kind entry_kinds[ENTRY_KIND_COUNT] = {
     [ENTRY_CERTIFICATE_REVOKED] = {"certificate.revoked", certificate_revoked},
     [ENTRY_CERTIFICATE_MATCHED] = {"certificate.matched", certificate_matched},
     [ENTRY_CRL_LOADED] = {"crl.loaded", crl_loaded},
+    [ENTRY_GATEWAY_ORDERED] = {"gateway.ordered", gateway_ordered},
 };

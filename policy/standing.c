@@ -722,6 +722,19 @@ static int apply_revealed(struct standing *s, const struct entry *e)
     return 0;
 }
 
+/* It changes nothing by itself; nobody but an operator can have ordered it. */
+static int apply_ordered(struct standing *s, const struct entry *e)
+{
+    const struct entry_gateway_ordered *o = &e->u.gateway_ordered;
+    bool drain = strcmp(o->order, "drain") == 0;
+
+    if (!o->by.known || (!drain && strcmp(o->order, "reload") != 0) ||
+        o->within_ms > (drain ? ENTRY_DRAIN_MAX_MS : 0))
+        return standing_refuse(s, "entry %" PRIu64 " is no order of anybody",
+                               e->n);
+    return 0;
+}
+
 int standing_apply(struct standing *s, const struct entry *e)
 {
     static int (*const applies[ENTRY_KIND_COUNT])(struct standing *,
@@ -755,6 +768,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_CERTIFICATE_REVOKED] = standing_apply_certificate_revoked,
         [ENTRY_CERTIFICATE_MATCHED] = standing_apply_matched,
         [ENTRY_CRL_LOADED] = standing_apply_crl_loaded,
+        [ENTRY_GATEWAY_ORDERED] = apply_ordered,
     };
     int r;
 

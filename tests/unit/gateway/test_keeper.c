@@ -1124,6 +1124,23 @@ static void a_transcript_is_revealed_for_a_reason(void **state)
     order_reason = "";
 }
 
+static void P5_orders_about_the_gateway_are_entries(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit ask_one = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t n = ledger_size(f->k.ledger);
+    struct order_answer a;
+
+    a = done(f, ORDER_RELOAD, ORDER_TARGET_GATEWAY);
+    assert_int_equal(a.n, n);
+    assert_int_equal(a.cut, 0);
+    assert_int_equal(ask(f, 0, &ask_one).reason, REASON_NONE);
+    a = done(f, ORDER_DRAIN, ORDER_TARGET_GATEWAY);
+    assert_int_equal(a.n, n + 2);
+    assert_int_equal(a.cut, 1); /* that are open: the keeper cuts nobody */
+    assert_int_equal(ask(f, 0, &ask_one).reason, REASON_NONE);
+}
+
 static void P8_resuming_alone_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -1368,6 +1385,7 @@ int main(void)
         TEST(wrong_orders_are_answered_and_leave_no_entry),
         TEST(orders_are_not_given_twice),
         TEST(a_transcript_is_revealed_for_a_reason),
+        TEST(P5_orders_about_the_gateway_are_entries),
         TEST(P8_resuming_alone_is_refused),
         TEST(P2_P3_a_release_ends_every_window),
         TEST(a_tripwire_suspends_and_says_which),

@@ -1079,7 +1079,11 @@ static void orders_come_back(void **state)
     static struct order_message in, out;
     struct order_answer_message answer = {
         .ticket = 9,
-        .answer = {.error = SP_EEXIST, .n = 7, .cut = 3, .text = "by entry 7"}};
+        .answer = {.error = SP_EEXIST,
+                   .n = 7,
+                   .cut = 3,
+                   .text = "by entry 7",
+                   .report = "a:1:2: wrong\nb:3:4: wrong\n"}};
     struct order_answer_message told;
     struct order order = an_order(), heard;
     struct order_answer a;
@@ -1097,6 +1101,7 @@ static void orders_come_back(void **state)
     ROUND_TRIP(answer_order, &answer.answer, &a, CONTROL_ANSWER_ORDER);
     assert_int_equal(a.error, SP_EEXIST);
     assert_int_equal(a.cut, 3);
+    assert_string_equal(a.report, answer.answer.report);
 }
 
 static int order_decodes(const struct order *v)
@@ -1142,6 +1147,49 @@ static void hostile_orders_are_refused(void **state)
     }
 }
 
+static void only_a_drain_has_a_deadline(void **state)
+{
+    static const struct {
+        uint32_t within_ms;
+        int drain, other;
+    } cases[] = {{0, 0, 0},
+                 {1, 0, SP_EPROTO},
+                 {ORDER_DRAIN_MAX_MS, 0, SP_EPROTO},
+                 {ORDER_DRAIN_MAX_MS + 1, SP_EPROTO, SP_EPROTO},
+                 {ORDER_DRAIN_DEFAULT - 1, SP_EPROTO, SP_EPROTO},
+                 {ORDER_DRAIN_DEFAULT, 0, SP_EPROTO}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        for (unsigned verb = 0; verb < ORDER_VERB_COUNT; verb++) {
+            struct order v = {.verb = (enum order_verb)verb,
+                              .target = ORDER_TARGET_GATEWAY,
+                              .within_ms = cases[i].within_ms};
+
+            assert_int_equal(order_decodes(&v), verb == ORDER_DRAIN
+                                                    ? cases[i].drain
+                                                    : cases[i].other);
+        }
+}
+
+/* The command prints them on a terminal. */
+static void hostile_reports_are_refused(void **state)
+{
+    static const char *const reports[] = {"\033[2J", "a\tb", "a\x7f",
+                                          "\xc3\xa4", "a\r\n"};
+    uint8_t data[CONTROL_MESSAGE_MAX];
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(reports) / sizeof(*reports); i++) {
+        struct order_answer a = {0}, told;
+
+        strcpy(a.report, reports[i]);
+        assert_int_equal(answer_order_put(&a, data, sizeof(data), &length), 0);
+        assert_int_equal(answer_order_get(&told, data, length), SP_EPROTO);
+    }
+}
+
 static void texts_that_do_not_fit_are_refused(void **state)
 {
     static const struct {
@@ -1163,6 +1211,7 @@ static void texts_that_do_not_fit_are_refused(void **state)
         msg_put_bytes(&m, text, sizes[i].target);
         msg_put_bytes(&m, text, sizes[i].reason);
         msg_put_bytes(&m, text, sizes[i].approval);
+        msg_put_u32(&m, 0);
         assert_int_equal(msg_put_end(&m), 0);
         assert_int_equal(ask_order_get(&out, data, m.length), SP_EPROTO);
     }
@@ -1188,6 +1237,8 @@ int main(void)
         cmocka_unit_test(cut_comes_back),
         cmocka_unit_test(P2_a_cut_takes_exactly_its_own),
         cmocka_unit_test(orders_come_back),
+        cmocka_unit_test(only_a_drain_has_a_deadline),
+        cmocka_unit_test(hostile_reports_are_refused),
         cmocka_unit_test(hostile_orders_are_refused),
         cmocka_unit_test(texts_that_do_not_fit_are_refused),
         cmocka_unit_test(setup_comes_back),

@@ -490,6 +490,15 @@ static void admissions_of_the_held_are_refused(void **state)
     gate_close(&g);
 }
 
+static struct entry ordered(const char *order, uint32_t within_ms,
+                            struct entry_operator by)
+{
+    return (struct entry){.kind = ENTRY_GATEWAY_ORDERED,
+                          .u.gateway_ordered = {.order = order,
+                                                .within_ms = within_ms,
+                                                .by = by}};
+}
+
 static void contradictions_are_refused(void **state)
 {
     struct gate g;
@@ -497,6 +506,9 @@ static void contradictions_are_refused(void **state)
         suspended("caisi", "eva", "order", ROOT),
         revoked("caisi", "bob"),
         released("vega", "order", ROOT),
+        ordered("reload", 0, ROOT),
+        ordered("drain", 0, ROOT),
+        ordered("drain", ENTRY_DRAIN_MAX_MS, ROOT),
     };
     struct entry wrong[] = {
         suspended("caisi", "eva", "order", ROOT),        /* twice */
@@ -520,6 +532,11 @@ static void contradictions_are_refused(void **state)
         closed("bank/orion/2026-11-01T00:00:00Z", "expired", ROOT),
         closed("bank/orion/2026-11-01T00:00:00Z", "released", NOBODY),
         closed("bank/orion/2026-11-01T00:00:00Z", "mood", NOBODY),
+        ordered("reload", 0, NOBODY), /* by whom? */
+        ordered("drain", 0, NOBODY),
+        ordered("reload", 1, ROOT), /* it has no time */
+        ordered("drain", ENTRY_DRAIN_MAX_MS + 1, ROOT),
+        ordered("mood", 0, ROOT), /* no order */
     };
     struct entry alone = resumed("caisi", "eva", 0);
     uint64_t count;
