@@ -15,6 +15,7 @@
 
 #include "gateway/connection_parts.h"
 #include "gateway/headers.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 /* A closing connection's input is read for as many bytes and TIMER_LINGER. */
@@ -287,14 +288,18 @@ static void codec_start(void *stream, const struct answer_head *answer)
 {
     struct connection *c = stream;
     enum framing framing = answer_framing(c, answer);
+    struct worker *w = c->all->worker;
+    const struct headers_time now = {
+        .date = worker_date(w),
+        .sunset = answer->closes > 0 ? worker_sunset(w, answer->closes) : NULL,
+        .boot = answer->closes > 0 ? clock_boot_ms() : 0};
     char head[HEADERS_BYTES];
     struct text t;
 
     if (!connection_keeps(c) || framing == FRAMING_CLOSE)
         c->keep_alive = false;
     text_init(&t, head, sizeof(head));
-    headers_answer(&t, answer, framing, !c->keep_alive,
-                   worker_date(c->all->worker));
+    headers_answer(&t, answer, framing, !c->keep_alive, &now);
     c->framing = (uint8_t)framing;
     /* RFC 8446, section 5.4. Only TLS 1.3 has it; 1.2 ignores it. */
     if (SSL_set_block_padding(c->ssl, answer->padding) != 1)

@@ -89,6 +89,7 @@ struct exchange {
     uint64_t link;    /* which keeper's life it belongs to */
     uint32_t window, terms, model;
     int64_t deadline, deadline_wall;
+    int64_t closes; /* ms UTC when the window ends; 0: none */
     uint64_t tokens_left, bytes_left; /* what it may use; then it is cut */
     enum reason bytes_reason;
     struct rate_told rate_requests, rate_tokens;

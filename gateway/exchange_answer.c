@@ -157,11 +157,11 @@ static void answer_common(struct exchange *x)
     x->answer.tokens =
         (struct answer_rate){x->rate_tokens.limit, x->rate_tokens.remaining,
                              x->rate_tokens.reset_ms};
-    if (!x->admitted || x->window >= p->nwindows)
+    if (!x->admitted || x->closes == 0)
         return;
-    x->answer.closes = x->deadline_reason == REASON_WINDOW_EXPIRED
-                           ? x->deadline_wall
-                           : p->windows[x->window].closes;
+    x->answer.closes = x->closes;
+    /* By the clock that the deadline was reckoned with (P4). */
+    x->answer.closes_boot = x->deadline + (x->closes - x->deadline_wall);
 }
 
 static void held_replace(struct exchange *x, const void *data, size_t length)

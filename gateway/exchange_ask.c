@@ -313,6 +313,7 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
     x->admitted = true;
     x->deadline = a->deadline;
     x->deadline_wall = a->deadline_wall;
+    x->closes = a->closes;
     x->deadline_reason = a->deadline_reason;
     commit_asked(x);
     x->state = EXCHANGE_CALLING;

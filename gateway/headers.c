@@ -55,8 +55,25 @@ static void field_number(struct text *t, const char *name, uint64_t value)
     text_put(t, "\r\n");
 }
 
+/* How long the window is still open: to the millisecond, as every tool for HTTP
+ * reads it, and as a number that needs no clock of the client's. */
+static void answer_window(struct text *t, const struct answer_head *a,
+                          const struct headers_time *now)
+{
+    int64_t left = a->closes_boot - now->boot;
+    char utc[CLOCK_UTC_SIZE];
+
+    clock_format_utc(a->closes, utc);
+    field(t, "x-sallyport-window-closes: ", utc);
+    field_number(t, "x-sallyport-window-remaining: ",
+                 left > 0 ? (uint64_t)left / 1000 : 0);
+    if (now->sunset != NULL)
+        field(t, "sunset: ", now->sunset);
+}
+
 /* Clients of both families read different names for the same thing. */
-static void answer_identity(struct text *t, const struct answer_head *a)
+static void answer_identity(struct text *t, const struct answer_head *a,
+                            const struct headers_time *now)
 {
     field(t, "x-request-id: ", a->request_id);
     field(t, "request-id: ", a->request_id);
@@ -70,12 +87,8 @@ static void answer_identity(struct text *t, const struct answer_head *a)
         }
         text_put(t, "\r\n");
     }
-    if (a->closes != 0) {
-        char utc[CLOCK_UTC_SIZE];
-
-        clock_format_utc(a->closes, utc);
-        field(t, "x-sallyport-window-closes: ", utc);
-    }
+    if (a->closes != 0)
+        answer_window(t, a, now);
     if (a->build != NULL)
         field(t, "x-sallyport-model-build: ", a->build);
     if (a->marking != NULL)
@@ -106,8 +119,8 @@ static void reset_short(struct text *t, uint32_t ms)
     text_put(t, ms % 1000 == 0 ? "s" : "ms");
 }
 
-static void rate_field(struct text *t, const struct answer_head *a, const char *what,
-                       const char *of)
+static void rate_field(struct text *t, const struct answer_head *a,
+                       const char *what, const char *of)
 {
     if (a->dialect == DIALECT_ANTHROPIC) {
         text_put(t, "anthropic-ratelimit-");
@@ -123,8 +136,8 @@ static void rate_field(struct text *t, const struct answer_head *a, const char *
     text_put(t, ": ");
 }
 
-static void answer_rate(struct text *t, const struct answer_head *a, const char *of,
-                        const struct answer_rate *r)
+static void answer_rate(struct text *t, const struct answer_head *a,
+                        const char *of, const struct answer_rate *r)
 {
     if (r->limit <= 0)
         return;
@@ -147,7 +160,8 @@ static void answer_rate(struct text *t, const struct answer_head *a, const char 
 }
 
 void headers_answer(struct text *t, const struct answer_head *a,
-                    enum framing framing, bool closes, const char *date)
+                    enum framing framing, bool closes,
+                    const struct headers_time *now)
 {
     static const char *const types[] = {
         [ANSWER_JSON] = "application/json",
@@ -162,7 +176,7 @@ void headers_answer(struct text *t, const struct answer_head *a,
     text_put(t, " ");
     text_put(t, status_phrase(a->status));
     text_put(t, "\r\n");
-    field(t, "date: ", date);
+    field(t, "date: ", now->date);
     field(t, "content-type: ", types[a->type]);
     if (framing == FRAMING_LENGTH)
         field_number(t, "content-length: ", (uint64_t)a->length);
@@ -172,7 +186,7 @@ void headers_answer(struct text *t, const struct answer_head *a,
           a->lasting ? "private, max-age=31536000, immutable" : "no-store");
     if (a->allow != NULL)
         field(t, "allow: ", a->allow);
-    answer_identity(t, a);
+    answer_identity(t, a, now);
     answer_retry(t, a);
     answer_rate(t, a, "requests", &a->requests);
     answer_rate(t, a, "tokens", &a->tokens);

@@ -16,9 +16,17 @@
 /* How HTTP/1 frames an answer's body. */
 enum framing { FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE };
 
-/* The whole head with its empty line. `date` is an IMF-fixdate. */
+/* What time it is, and when the answer's window ends: IMF-fixdates. */
+struct headers_time {
+    const char *date;
+    const char *sunset; /* RFC 8594; NULL: the answer has no window */
+    int64_t boot;       /* CLOCK_BOOTTIME, ms */
+};
+
+/* The whole head with its empty line. */
 void headers_answer(struct text *t, const struct answer_head *a,
-                    enum framing framing, bool closes, const char *date);
+                    enum framing framing, bool closes,
+                    const struct headers_time *now);
 
 struct upstream_request {
     enum route route;

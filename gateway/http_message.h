@@ -61,6 +61,7 @@ struct answer_head {
     uint64_t n;
     const uint8_t *salt; /* SALT_BYTES of an admitted request, else NULL */
     int64_t closes;      /* ms UTC when the window closes; 0: none */
+    int64_t closes_boot; /* the same as CLOCK_BOOTTIME, ms */
     uint32_t policy;     /* serial */
     const char *build;   /* the model's, or NULL */
     const char *marking; /* of the terms, or NULL */

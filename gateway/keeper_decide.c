@@ -90,6 +90,7 @@ static void answer_fill(const struct keeper *k, const struct facts *f,
     a->model = v->model;
     a->deadline = allowed ? keeper_boot_time(k, v->deadline) : INT64_MAX;
     a->deadline_wall = allowed ? v->deadline : 0;
+    a->closes = allowed ? v->closes : 0;
     a->deadline_reason = allowed ? v->deadline_reason : REASON_NONE;
     a->retry_after = v->retry_after;
     a->field = v->field;

@@ -245,6 +245,7 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_u32(&m, v->model);
     msg_put_i64(&m, v->deadline);
     msg_put_i64(&m, v->deadline_wall);
+    msg_put_i64(&m, v->closes);
     msg_put_u8(&m, (uint8_t)v->deadline_reason);
     msg_put_u32(&m, (uint32_t)v->retry_after);
     msg_put_u32(&m, v->behind);
@@ -275,6 +276,7 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
     v->model = msg_get_u32(&m);
     v->deadline = msg_get_i64(&m);
     v->deadline_wall = msg_get_i64(&m);
+    v->closes = msg_get_i64(&m);
     v->deadline_reason = (enum reason)get_enum(&m, REASON_COUNT);
     retry_after = msg_get_u32(&m);
     if (retry_after > 60)

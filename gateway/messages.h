@@ -128,7 +128,8 @@ struct answer_admit {
     enum reason reason; /* REASON_NONE: admitted */
     uint32_t window, terms, model; /* VERDICT_NONE if not reached */
     int64_t deadline;              /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
-    int64_t deadline_wall;         /* the same in ms UTC, for headers */
+    int64_t deadline_wall;         /* the same in ms UTC */
+    int64_t closes; /* ms UTC when the window ends, for headers; 0: none */
     enum reason deadline_reason;
     int32_t retry_after; /* seconds 0–60, 0: none */
     uint32_t behind; /* entries made beside it, next after n: they, too, must

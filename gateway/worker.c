@@ -70,6 +70,19 @@ const char *worker_date(struct worker *w)
     return w->date;
 }
 
+/* A worker has few windows, and answers a thousand times in each second. */
+const char *worker_sunset(struct worker *w, int64_t t)
+{
+    int64_t second = t / 1000;
+    size_t i = (size_t)second % WORKER_SUNSETS;
+
+    if (second != w->sunsets[i].second) {
+        w->sunsets[i].second = second;
+        headers_date(second, w->sunsets[i].text);
+    }
+    return w->sunsets[i].text;
+}
+
 /* ---- from the supervisor ---- */
 
 /* Streams that outlive the drain are ended like those of a closed window. */

@@ -21,6 +21,8 @@
 #define WORKER_SCRATCH 65536
 /* The plaintext of one TLS record. */
 #define WORKER_RECORD 16384
+/* A prime: windows end on the hour, and hours are to differ in it. */
+#define WORKER_SUNSETS 13
 
 struct channel;
 struct connections;
@@ -102,11 +104,17 @@ struct worker {
     size_t random_left;
     int64_t date_second;
     char date[HEADERS_DATE_SIZE];
+    struct { /* ends of windows, by their seconds */
+        int64_t second;
+        char text[HEADERS_DATE_SIZE];
+    } sunsets[WORKER_SUNSETS];
 };
 
 /* Random bytes without a system call each time. */
 void worker_random(struct worker *w, uint8_t *out, size_t length);
 /* For the `date` field; good until the next call. */
 const char *worker_date(struct worker *w);
+/* The same of a time in ms UTC, > 0, for `sunset`; good until the next call. */
+const char *worker_sunset(struct worker *w, int64_t t);
 
 #endif

@@ -42,8 +42,7 @@ static enum reason step_revocation(struct question *q)
     const struct policy_party *party = &q->p->parties[q->f->party];
 
     q->ended = standing_certificate_has_ended(q->s, q->f->cert_sha256);
-    if (!q->ended &&
-        standing_certificate_is_revoked(q->s, q->f->cert_sha256))
+    if (!q->ended && standing_certificate_is_revoked(q->s, q->f->cert_sha256))
         return REASON_CERTIFICATE_REVOKED;
     if (standing_revocations_lost(q->s))
         return REASON_REVOCATION_UNAVAILABLE;
@@ -387,6 +386,7 @@ static void deadline_set(struct question *q)
         q->own ? LIMIT_OWN_MS : q->p->terms[q->v->terms].request_ms;
     struct verdict *v = q->v;
 
+    v->closes = q->local ? 0 : q->window_end;
     v->deadline = q->own ? INT64_MAX : q->window_end;
     v->deadline_reason = !q->own && v->model != VERDICT_NONE &&
                                  q->window_end == q->p->models[v->model].release

@@ -2,8 +2,8 @@
 /*
  * The decision: pure and total. The order is fixed (docs/policy.md):
  *
- *   clock → identity → certificate → revocation → suspended → source → model → window →
- *   nda → route → purpose → body → fields → tools → media → rate and
+ *   clock → identity → certificate → revocation → suspended → source → model →
+ * window → nda → route → purpose → body → fields → tools → media → rate and
  *   concurrency → budgets
  */
 #ifndef SP_POLICY_DECIDE_H
@@ -45,7 +45,9 @@ struct verdict {
     int64_t deadline; /* ms UTC: min of window's end, certificate's end,
                          request's seconds */
     enum reason deadline_reason; /* what to tell when it is cut there */
-    int retry_after;             /* seconds 1–60 if retryable, else 0 */
+    int64_t closes; /* ms UTC: when the window of an admitted request to a model
+                       ends, for whatever reason is known now; else 0 */
+    int retry_after;      /* seconds 1–60 if retryable, else 0 */
     struct cost reserve;  /* allowed: what is set aside until it ends. 0 of a
                              unit that no budget limits */
     uint64_t tokens_left; /* …and what it may use at most before it is cut;

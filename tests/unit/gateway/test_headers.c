@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/commitment.h"
@@ -15,6 +16,9 @@
 #define ID   "0123456789abcdef0123456789abcdef"
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
 
+static const struct headers_time now = {
+    .date = DATE, .sunset = "Wed, 18 Nov 2026 11:06:40 GMT", .boot = 5000};
+
 static const char *answer_text(const struct answer_head *a,
                                enum framing framing, bool closes)
 {
@@ -22,7 +26,7 @@ static const char *answer_text(const struct answer_head *a,
     struct text t;
 
     text_init(&t, memory, sizeof(memory) - 1);
-    headers_answer(&t, a, framing, closes, DATE);
+    headers_answer(&t, a, framing, closes, &now);
     assert_int_equal(text_end(&t), 0);
     memory[t.length] = '\0';
     return memory;
@@ -41,6 +45,7 @@ static void a_relayed_answers_head(void **state)
                                   .n = 17,
                                   .salt = salt,
                                   .closes = 1795000000123,
+                                  .closes_boot = 5000 + 86400999,
                                   .policy = 42,
                                   .build = "orion/7"};
 
@@ -57,8 +62,41 @@ static void a_relayed_answers_head(void **state)
         "x-sallyport-policy: 42\r\n"
         "x-sallyport-receipt: 17;00112233445566778899aabbccddeeff\r\n"
         "x-sallyport-window-closes: 2026-11-18T11:06:40.123Z\r\n"
+        "x-sallyport-window-remaining: 86400\r\n"
+        "sunset: Wed, 18 Nov 2026 11:06:40 GMT\r\n"
         "x-sallyport-model-build: orion/7\r\n"
         "\r\n");
+}
+
+/* By the monotonic clock; what is over is not below zero. */
+static void the_seconds_that_are_left(void **state)
+{
+    static const struct {
+        int64_t left;
+        const char *says;
+    } cases[] = {
+        {2592000000, "2592000"},
+        {3600000, "3600"},
+        {1999, "1"},
+        {999, "0"},
+        {0, "0"},
+        {-1, "0"},
+        {-4000, "0"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct answer_head a = {.status = 200,
+                                      .request_id = ID,
+                                      .closes = 1795000000123,
+                                      .closes_boot = now.boot + cases[i].left};
+        char line[64];
+
+        snprintf(line, sizeof line, "\r\nx-sallyport-window-remaining: %s\r\n",
+                 cases[i].says);
+        if (strstr(answer_text(&a, FRAMING_LENGTH, false), line) == NULL)
+            fail_msg("case %zu: not %s", i, cases[i].says);
+    }
 }
 
 static void a_refusals_head(void **state)
@@ -170,7 +208,7 @@ static void what_does_not_fit_is_said(void **state)
 
     (void)state;
     text_init(&t, memory, sizeof(memory));
-    headers_answer(&t, &a, FRAMING_LENGTH, false, DATE);
+    headers_answer(&t, &a, FRAMING_LENGTH, false, &now);
     assert_int_equal(text_end(&t), SP_ETOOBIG);
     assert_true(t.length <= sizeof(memory));
 }
@@ -229,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_relayed_answers_head),
+        cmocka_unit_test(the_seconds_that_are_left),
         cmocka_unit_test(a_refusals_head),
         cmocka_unit_test(P10_the_models_request_is_ours_alone),
         cmocka_unit_test(what_does_not_fit_is_said),

@@ -562,6 +562,7 @@ static void P2_the_end_is_told_to_workers(void **state)
 
     assert_int_equal(answer.deadline - f->k.boot,
                      answer.deadline_wall - f->k.now);
+    assert_int_equal(answer.closes, f->policy->windows[answer.window].closes);
     f->k.now = f->policy->windows[answer.window].closes;
     keeper_due(&f->k);
     /* Both windows end then, and both workers hear of both. */

@@ -285,6 +285,7 @@ static void answer_admit_comes_back(void **state)
         .model = 2,
         .deadline = INT64_MAX,
         .deadline_wall = 1750000000123,
+        .closes = 1750000000999,
         .deadline_reason = REASON_TIME_LIMIT,
         .retry_after = 60,
         .behind = LIMIT_FINDING_PARTS,
@@ -306,6 +307,7 @@ static void answer_admit_comes_back(void **state)
     assert_int_equal(out.model, in.model);
     assert_int_equal(out.deadline, in.deadline);
     assert_int_equal(out.deadline_wall, in.deadline_wall);
+    assert_int_equal(out.closes, in.closes);
     assert_int_equal(out.deadline_reason, in.deadline_reason);
     assert_int_equal(out.retry_after, in.retry_after);
     assert_int_equal(out.behind, in.behind);
