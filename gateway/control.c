@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control role: answers the local control socket. Only root, the daemon's
- * own user and the operators whom the settings name are let in, by the
- * kernel's word (SO_PEERCRED); what they send is still checked, and a malformed
- * message costs that client its connection and nobody else anything. What it
- * tells it has from the supervisor; orders it passes on with the uid of who
- * gave them, and waits.
+ * own user and the staff whom the settings name are let in, by the kernel's
+ * word (SO_PEERCRED), each to what their role may (gateway/control_staff.c);
+ * what they send is still checked, and a malformed message costs that client
+ * its connection and nobody else anything. What it tells it has from the
+ * supervisor; orders it passes on with the uid of who gave them, and waits.
  *
- * No operator can keep another one out: when all places are taken, whoever has
- * most of them gives one up.
+ * Nobody can keep another one out: when all places are taken, whoever has most
+ * of them gives one up, and there are more places than people. Nor can anybody
+ * fill our memory (who does not take an answer gets no other) or the log.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -20,14 +21,21 @@
 
 #include "certs/crypto.h"
 #include "gateway/control_messages.h"
+#include "gateway/control_staff.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "lib/channel.h"
+#include "lib/clock.h"
 
-/* Operators and their monitoring; more is a loop gone wrong. */
-#define CLIENTS_MAX 32
+/* So many that among all of them somebody has two: whoever has one keeps it. */
+#define CLIENTS_MAX 64
+_Static_assert(CLIENTS_MAX > 3 * SETTINGS_STAFF_MAX + 2, "one place for each");
 /* Nobody holds a place without asking. */
 #define CLIENT_IDLE_S 60
+/* Taken from the queue before others have their turn. */
+#define ACCEPTS_MAX 16
+/* Lines about clients: whoever can connect can cause one. */
+#define LINES_PER_SECOND 8
 
 struct control;
 
@@ -35,6 +43,7 @@ struct client {
     LIST_ENTRY(client) link;
     struct control *control;
     uid_t uid;
+    enum staff role;
     uint64_t ticket; /* of the order that is under way, 0: none */
     struct channel *channel;
     struct event *idle;
@@ -47,12 +56,30 @@ struct control {
     LIST_HEAD(, client) clients;
     size_t nclients;
     struct control_status status;
-    uid_t operators[SETTINGS_OPERATORS_MAX];
-    size_t noperators;
+    struct settings_staff staff[3 * SETTINGS_STAFF_MAX];
+    size_t nstaff;
     uint64_t tickets; /* the newest; it has the number of this start above */
+    int64_t second;   /* boot time, of the lines below */
+    unsigned lines;
 };
 
 static struct control control;
+
+/* Whether there is room for one more line about clients in this second. */
+static bool may_log(struct control *k)
+{
+    int64_t second = clock_boot_ms() / 1000;
+    unsigned left_out =
+        k->lines > LINES_PER_SECOND ? k->lines - LINES_PER_SECOND : 0;
+
+    if (second != k->second) {
+        k->second = second;
+        k->lines = 0;
+        if (left_out > 0)
+            log_warn("control_lines_left_out", "count=%u", left_out);
+    }
+    return ++k->lines <= LINES_PER_SECOND;
+}
 
 static void client_close(struct client *c)
 {
@@ -77,13 +104,24 @@ static bool client_wait(struct client *c)
     return event_add(c->idle, &limit) == 0;
 }
 
+/* Then another question may come. A socket that is full of answers is one that
+ * nobody reads. */
+static int answer(struct client *c, const void *data, size_t length)
+{
+    int r = channel_send(c->channel, data, length, NULL, 0);
+
+    if (r == 0 && channel_queued(c->channel) > 0)
+        r = SP_EAGAIN;
+    return r == 0 && !client_wait(c) ? SP_ENOMEM : r;
+}
+
 static int answer_status(struct client *c)
 {
     uint8_t data[CONTROL_MESSAGE_MAX];
     size_t length;
     int r = answer_status_put(&c->control->status, data, sizeof(data), &length);
 
-    return r != 0 ? r : channel_send(c->channel, data, length, NULL, 0);
+    return r != 0 ? r : answer(c, data, length);
 }
 
 static int answer_order(struct client *c, const struct order_answer *a)
@@ -92,7 +130,21 @@ static int answer_order(struct client *c, const struct order_answer *a)
     size_t length;
     int r = answer_order_put(a, data, sizeof(data), &length);
 
-    return r != 0 ? r : channel_send(c->channel, data, length, NULL, 0);
+    return r != 0 ? r : answer(c, data, length);
+}
+
+/* It changes nothing and is no entry: whoever may order little must not be able
+ * to fill the ledger. */
+static int refuse_order(struct client *c, const struct order *order)
+{
+    struct order_answer a = {.error = SP_EPERM};
+
+    staff_refusal(c->role, order->verb, c->uid, a.text);
+    if (may_log(c->control))
+        log_warn("control_order_refused", "verb=%s uid=%u role=%s",
+                 order_verb_text(order->verb), (unsigned)c->uid,
+                 staff_text(c->role));
+    return answer_order(c, &a);
 }
 
 /* The client waits without a limit from here on: a slow disk is no reason to
@@ -120,15 +172,20 @@ static int pass_order(struct client *c, const struct order *order)
 /* One question at a time; one that is not understood is the last. */
 static int take(struct client *c, const uint8_t *data, size_t length)
 {
+    const struct control *k = c->control;
     struct order order;
 
     if (c->ticket != 0)
         return SP_EPROTO;
+    c->role = staff_of(k->staff, k->nstaff, geteuid(), c->uid);
+    if (c->role == STAFF_NONE) /* since it came in */
+        return SP_EPERM;
     if (ask_status_get(data, length) == 0)
-        return answer_status(c) == 0 && client_wait(c) ? 0 : SP_ECLOSED;
-    if (ask_order_get(&order, data, length) == 0)
-        return pass_order(c, &order);
-    return SP_EPROTO;
+        return answer_status(c);
+    if (ask_order_get(&order, data, length) != 0)
+        return SP_EPROTO;
+    return staff_may(c->role, order.verb) ? pass_order(c, &order)
+                                          : refuse_order(c, &order);
 }
 
 static void on_ask(void *arg, const uint8_t *data, size_t length, int *fds,
@@ -142,9 +199,11 @@ static void on_ask(void *arg, const uint8_t *data, size_t length, int *fds,
     r = nfds != 0 ? SP_EPROTO : take(c, data, length);
     if (r == 0)
         return;
-    if (r == SP_EPROTO)
-        log_warn("control_client_malformed", "uid=%u length=%zu",
-                 (unsigned)c->uid, length);
+    if (may_log(c->control))
+        log_warn(r == SP_EPROTO ? "control_client_malformed"
+                                : "control_client_dropped",
+                 "uid=%u length=%zu error=%s", (unsigned)c->uid, length,
+                 log_quote(sp_strerror(r)));
     client_close(c);
 }
 
@@ -159,7 +218,7 @@ static void on_order_answer(struct control *k,
     if (c == NULL)
         return;
     c->ticket = 0;
-    if (answer_order(c, &v->answer) != 0 || !client_wait(c))
+    if (answer_order(c, &v->answer) != 0)
         client_close(c);
 }
 
@@ -169,7 +228,7 @@ static void on_left(void *arg, int error)
     client_close(arg);
 }
 
-static int client_new(struct control *k, int fd, uid_t uid)
+static int client_new(struct control *k, int fd, uid_t uid, enum staff role)
 {
     struct client *c = calloc(1, sizeof(*c));
 
@@ -179,6 +238,7 @@ static int client_new(struct control *k, int fd, uid_t uid)
     }
     c->control = k;
     c->uid = uid;
+    c->role = role;
     c->idle = event_new(k->base, -1, 0, on_idle, c);
     if (c->idle == NULL || !client_wait(c)) {
         close(fd);
@@ -197,28 +257,19 @@ out:
     return SP_ENOMEM;
 }
 
-static bool uid_is_allowed(const struct control *k, uid_t uid)
-{
-    if (uid == 0 || uid == geteuid())
-        return true;
-    for (size_t i = 0; i < k->noperators; i++)
-        if (k->operators[i] == uid)
-            return true;
-    return false;
-}
-
-static bool peer_is_allowed(const struct control *k, int fd, uid_t *uid)
+static enum staff peer_role(struct control *k, int fd, uid_t *uid)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
+    enum staff role;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-        return false;
+        return STAFF_NONE;
     *uid = peer.uid;
-    if (uid_is_allowed(k, peer.uid))
-        return true;
-    log_warn("control_client_refused", "uid=%u", (unsigned)peer.uid);
-    return false;
+    role = staff_of(k->staff, k->nstaff, geteuid(), peer.uid);
+    if (role == STAFF_NONE && may_log(k))
+        log_warn("control_client_refused", "uid=%u", (unsigned)peer.uid);
+    return role;
 }
 
 static size_t places_of(const struct control *k, uid_t uid)
@@ -248,29 +299,38 @@ static void place_make(struct control *k)
     }
     if (victim == NULL)
         return;
-    log_warn("control_clients_full", "uid=%u places=%zu", (unsigned)victim->uid,
-             most);
+    if (may_log(k))
+        log_warn("control_clients_full", "uid=%u places=%zu",
+                 (unsigned)victim->uid, most);
     client_close(victim);
 }
 
-static void on_connect(evutil_socket_t listening, short what, void *arg)
+static void client_accept(struct control *k, int fd)
 {
-    struct control *k = arg;
-    int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    uid_t uid;
+    uid_t uid = 0;
+    enum staff role = peer_role(k, fd, &uid);
 
-    (void)what;
-    if (fd < 0)
-        return;
-    if (!peer_is_allowed(k, fd, &uid)) {
+    if (role == STAFF_NONE) {
         close(fd);
         return;
     }
     if (k->nclients >= CLIENTS_MAX)
         place_make(k);
-    if (client_new(k, fd, uid) != 0)
+    if (client_new(k, fd, uid, role) != 0 && may_log(k))
         log_warn("control_client_refused", "problem=%s",
                  log_quote("out of memory"));
+}
+
+static void on_connect(evutil_socket_t listening, short what, void *arg)
+{
+    (void)what;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0)
+            return;
+        client_accept(arg, fd);
+    }
 }
 
 /* From the supervisor, which is trusted. */
@@ -307,12 +367,12 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 }
 
 /* Copied: the snapshot does not stay. */
-static void operators_take(struct control *k, const struct settings *s)
+static void staff_take(struct control *k, const struct settings *s)
 {
-    for (; k->noperators < s->noperators &&
-           k->noperators < SETTINGS_OPERATORS_MAX;
-         k->noperators++)
-        k->operators[k->noperators] = s->operators[k->noperators];
+    for (k->nstaff = 0;
+         k->nstaff < s->nstaff && k->nstaff < 3 * SETTINGS_STAFF_MAX;
+         k->nstaff++)
+        k->staff[k->nstaff] = s->staff[k->nstaff];
 }
 
 static int control_events(struct control *k, int listening)
@@ -338,7 +398,7 @@ int control_main(struct role_start *start)
                            sp_strerror(r));
     snapshot_forget_text(&snapshot);
     role_log(start, snapshot.settings->log_level);
-    operators_take(k, snapshot.settings);
+    staff_take(k, snapshot.settings);
     k->tickets = start->setup.generation << 32;
     snapshot_release(&snapshot);
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);

@@ -259,7 +259,7 @@ static int open_control(struct openings *o, const struct settings *s,
                            "stop it first");
         unlink(o->control_path);
     }
-    o->control = bind_control(&a, s->noperators > 0);
+    o->control = bind_control(&a, s->nstaff > 0);
     if (o->control < 0)
         return problem(report, o->control_path, strerror(errno),
                        "expected a folder that the daemon may write to");

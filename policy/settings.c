@@ -190,19 +190,49 @@ static void witnesses_build(struct settings_build *b, const struct node *n)
             s->nwitnesses == 1 ? "" : "es");
 }
 
-static void operators_build(struct settings_build *b, const struct node *list)
+static const char *const staff_lists[STAFF_COUNT] = {
+    [STAFF_OBSERVER] = "observers",
+    [STAFF_OPERATOR] = "operators",
+    [STAFF_RELEASER] = "releasers",
+};
+
+/* One who were in two lists would have a role that nobody can read off. */
+static void staff_add(struct settings_build *b, enum staff role,
+                      const struct node *n)
+{
+    struct settings *s = b->s;
+    uint32_t uid = (uint32_t)n->number;
+
+    for (size_t i = 0; i < s->nstaff; i++)
+        if (s->staff[i].uid == uid) {
+            document_error(b->d, b->report, n,
+                           "uid %u is in `%s` already: expected each uid once "
+                           "in all three lists",
+                           uid, staff_lists[s->staff[i].role]);
+            return;
+        }
+    s->staff[s->nstaff++] = (struct settings_staff){.uid = uid, .role = role};
+}
+
+static void staff_build(struct settings_build *b, const struct node *root)
 {
     struct settings *s = b->s;
 
-    if (list == NULL || list->kind != NODE_LIST)
-        return;
-    s->operators = calloc(list->count + 1, sizeof *s->operators);
-    if (s->operators == NULL) {
+    s->staff =
+        calloc(STAFF_COUNT * (size_t)SETTINGS_STAFF_MAX, sizeof *s->staff);
+    if (s->staff == NULL) {
         b->no_memory = true;
         return;
     }
-    for (size_t i = 0; i < list->count; i++)
-        s->operators[s->noperators++] = (uint32_t)list->items[i]->number;
+    for (enum staff role = STAFF_OBSERVER; role <= STAFF_RELEASER; role++) {
+        const struct node *list = node_member(root, staff_lists[role]);
+
+        if (list == NULL || list->bad || list->kind != NODE_LIST)
+            continue;
+        for (size_t i = 0; i < list->count && i < SETTINGS_STAFF_MAX; i++)
+            if (!list->items[i]->bad)
+                staff_add(b, role, list->items[i]);
+    }
 }
 
 static void paths_build(struct settings_build *b, const struct node *root)
@@ -215,8 +245,7 @@ static void paths_build(struct settings_build *b, const struct node *root)
     s->server_certificate = settings_take_text(b, server, "certificate");
     s->server_key = settings_take_text(b, server, "key");
     s->authority = settings_take_text(b, root, "authority");
-    s->crl_listen =
-        settings_take_text(b, node_member(root, "crl"), "listen");
+    s->crl_listen = settings_take_text(b, node_member(root, "crl"), "listen");
     s->ledger = settings_take_text(b, ledger, "folder");
     s->ledger_key = settings_take_text(b, ledger, "key");
     s->transcripts = settings_take_text(b, root, "transcripts");
@@ -296,7 +325,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     settings_tls_build(&b, b.d->root);
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
-    operators_build(&b, node_member(b.d->root, "operators"));
+    staff_build(&b, b.d->root);
     credentials_build(&b, node_member(b.d->root, "credentials"));
     approvals_build(&b, node_member(b.d->root, "approvals"));
     witnesses_build(&b, node_member(b.d->root, "witnesses"));
@@ -332,7 +361,7 @@ void settings_free(struct settings *s)
     }
     free(s->witnesses);
     settings_tls_release(s);
-    free(s->operators);
+    free(s->staff);
     free(s->folder);
     free(s->deployment);
     free(s->policy);

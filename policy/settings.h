@@ -28,8 +28,25 @@ struct settings_witness {
 
 #define SETTINGS_WITNESSES_MAX 16
 
-/* Uids in `operators`. */
-#define SETTINGS_OPERATORS_MAX 16
+/* The developer's staff at the control socket: which list of the settings a uid
+ * is in (docs/operators.md has who may what). Root and the daemon's own user
+ * are in none, and are STAFF_OWNER. */
+enum staff {
+    STAFF_NONE,
+    STAFF_OBSERVER, /* `observers` */
+    STAFF_OPERATOR, /* `operators` */
+    STAFF_RELEASER, /* `releasers` */
+    STAFF_OWNER,
+    STAFF_COUNT
+};
+
+/* Uids in one of these lists. */
+#define SETTINGS_STAFF_MAX 16
+
+struct settings_staff {
+    uint32_t uid;
+    enum staff role;
+};
 
 /* Where clients connect, and how (docs/tls.md). */
 struct settings_listener {
@@ -65,8 +82,8 @@ struct settings {
     char *deployment; /* id in SAN URIs: [a-z0-9-]{1,63} */
     struct settings_listener *listeners;
     size_t nlisteners; /* at least 1 */
-    unsigned workers; /* 0: one a core */
-    char *policy;     /* "policy.yaml" */
+    unsigned workers;  /* 0: one a core */
+    char *policy;      /* "policy.yaml" */
     char *
         server_certificate; /* "keys/server.crt" (leaf first, then its chain) */
     char *server_key;       /* "keys/server.key" */
@@ -76,17 +93,16 @@ struct settings {
     struct settings_client_certificate *client_certificates;
     size_t nclient_certificates;
     bool fips; /* required: nothing runs without OpenSSL's FIPS provider */
-    char *authority;        /* "ca/ca.crt": what `anchors: ca` means */
-    char *ledger;           /* "ledger" */
-    char *ledger_key;       /* "keys/ledger.key" */
-    char *transcripts;      /* folder: "transcripts" */
-    char *origin;  /* the ledger's name: "<deployment>.sallyport/ledger" */
-    char *crl_listen; /* where the own authority's lists are served; NULL */
-    int64_t crl_lifetime_ms; /* of such a list */
-    char *control; /* "control.sock" */
-    uint32_t *operators; /* uids that may give orders, beside root and the
-                            daemon's own */
-    size_t noperators;
+    char *authority;   /* "ca/ca.crt": what `anchors: ca` means */
+    char *ledger;      /* "ledger" */
+    char *ledger_key;  /* "keys/ledger.key" */
+    char *transcripts; /* folder: "transcripts" */
+    char *origin;      /* the ledger's name: "<deployment>.sallyport/ledger" */
+    char *crl_listen;  /* where the own authority's lists are served; NULL */
+    int64_t crl_lifetime_ms;      /* of such a list */
+    char *control;                /* "control.sock" */
+    struct settings_staff *staff; /* each uid once */
+    size_t nstaff;                /* at most 3 * SETTINGS_STAFF_MAX */
     enum log_level log_level;
     int64_t clock_settle_ms; /* 0 … 1 h */
     int64_t drain_ms;

@@ -252,8 +252,8 @@ static const struct schema_field credential[] = {
     END,
 };
 
-static const struct schema_field operator_uid[] = {
-    {.name = "operator",
+static const struct schema_field staff_uid[] = {
+    {.name = "uid",
      .type = SCHEMA_COUNT,
      .max = UINT32_MAX - 1,
      .help = "A user's number (uid)."},
@@ -426,10 +426,20 @@ const struct schema_field settings_schema[] = {
      .help = "The socket for the operators' command."},
     {.name = "operators",
      .type = SCHEMA_LIST,
-     .max = SETTINGS_OPERATORS_MAX,
-     .fields = operator_uid,
-     .help = "Whose orders are taken at that socket, beside root's and the "
-             "daemon's own user's (docs/operators.md)."},
+     .max = SETTINGS_STAFF_MAX,
+     .fields = staff_uid,
+     .help = "Whose orders are taken at that socket, but `release`; root and "
+             "the daemon's own user may give any (docs/operators.md)."},
+    {.name = "releasers",
+     .type = SCHEMA_LIST,
+     .max = SETTINGS_STAFF_MAX,
+     .fields = staff_uid,
+     .help = "Who may order `release` there, and look."},
+    {.name = "observers",
+     .type = SCHEMA_LIST,
+     .max = SETTINGS_STAFF_MAX,
+     .fields = staff_uid,
+     .help = "Who may only look: `status` and `windows`."},
     {.name = "log",
      .type = SCHEMA_CHOICE,
      .words = levels,

@@ -771,6 +771,31 @@ static const struct wrong wrong_settings[] = {
     {"log: debug", "log: verbose",
      "sallyport.yaml:4:6: bad log \"verbose\": expected error, warn, info or "
      "debug\n"},
+    /* P8: everybody at the control socket has one role. */
+    {"log: debug", "operators: [1001]\nreleasers: [1002, 1001]",
+     "sallyport.yaml:5:19: uid 1001 is in `operators` already: expected each "
+     "uid once in all three lists\n"},
+    {"log: debug", "observers: [7, 7]",
+     "sallyport.yaml:4:16: uid 7 is in `observers` already: expected each uid "
+     "once in all three lists\n"},
+    {"log: debug", "releasers: [9]\nobservers: [9]",
+     "sallyport.yaml:4:13: uid 9 is in `observers` already: expected each uid "
+     "once in all three lists\n"},
+    {"log: debug", "operators: [alice]",
+     "sallyport.yaml:4:13: bad uid \"alice\": expected a whole number from 0 "
+     "to 4294967294\n"},
+    {"log: debug", "releasers: [4294967295]",
+     "sallyport.yaml:4:13: bad uid \"4294967295\": expected a whole number "
+     "from 0 to 4294967294\n"},
+    {"log: debug", "observers: 7",
+     "sallyport.yaml:4:12: \"observers\" is a single value: expected a list\n"},
+    {"log: debug", "operator: [7]",
+     "sallyport.yaml:4:1: unknown key \"operator\": did you mean "
+     "\"operators\"?\n"},
+    {"log: debug",
+     "releasers: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]",
+     "sallyport.yaml:4:12: \"releasers\" has 17 members: expected at most "
+     "16\n"},
     {"log: debug", "polcy: x.yaml",
      "sallyport.yaml:4:1: unknown key \"polcy\": did you mean \"policy\"?\n"},
     {"checkpoint: 500ms", "checkpoint: 5s",
