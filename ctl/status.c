@@ -21,8 +21,11 @@ static const char usage[] =
     "usage: sallyport status DIR [--json]\n"
     "\n"
     "Asks the daemon of the deployment in DIR (or with the configuration file\n"
-    "DIR) what it is doing. Exit status 0: everything is ready; 1: it is not,\n"
-    "or no daemon answers.\n";
+    "DIR, or at the control socket DIR) what it is doing: processes, ledger,\n"
+    "requests in progress, the clock, the last reload. Exit status 0: "
+    "everything\n"
+    "is ready; 1: it is not, or it is ending, or no daemon answers; 2: wrong\n"
+    "usage.\n";
 
 static const char *const clock_text[] = {
     [CLOCK_GOOD] = "good",
@@ -51,7 +54,8 @@ static bool all_ready(const struct control_status *s)
     for (uint32_t i = 0; i < s->roles.count; i++)
         if (s->roles.roles[i].state != ROLE_STATE_READY)
             return false;
-    return s->roles.count > 0 && s->ledger.known;
+    return s->roles.count > 0 && s->ledger.known &&
+           s->roles.phase == CONTROL_SERVING;
 }
 
 static void print_witnesses(const struct control_ledger *l)
@@ -67,14 +71,27 @@ static void print_witnesses(const struct control_ledger *l)
         puts("REFUSING   every request, because of that (on_missing: refuse)");
 }
 
+static void print_reloads(const struct control_roles *r)
+{
+    char at[CLOCK_UTC_SIZE];
+
+    if (r->reloads == 0)
+        return;
+    clock_format_utc(r->reload_at, at);
+    printf("reloads    %llu, the last at %s: %s\n",
+           (unsigned long long)r->reloads, at,
+           r->reload_refused ? "it changed nothing" : "taken over");
+}
+
 static void print_text(const struct control_status *s)
 {
     const struct control_ledger *l = &s->ledger;
     char started[CLOCK_UTC_SIZE];
 
     clock_format_utc(s->roles.started, started);
-    printf("version    %s\nstarted    %s\ncrypto     %s\n", s->version, started,
-           s->crypto);
+    printf("version    %s\nstarted    %s\nphase      %s\ncrypto     %s\n",
+           s->version, started, control_phase_text(s->roles.phase), s->crypto);
+    print_reloads(&s->roles);
     if (l->known)
         printf("policy     serial %u\n"
                "ledger     %llu entries, %llu durable, %llu published\n"
@@ -122,8 +139,14 @@ static void print_json(const struct control_status *s)
     print_json_text(s->version);
     printf(",\"crypto\":");
     print_json_text(s->crypto);
-    printf(",\"started\":%lld,\"ready\":%s", (long long)s->roles.started,
-           all_ready(s) ? "true" : "false");
+    printf(",\"started\":%lld,\"ready\":%s,\"phase\":\"%s\",\"reloads\":%llu",
+           (long long)s->roles.started, all_ready(s) ? "true" : "false",
+           control_phase_text(s->roles.phase),
+           (unsigned long long)s->roles.reloads);
+    if (s->roles.reloads > 0)
+        printf(",\"reloaded\":%lld,\"reload_refused\":%s",
+               (long long)s->roles.reload_at,
+               s->roles.reload_refused ? "true" : "false");
     if (l->known)
         printf(",\"policy\":%u,\"ledger\":{\"entries\":%llu,\"durable\":%llu,"
                "\"published\":%llu},\"requests\":%u,\"clock\":\"%s\","

@@ -71,9 +71,11 @@ static void work_after(int64_t ms)
 
 static void supervisor_send(const void *data, size_t length)
 {
+    /* What it does not hear now it would never hear of. Whoever comes after us
+     * tells all of it. */
     if (channel_send(role.channel, data, length, NULL, 0) != 0)
-        log_warn("supervisor_does_not_listen", "type=%u",
-                 message_type(data, length));
+        fatal("supervisor_does_not_listen", "type=%u",
+              message_type(data, length));
 }
 
 /* --- the list that is there --- */

@@ -47,9 +47,24 @@ const char *role_state_text(enum role_state state)
     return (unsigned)state < ROLE_STATE_COUNT ? text[state] : "unknown";
 }
 
+const char *control_phase_text(enum control_phase phase)
+{
+    static const char *const text[CONTROL_PHASES] = {
+        [CONTROL_STARTING] = "starting",
+        [CONTROL_SERVING] = "serving",
+        [CONTROL_ENDING] = "ending",
+    };
+
+    return (unsigned)phase < CONTROL_PHASES ? text[phase] : "unknown";
+}
+
 void control_roles_write(struct msg_out *m, const struct control_roles *v)
 {
     msg_put_i64(m, v->started);
+    msg_put_u8(m, (uint8_t)v->phase);
+    msg_put_u64(m, v->reloads);
+    msg_put_i64(m, v->reload_at);
+    msg_put_u8(m, v->reload_refused);
     msg_put_u32(m, v->count);
     for (uint32_t i = 0; i < v->count && i < CONTROL_ROLES_MAX; i++) {
         const struct control_role *r = &v->roles[i];
@@ -77,9 +92,23 @@ static void control_role_read(struct msg_in *m, struct control_role *r)
         state < ROLE_STATE_COUNT ? (enum role_state)state : ROLE_STATE_DOWN;
 }
 
+static void control_phase_read(struct msg_in *m, struct control_roles *v)
+{
+    uint8_t phase = msg_get_u8(m);
+
+    v->phase =
+        phase < CONTROL_PHASES ? (enum control_phase)phase : CONTROL_STARTING;
+    v->reloads = msg_get_u64(m);
+    v->reload_at = msg_get_i64(m);
+    v->reload_refused = msg_get_bool(m);
+    if (phase >= CONTROL_PHASES || v->reload_at < 0)
+        m->failed = true;
+}
+
 void control_roles_read(struct msg_in *m, struct control_roles *v)
 {
     v->started = msg_get_i64(m);
+    control_phase_read(m, v);
     v->count = msg_get_u32(m);
     if (v->count > CONTROL_ROLES_MAX) {
         v->count = 0;

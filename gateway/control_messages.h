@@ -46,8 +46,19 @@ struct control_role {
 
 #define CONTROL_ROLES_MAX (LIMIT_WORKERS + 7)
 
+enum control_phase {
+    CONTROL_STARTING, /* not everything was ready yet */
+    CONTROL_SERVING,
+    CONTROL_ENDING, /* it drains, and ends */
+    CONTROL_PHASES
+};
+
 struct control_roles {
     int64_t started; /* the daemon; ms UTC */
+    enum control_phase phase;
+    uint64_t reloads;    /* so far, by SIGHUP or order */
+    int64_t reload_at;   /* the last one; ms UTC, 0: none */
+    bool reload_refused; /* it changed nothing */
     uint32_t count;
     struct control_role roles[CONTROL_ROLES_MAX];
 };
@@ -163,5 +174,6 @@ void order_answer_write(struct msg_out *m, const struct order_answer *v);
 void order_answer_read(struct msg_in *m, struct order_answer *v);
 
 const char *role_state_text(enum role_state state);
+const char *control_phase_text(enum control_phase phase); /* "serving" */
 
 #endif

@@ -78,9 +78,20 @@ void process_send(struct process *p, const void *data, size_t length,
 
 /* --- Telling control --- */
 
-static void tell_roles(struct supervisor *s)
+static enum control_phase phase_of(const struct supervisor *s)
 {
-    struct control_roles v = {.started = s->started};
+    if (s->phase == PHASE_STARTING)
+        return CONTROL_STARTING;
+    return s->phase == PHASE_RUNNING ? CONTROL_SERVING : CONTROL_ENDING;
+}
+
+void supervisor_tell_roles(struct supervisor *s)
+{
+    struct control_roles v = {.started = s->started,
+                              .phase = phase_of(s),
+                              .reloads = s->reloads,
+                              .reload_at = s->reload_at,
+                              .reload_refused = s->reload_refused};
     uint8_t data[CONTROL_MESSAGE_MAX];
     size_t length;
     struct control_role *row = v.roles;
@@ -124,7 +135,7 @@ static void process_enter(struct process *p, enum role_state state)
     p->state = state;
     log_debug("role_state", "role=%s pid=%d state=%s", process_name(p),
               (int)p->pid, role_state_text(state));
-    tell_roles(p->supervisor);
+    supervisor_tell_roles(p->supervisor);
 }
 
 /* --- Joining processes --- */

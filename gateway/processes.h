@@ -93,10 +93,16 @@ struct supervisor {
     bool revokes_left_out;        /* the authority is to hear of them later */
     int authority;    /* the folder of the own authority, -1: it is elsewhere */
     uint64_t reloads; /* so far */
+    int64_t reload_at; /* the last one's end, ms UTC; 0: none */
+    bool reload_refused;
     bool reload_wanted; /* asked for before everything was ready */
 };
 
 /* processes.c */
+/* What the processes are doing, and the daemon, to control; whenever it
+ * changes.
+ */
+void supervisor_tell_roles(struct supervisor *s);
 size_t processes_count(const struct supervisor *s);
 void process_init(struct supervisor *s, size_t i, enum role role);
 void process_begin(struct process *p);

@@ -49,6 +49,7 @@ void supervisor_ready(struct supervisor *s)
     log_info("ready", "address=%s port=%u workers=%u policy=%u pid=%d",
              o->listeners[0].address, o->listeners[0].port, s->nworkers,
              s->snapshot.policy->serial, (int)getpid());
+    supervisor_tell_roles(s);
     notify("READY=1\nSTATUS=Serving");
     if (s->reload_wanted)
         supervisor_reload(s);
@@ -109,6 +110,7 @@ void supervisor_drain(struct supervisor *s, int64_t within_ms)
     for (unsigned i = 0; i < s->nworkers; i++)
         process_stop(&s->processes[WORKERS + i], deadline,
                      within_ms + STOP_GRACE_MS);
+    supervisor_tell_roles(s);
     supervisor_stop_next(s);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gateway/processes.h"
+#include "lib/clock.h"
 
 static void answer_send(struct supervisor *s,
                         const struct order_answer_message *v)
@@ -64,6 +65,9 @@ void supervisor_reload_over(struct supervisor *s,
         .ticket = s->reload_ticket,
         .answer = {.error = result->error, .n = s->reload_entry}};
 
+    s->reload_at = clock_wall_ms();
+    s->reload_refused = result->error != 0;
+    supervisor_tell_roles(s);
     if (s->reload_ticket == 0)
         return;
     s->reload_ticket = 0;

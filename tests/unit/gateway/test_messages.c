@@ -969,7 +969,12 @@ static struct control_status a_status(uint32_t roles)
                    .cosigned = 9,
                    .alarm = WITNESS_ALARM_FORK,
                    .refusing = true},
-        .roles = {.started = 1700000000000, .count = roles},
+        .roles = {.started = 1700000000000,
+                  .phase = CONTROL_ENDING,
+                  .reloads = 3,
+                  .reload_at = 1700000001000,
+                  .reload_refused = true,
+                  .count = roles},
     };
 
     for (uint32_t i = 0; i < roles && i < CONTROL_ROLES_MAX; i++) {
@@ -997,6 +1002,10 @@ static void status_comes_back(void **state)
     ROUND_TRIP(roles_message, &in.roles, &roles, MESSAGE_ROLES);
     assert_int_equal(roles.count, 3);
     assert_int_equal(roles.started, in.roles.started);
+    assert_int_equal(roles.phase, CONTROL_ENDING);
+    assert_int_equal(roles.reloads, 3);
+    assert_int_equal(roles.reload_at, in.roles.reload_at);
+    assert_true(roles.reload_refused);
     assert_int_equal(roles.roles[2].pid, 102);
     ROUND_TRIP(answer_status, &in, &out, CONTROL_ANSWER_STATUS);
     assert_string_equal(out.version, "0.1.0");
@@ -1056,6 +1065,12 @@ static void status_has_bounds(void **state)
     assert_int_equal(status_decodes(&v), SP_EPROTO);
     v = a_status(1);
     v.roles.roles[0].state = ROLE_STATE_COUNT;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.roles.phase = CONTROL_PHASES;
+    assert_int_equal(status_decodes(&v), SP_EPROTO);
+    v = a_status(1);
+    v.roles.reload_at = -1;
     assert_int_equal(status_decodes(&v), SP_EPROTO);
     v = a_status(1);
     v.roles.roles[0].pid = -1;
