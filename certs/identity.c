@@ -586,3 +586,78 @@ int identity_from_chain(const struct identities *ids, X509 *leaf,
     leaf_release(&s.leaf);
     return r;
 }
+
+/* --- under other rules --------------------------------------------------- */
+
+/* The one person whom a leaf matches, over all trusts. */
+static const struct person *person_of(const struct identities *ids,
+                                      const struct leaf *leaf,
+                                      const struct trust **trust)
+{
+    const struct person *found = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < ids->ntrusts; i++) {
+        struct matches m = trust_match(ids->trusts[i], leaf);
+
+        if (m.count == 0)
+            continue;
+        count += m.count;
+        *trust = ids->trusts[i];
+        found = &ids->trusts[i]->people[m.first];
+    }
+    return count == 1 ? found : NULL;
+}
+
+/* Whether the policy that held for the chain is one that this person may have.
+ */
+static bool policy_may_stay(const struct trust *t, const struct person *p,
+                            const char *oid)
+{
+    for (size_t i = 0; i < t->npolicies; i++)
+        if (strcmp(t->policies[i].text, oid) == 0)
+            return (p->policies >> i & 1) != 0;
+    return t->npolicies == 0;
+}
+
+/* The same anchors, the same demands, and the one person of this leaf: then
+ * verifying it again would find what it found. */
+static int renew_known(const struct identities *old, const struct identity *was,
+                       const struct identities *new, const struct leaf *leaf,
+                       struct identity *id)
+{
+    const struct member *member = member_find(old, was->party);
+    const struct trust *t = NULL;
+    const struct person *p = person_of(new, leaf, &t);
+    int r;
+
+    if (member == NULL || p == NULL ||
+        memcmp(old->trusts[member->trust]->source, t->source, 32) != 0 ||
+        !policy_may_stay(t, p, was->policy_oid))
+        return SP_ENOENT;
+    if ((r = identity_copy(id, was)) != 0)
+        return r;
+    id->party = p->party;
+    id->person = p->person;
+    id->service = p->service;
+    id->rule = (enum identity_rule)p->rule;
+    return matched_hash(id->rule, id->issuer_key, id->policy_oid,
+                        p->value_sha256, new->sha256, id->matched_sha256);
+}
+
+int identity_renew(const struct identities *old, const struct identity *was,
+                   const struct identities *new, X509 *leaf, int64_t now,
+                   struct identity *id)
+{
+    const struct identity_options options = {.allow_test_pki = was->test_pki};
+    struct leaf l = {.cert = NULL};
+    int error, r = SP_ENOENT;
+
+    memset(id, 0, sizeof *id);
+    if (leaf_read(new, leaf, &l) == X509_V_OK)
+        r = renew_known(old, was, new, &l, id);
+    leaf_release(&l);
+    if (r == SP_ENOENT)
+        r = identity_from_chain(new, leaf, NULL, now, &options, id, &error);
+    return r == SP_EAMBIGUOUS ? 0 : r;
+}

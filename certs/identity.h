@@ -136,6 +136,16 @@ int identity_from_chain(const struct identities *ids, X509 *leaf,
                         const struct identity_options *options,
                         struct identity *id, int *x509_error) SP_MUST_USE;
 
+/* Who `was`, that `old` made of a handshake with `leaf`, is for `new`, without
+ * the certificates that came with the leaf: what `old` verified counts where
+ * `new` has the same anchors and asks the same of chains; else the leaf is
+ * verified as in identity_from_chain(), with the party's own intermediates
+ * alone. *id is a nobody where `new` knows no such person. SP_EPERM: no party's
+ * anchors vouch for it, and *id is a nobody, too. Released as ever. SP_ENOMEM. */
+int identity_renew(const struct identities *old, const struct identity *was,
+                   const struct identities *new, X509 *leaf, int64_t now,
+                   struct identity *id) SP_MUST_USE;
+
 /* `matched_sha256` from its parts: `value` is the match as the policy has it
  * (spki_sha256 as hex). SP_ECRYPTO. */
 int identity_matched(enum identity_rule rule, const uint8_t issuer_key[32],

@@ -13,6 +13,7 @@
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/own.h"
+#include "gateway/rules_messages.h"
 #include "lib/clock.h"
 #include "lib/link.h"
 #include "lib/log.h"
@@ -135,7 +136,7 @@ static int put_content(struct admissions *a, const struct exchange *x)
 int admission_ask(struct exchange *x)
 {
     struct admissions *a = x->worker->admissions;
-    struct ask_admit ask = {.policy = x->worker->policy->serial,
+    struct ask_admit ask = {.policy = x->rules->policy->serial,
                             .facts = x->facts};
     uint8_t record[RING_RECORD_MAX];
     size_t length;
@@ -319,7 +320,7 @@ static void answer_nobody(struct admissions *a, const struct answer_admit *v)
 {
     struct settle s = {.n = v->n, .cause = CAUSE_CLIENT_LEFT};
 
-    if (v->reason == REASON_NONE)
+    if (v->reason == REASON_NONE && !v->stale)
         admission_settle(a, a->generation, &s);
 }
 
@@ -354,6 +355,7 @@ static int on_row(struct admissions *a, const uint8_t *data, size_t length)
 static void on_record(struct admissions *a, const uint8_t *data, size_t length)
 {
     struct answer_admit answer;
+    struct rules_in_force rules;
     struct exchange *x;
     struct cut cut;
 
@@ -370,8 +372,14 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
     case MESSAGE_CUT:
         if (cut_get(&cut, data, length) != 0)
             break;
-        deadlines_cut(a->worker->deadlines, &cut);
-        connections_cut(a->worker->connections, &cut);
+        deadlines_cut(a->worker->deadlines, a->worker->rules, &cut);
+        connections_cut(a->worker->connections, a->worker->rules, &cut);
+        return;
+    case MESSAGE_RULES_IN_FORCE:
+        if (rules_in_force_get(&rules, data, length) != 0)
+            break;
+        a->worker->in_force = rules.number;
+        worker_rules(a->worker);
         return;
     case MESSAGE_OWN_WINDOW:
     case MESSAGE_OWN_DOCUMENT:

@@ -38,12 +38,10 @@ void admission_settle(struct admissions *a, uint64_t link,
 void admission_connection_refused(struct admissions *a,
                                   const struct connection_refused *c);
 /* What a connection's certificate is. Not 0: it could not be told now. */
-int admission_certificate_matched(struct admissions *a,
-                                  const struct certificate_matched *v)
-    SP_MUST_USE;
-int admission_certificate_revoked(struct admissions *a,
-                                  const struct certificate_is_revoked *v)
-    SP_MUST_USE;
+int admission_certificate_matched(
+    struct admissions *a, const struct certificate_matched *v) SP_MUST_USE;
+int admission_certificate_revoked(
+    struct admissions *a, const struct certificate_is_revoked *v) SP_MUST_USE;
 
 /* Whether the entry of `x` is on disk. */
 bool admission_durable(const struct exchange *x);

@@ -61,43 +61,43 @@ static const char **removals(const struct policy_terms *t)
     return names;
 }
 
-int answer_rules_set_up(struct worker *w)
+int answer_rules_set_up(struct rules *r)
 {
-    const struct policy *p = w->policy;
+    const struct policy *p = r->policy;
 
-    w->answer_removals = calloc(p->nterms + 1, sizeof(*w->answer_removals));
-    w->answer_rules =
-        calloc(p->nmodels * p->nterms + 1, sizeof(*w->answer_rules));
-    if (w->answer_removals == NULL || w->answer_rules == NULL)
+    r->answer_removals = calloc(p->nterms + 1, sizeof(*r->answer_removals));
+    r->answer_rules =
+        calloc(p->nmodels * p->nterms + 1, sizeof(*r->answer_rules));
+    if (r->answer_removals == NULL || r->answer_rules == NULL)
         return SP_ENOMEM;
     for (size_t t = 0; t < p->nterms; t++) {
-        w->answer_removals[t] = removals(&p->terms[t]);
-        if (w->answer_removals[t] == NULL)
+        r->answer_removals[t] = removals(&p->terms[t]);
+        if (r->answer_removals[t] == NULL)
             return SP_ENOMEM;
         for (size_t m = 0; m < p->nmodels; m++)
-            w->answer_rules[m * p->nterms + t] = (struct answer_rule){
+            r->answer_rules[m * p->nterms + t] = (struct answer_rule){
                 .model = p->models[m].name,
                 .upstream = p->models[m].upstream_name,
-                .remove = w->answer_removals[t],
+                .remove = r->answer_removals[t],
                 .strip_reasoning = p->terms[t].strip_reasoning};
     }
     return 0;
 }
 
-void answer_rules_release(struct worker *w)
+void answer_rules_release(struct rules *r)
 {
-    for (size_t t = 0; w->answer_removals != NULL && w->policy != NULL &&
-                       t < w->policy->nterms;
+    for (size_t t = 0; r->answer_removals != NULL && r->policy != NULL &&
+                       t < r->policy->nterms;
          t++)
-        free(w->answer_removals[t]);
-    free(w->answer_removals);
-    free(w->answer_rules);
-    w->answer_removals = NULL;
-    w->answer_rules = NULL;
+        free(r->answer_removals[t]);
+    free(r->answer_removals);
+    free(r->answer_rules);
+    r->answer_removals = NULL;
+    r->answer_rules = NULL;
 }
 
-const struct answer_rule *answer_rule_for(const struct worker *w,
-                                          uint32_t model, uint32_t terms)
+const struct answer_rule *answer_rule_for(const struct rules *r, uint32_t model,
+                                          uint32_t terms)
 {
-    return &w->answer_rules[model * w->policy->nterms + terms];
+    return &r->answer_rules[model * r->policy->nterms + terms];
 }

@@ -8,17 +8,17 @@
 
 #include <stdint.h>
 
-#include "gateway/worker.h"
+#include "gateway/rules.h"
 #include "policy/answer.h"
 
-/* Makes w->answer_rules out of w->policy. SP_ENOMEM; release in any case. */
-int answer_rules_set_up(struct worker *w) SP_MUST_USE;
+/* Makes r->answer_rules out of r->policy. SP_ENOMEM; release in any case. */
+int answer_rules_set_up(struct rules *r) SP_MUST_USE;
 
 /* The rule for answers of a model under terms, both indices in the policy. It
- * lives as long as the worker. */
-const struct answer_rule *answer_rule_for(const struct worker *w,
-                                          uint32_t model, uint32_t terms);
+ * lives as long as the rules. */
+const struct answer_rule *answer_rule_for(const struct rules *r, uint32_t model,
+                                          uint32_t terms);
 
-void answer_rules_release(struct worker *w);
+void answer_rules_release(struct rules *r);
 
 #endif

@@ -30,9 +30,6 @@
 /* Progress of a body in LIMIT_BODY_IDLE_MS. */
 #define BODY_PROGRESS_BYTES 8192
 
-static const struct identity nobody = {.party = IDENTITY_NOBODY,
-                                       .person = IDENTITY_NOBODY};
-
 /* ---- requests ---- */
 
 static int body_to_exchange(void *arg, const uint8_t *data, size_t length)
@@ -298,7 +295,8 @@ static void connection_handshake(struct connection *c)
     if (r == 1) {
         c->identity = tls_identity(c->ssl);
         if (c->identity == NULL)
-            c->identity = &nobody;
+            c->identity = &identity_of_nobody;
+        connection_rules(c); /* they came during the handshake */
         peer_begin(&c->peer, c->all->worker, c->ssl, c->identity);
         tls_forget_chain(c->ssl);
         /* OpenSSL reads ahead: the request may have come out of the socket with
@@ -476,6 +474,7 @@ void connection_new(struct connections *cs, int fd, const char *address,
     }
     socket_tune(fd);
     c->all = cs;
+    c->rules = rules_hold(w->rules);
     c->fd = fd;
     c->id = ++cs->ids;
     c->window = VERDICT_NONE;

@@ -19,10 +19,14 @@ void connection_new(struct connections *cs, int fd, const char *address,
                     SSL_CTX *tls);
 /* These requests have ended: what their last answers still have unsent never
  * leaves, though they were whole for us (P2). */
-void connections_cut(struct connections *cs, const struct cut *c);
+void connections_cut(struct connections *cs, const struct rules *of,
+                     const struct cut *c);
 /* Closes those that have nothing under way; the others close when they have
  * answered. */
 void connections_drain(struct connections *cs);
+/* There are newer rules: whoever is not known by them any more is told so with
+ * the next request, and what is being answered to them ends. */
+void connections_rules(struct connections *cs);
 /* After each turn of the loop. */
 void connections_bury(struct connections *cs);
 /* A connection that did not become one: recorded, at most once a second for

@@ -38,7 +38,9 @@ struct connection {
     enum connection_state state;
     int fd;
     SSL *ssl;
-    const struct identity *identity; /* lives as long as ssl */
+    struct rules *rules;             /* that its indices are of */
+    const struct identity *identity; /* ssl's, or `renewed` */
+    struct identity *renewed;        /* by newer rules; or NULL */
     struct peer peer;
     struct event event, timer;
     bool readable, writable;
@@ -95,6 +97,12 @@ void connection_look(struct connection *c);
 void connection_write(struct connection *c, const uint8_t *data, size_t length);
 /* True if nothing waits to be written. */
 bool connection_flush(struct connection *c);
+
+/* connection_rules.c: who its client is by the newest rules; before that it is
+ * a stranger's still. */
+extern const struct identity identity_of_nobody;
+void connection_rules(struct connection *c);
+void connection_rules_end(struct connection *c);
 
 /* Goes on with what was read and with reading, as far as the state wants it. */
 void connection_resume(struct connection *c);

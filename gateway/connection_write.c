@@ -98,6 +98,7 @@ void connections_bury(struct connections *cs)
         struct connection *c = cs->graveyard;
 
         cs->graveyard = c->previous;
+        connection_rules_end(c);
         free(c);
     }
 }
@@ -438,16 +439,17 @@ static void connection_cut(struct connection *c)
 }
 
 /* Whether the newest answer of a model on this connection is among them. */
-static bool connection_is_cut(const struct connection *c, const struct cut *cut)
+static bool connection_is_cut(const struct connection *c,
+                              const struct rules *of, const struct cut *cut)
 {
-    const struct policy *p = c->all->worker->policy;
+    const struct policy *p = c->rules->policy;
     const struct policy_window *w;
 
     if (c->cut || c->window >= p->nwindows || c->identity == NULL)
         return false;
     w = &p->windows[c->window];
-    return cut_takes(cut, c->window, w->model, w->party, c->identity->person,
-                     c->identity->cert_sha256);
+    return rules_cut_takes(of, cut, c->rules, c->window, w->model, w->party,
+                           c->identity->person, c->identity->cert_sha256);
 }
 
 /* Whoever holds this certificate is not to be talked to any more: what is being
@@ -462,13 +464,14 @@ static void connection_disown(struct connection *c, const struct cut *cut)
         connection_end(c);
 }
 
-void connections_cut(struct connections *cs, const struct cut *cut)
+void connections_cut(struct connections *cs, const struct rules *of,
+                     const struct cut *cut)
 {
     struct connection *next;
 
     for (struct connection *c = cs->first; c != NULL; c = next) {
         next = c->next;
-        if (connection_is_cut(c, cut))
+        if (connection_is_cut(c, of, cut))
             connection_cut(c);
         if (c->state != CONNECTION_CLOSED) /* else its identity has gone */
             connection_disown(c, cut);

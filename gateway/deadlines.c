@@ -15,24 +15,15 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-/* When a window ends, as the newest exchange in it was told; for what answers
- * that are over left unsent. */
-struct window_end {
-    int64_t boot; /* INT64_MAX: nothing was admitted since */
-    int64_t wall;
-    enum reason reason; /* the window's own end, or the model's release */
-};
-
 /* A place in the heap is its index + 1; 0 in an exchange means: not in it. */
 struct deadlines {
     struct worker *worker;
     struct exchange **heap;
     size_t count, capacity;
-    struct window_end *ends; /* by window of the policy */
-    int64_t next_end;        /* the earliest of them */
-    int64_t armed; /* boot ms the timer is set to, INT64_MAX: it is not */
-    int timer;     /* CLOCK_BOOTTIME */
-    int watch;     /* CLOCK_REALTIME, only to hear of the clock being set */
+    int64_t next_end; /* the earliest end of a window */
+    int64_t armed;    /* boot ms the timer is set to, INT64_MAX: it is not */
+    int timer;        /* CLOCK_BOOTTIME */
+    int watch;        /* CLOCK_REALTIME, only to hear of the clock being set */
     struct event *timer_event, *watch_event;
 };
 
@@ -95,9 +86,9 @@ static void window_note(struct deadlines *d, const struct exchange *x)
 
     if ((x->deadline_reason != REASON_WINDOW_EXPIRED &&
          x->deadline_reason != REASON_MODEL_RELEASED) ||
-        x->window >= d->worker->policy->nwindows)
+        x->window >= x->rules->policy->nwindows)
         return;
-    e = &d->ends[x->window];
+    e = &x->rules->ends[x->window];
     e->boot = x->deadline;
     e->wall = x->deadline_wall;
     e->reason = x->deadline_reason;
@@ -109,20 +100,31 @@ static void window_note(struct deadlines *d, const struct exchange *x)
  * reckoned at different moments may be a millisecond apart), then what the
  * kernel still holds of answers that were whole before. The keeper says so as
  * well, unless it is not there. */
-static void windows_end(struct deadlines *d, int64_t now)
+static void windows_end(struct deadlines *d, struct rules *r, int64_t now)
 {
-    d->next_end = INT64_MAX;
-    for (uint32_t i = 0; i < d->worker->policy->nwindows; i++) {
-        if (d->ends[i].boot <= now) {
-            struct cut c = {CUT_ALL, .reason = d->ends[i].reason};
+    for (uint32_t i = 0; i < r->policy->nwindows; i++) {
+        if (r->ends[i].boot <= now) {
+            struct cut c = {CUT_ALL, .reason = r->ends[i].reason};
 
             c.window = i;
-            d->ends[i].boot = INT64_MAX;
-            deadlines_cut(d, &c);
-            connections_cut(d->worker->connections, &c);
+            r->ends[i].boot = INT64_MAX;
+            deadlines_cut(d, r, &c);
+            connections_cut(d->worker->connections, r, &c);
         }
-        if (d->ends[i].boot < d->next_end)
-            d->next_end = d->ends[i].boot;
+        if (r->ends[i].boot < d->next_end)
+            d->next_end = r->ends[i].boot;
+    }
+}
+
+/* Also of older rules, by which something may still be answered. */
+static void all_windows_end(struct deadlines *d, int64_t now)
+{
+    struct rules *next, *r = d->worker->rules;
+
+    d->next_end = INT64_MAX;
+    for (; r != NULL; r = next) {
+        next = r->older;
+        windows_end(d, r, now);
     }
 }
 
@@ -181,18 +183,21 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         exchange_cut(x, x->deadline_reason);
     }
     if (d->next_end <= now)
-        windows_end(d, now);
+        all_windows_end(d, now);
     arm(d);
 }
 
-void deadlines_cut(struct deadlines *d, const struct cut *c)
+void deadlines_cut(struct deadlines *d, const struct rules *of,
+                   const struct cut *c)
 {
     struct exchange *next;
 
     for (struct exchange *x = d->worker->exchanges; x != NULL; x = next) {
         next = x->next;
-        if (!x->admitted || !cut_takes(c, x->window, x->model, x->facts.party,
-                                       x->facts.person, x->facts.cert_sha256))
+        if (!x->admitted ||
+            !rules_cut_takes(of, c, x->rules, x->window, x->model,
+                             x->facts.party, x->facts.person,
+                             x->facts.cert_sha256))
             continue;
         deadlines_remove(d, x);
         exchange_cut(x, c->reason);
@@ -207,6 +212,18 @@ static void watch_arm(struct deadlines *d)
                         &spec, NULL) != 0 &&
         errno != ECANCELED)
         log_error("clock_watch_failed", "errno=%d", errno);
+}
+
+static void windows_shift(struct deadlines *d, struct rules *r, int64_t shift)
+{
+    for (size_t i = 0; i < r->policy->nwindows; i++) {
+        struct window_end *e = &r->ends[i];
+
+        if (e->boot != INT64_MAX && e->wall + shift < e->boot)
+            e->boot = e->wall + shift;
+        if (e->boot < d->next_end)
+            d->next_end = e->boot;
+    }
 }
 
 /* Somebody set the wall clock: what ends at a wall time may end sooner now;
@@ -228,14 +245,8 @@ static void on_clock_set(evutil_socket_t fd, short what, void *arg)
     }
     for (size_t i = d->count / 2; i-- > 0;)
         sift_down(d, i, d->heap[i]);
-    for (size_t i = 0; i < d->worker->policy->nwindows; i++) {
-        struct window_end *e = &d->ends[i];
-
-        if (e->boot != INT64_MAX && e->wall + shift < e->boot)
-            e->boot = e->wall + shift;
-        if (e->boot < d->next_end)
-            d->next_end = e->boot;
-    }
+    for (struct rules *r = d->worker->rules; r != NULL; r = r->older)
+        windows_shift(d, r, shift);
     watch_arm(d);
     arm(d);
 }
@@ -248,9 +259,6 @@ struct deadlines *deadlines_new(struct worker *w)
         return NULL;
     d->worker = w;
     d->armed = d->next_end = INT64_MAX;
-    d->ends = calloc(w->policy->nwindows + 1, sizeof(*d->ends));
-    for (size_t i = 0; d->ends != NULL && i < w->policy->nwindows; i++)
-        d->ends[i].boot = INT64_MAX;
     d->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     d->watch = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (d->timer >= 0)
@@ -259,7 +267,7 @@ struct deadlines *deadlines_new(struct worker *w)
     if (d->watch >= 0)
         d->watch_event =
             event_new(w->base, d->watch, EV_READ | EV_PERSIST, on_clock_set, d);
-    if (d->ends == NULL || d->timer_event == NULL || d->watch_event == NULL ||
+    if (d->timer_event == NULL || d->watch_event == NULL ||
         event_priority_set(d->timer_event, 0) != 0 ||
         event_add(d->timer_event, NULL) != 0 ||
         event_add(d->watch_event, NULL) != 0) {
@@ -282,7 +290,6 @@ void deadlines_free(struct deadlines *d)
         close(d->timer);
     if (d->watch >= 0)
         close(d->watch);
-    free(d->ends);
     free(d->heap);
     free(d);
 }

@@ -16,7 +16,8 @@ void deadlines_free(struct deadlines *d);
 /* x->deadline; SP_ENOMEM. */
 int deadlines_add(struct deadlines *d, struct exchange *x) SP_MUST_USE;
 void deadlines_remove(struct deadlines *d, struct exchange *x);
-/* Ends these requests now. */
-void deadlines_cut(struct deadlines *d, const struct cut *c);
+/* Ends these requests now; `of`: whose indices it has (gateway/rules.h). */
+void deadlines_cut(struct deadlines *d, const struct rules *of,
+                   const struct cut *c);
 
 #endif

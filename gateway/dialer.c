@@ -75,8 +75,7 @@ static void client_answer(struct client *c, uint64_t ticket, int error, int fd)
     }
 }
 
-/* The one end of a dial; nothing of it is left when the answer is sent. */
-static void dial_end(struct dial *d, int error)
+void dial_end(struct dial *d, int error)
 {
     struct client *c = d->client;
     uint64_t ticket = d->ticket;
@@ -312,34 +311,27 @@ static struct dial *dial_new(struct client *c, uint64_t ticket,
 }
 
 bool dial_begin(struct client *c, uint64_t ticket,
-                const struct policy_endpoint *endpoint, int64_t limit_ms,
+                const struct policy_endpoint *endpoint,
+                const struct policy *policy, int64_t limit_ms,
                 dial_done_fn *done, void *arg)
 {
     struct dial *d = dial_new(c, ticket, endpoint, limit_ms);
 
     if (d == NULL)
         return false;
+    d->policy = policy;
     d->done = done;
     d->arg = arg;
     dial_start(d);
     return true;
 }
 
-/* The endpoint that a worker may mean, or NULL. */
-static const struct policy_endpoint *endpoint_find(const struct policy *p,
-                                                   const struct ask_dial *ask)
-{
-    if (ask->policy != p->serial || ask->model >= p->nmodels ||
-        ask->endpoint >= p->models[ask->model].nendpoints)
-        return NULL;
-    return &p->models[ask->model].endpoints[ask->endpoint];
-}
-
 static void client_ask(struct client *c, const struct ask_dial *ask)
 {
+    const struct policy *policy;
     const struct policy_endpoint *endpoint =
-        endpoint_find(c->dialer->snapshot.policy, ask);
-    int64_t limit = c->dialer->snapshot.settings->connect_ms;
+        dialer_endpoint(c->dialer, ask, &policy);
+    int64_t limit = dialer_newest(c->dialer)->settings->connect_ms;
 
     if (endpoint == NULL) {
         log_warn("dial_not_in_policy",
@@ -349,7 +341,7 @@ static void client_ask(struct client *c, const struct ask_dial *ask)
         client_answer(c, ask->ticket, SP_EPERM, -1);
     } else if (c->ndials >= DIALS_MAX) {
         client_answer(c, ask->ticket, SP_EAGAIN, -1);
-    } else if (!dial_begin(c, ask->ticket, endpoint, limit, worker_done,
+    } else if (!dial_begin(c, ask->ticket, endpoint, policy, limit, worker_done,
                            NULL)) {
         client_answer(c, ask->ticket, SP_ENOMEM, -1);
     }
@@ -423,6 +415,8 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         }
         break;
     default:
+        if (dialer_rules_message(d, data, length, fds, nfds) == 0)
+            return;
         break;
     }
     role_message_other(data, length, nfds);
@@ -435,7 +429,7 @@ bool endpoint_needs_name(const struct policy_endpoint *e)
     return e->scheme != ENDPOINT_UNIX && address_parse(e, &address) == 0;
 }
 
-static bool needs_names(const struct snapshot *s)
+bool dialer_needs_names(const struct snapshot *s)
 {
     const struct policy *p = s->policy;
 
@@ -454,7 +448,7 @@ static int resolver_start(struct dialer *d)
 {
     int r;
 
-    if (!needs_names(&d->snapshot))
+    if (!dialer_needs_names(&d->snapshot))
         return 0;
     d->dns = evdns_base_new(d->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (d->dns == NULL)

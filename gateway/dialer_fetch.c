@@ -130,7 +130,7 @@ static int fetch_request(const struct fetch *f, const struct ask_fetch *ask,
 /* Where it goes, if it may go there. */
 static int fetch_aim(struct fetch *f, const struct ask_fetch *ask)
 {
-    const struct policy *p = f->dialer->snapshot.policy;
+    const struct policy *p = dialer_newest(f->dialer)->policy;
     const struct policy_revocation *rule;
 
     memcpy(f->url, ask->url, sizeof(f->url));

@@ -322,7 +322,7 @@ int http_call_start(struct client *c, const struct http_call_plan *plan,
         buf_release(request);
         return SP_ENOMEM;
     }
-    if (dial_begin(c, 0, plan->endpoint, plan->limit_ms, on_connected, h))
+    if (dial_begin(c, 0, plan->endpoint, NULL, plan->limit_ms, on_connected, h))
         return 0;
     call_free(h);
     return SP_ENOMEM;

@@ -47,6 +47,7 @@ struct dial {
     dial_done_fn *done;
     void *arg;
     const struct policy_endpoint *endpoint;
+    const struct policy *policy; /* that it stands in; NULL: in none */
     struct evdns_getaddrinfo_request *asking; /* NULL: not asking */
     struct evutil_addrinfo *addresses, *next; /* to try */
     struct event *limit;                      /* of all tries together */
@@ -62,8 +63,19 @@ struct witnesses {
     SSL_CTX *tls[SETTINGS_WITNESSES_MAX]; /* NULL: not https:// */
 };
 
-struct dialer {
+/* Policies beside the start's: more than requests that are still to be dialed
+ * can be under. */
+#define DIALER_RULES 8
+
+struct dialer_rules {
+    uint64_t number;
     struct snapshot snapshot;
+};
+
+struct dialer {
+    struct snapshot snapshot; /* of the start; what witnesses are asked by */
+    struct dialer_rules others[DIALER_RULES]; /* newest last */
+    size_t nothers;
     struct event_base *base;
     struct evdns_base *dns; /* NULL: no endpoint has a name */
     struct channel *channel;
@@ -75,12 +87,28 @@ struct dialer {
 /* dialer.c: false (out of memory): `done` is never called. Otherwise it is
  * called once, perhaps before this returns. */
 bool dial_begin(struct client *c, uint64_t ticket,
-                const struct policy_endpoint *endpoint, int64_t limit_ms,
+                const struct policy_endpoint *endpoint,
+                const struct policy *policy, int64_t limit_ms,
                 dial_done_fn *done, void *arg);
 /* Ends all of a client's dials and calls without a word, and its channel. */
 void client_close(struct client *c);
+/* The one end of a dial; nothing of it is left when its done() is called. */
+void dial_end(struct dial *d, int error);
 /* Whether it is a name, for the resolver, and not an address. */
 bool endpoint_needs_name(const struct policy_endpoint *e);
+
+/* Whether anything is reached by a name, which takes a resolver. */
+bool dialer_needs_names(const struct snapshot *s);
+
+/* dialer_rules.c: RULES and RULES_DROP; SP_EPROTO: it is none of them. Takes
+ * the descriptor then. */
+int dialer_rules_message(struct dialer *d, const uint8_t *data, size_t length,
+                         const int *fds, size_t nfds) SP_MUST_USE;
+const struct snapshot *dialer_newest(const struct dialer *d);
+/* The endpoint that a worker may mean, and the policy it stands in; or NULL. */
+const struct policy_endpoint *dialer_endpoint(const struct dialer *d,
+                                              const struct ask_dial *ask,
+                                              const struct policy **policy);
 
 /* dialer_http.c: one request over a connection of its own. */
 struct http_call_plan {
@@ -90,10 +118,10 @@ struct http_call_plan {
     int64_t limit_ms;                       /* of all of it */
     /* Of the answer; not 0: more of it is not wanted. */
     int (*body)(void *arg, const uint8_t *data, size_t length);
-    /* Once, perhaps before http_call_start() returns; the call is gone. `status`
-     * is 0 if no answer began. SP_ETOOBIG: body() wanted no more, or the answer
-     * is encoded; the status counts. SP_ETIMEDOUT, SP_ENOENT (no such name),
-     * SP_EIO, SP_EPROTO, SP_ECLOSED, SP_ENOMEM. */
+    /* Once, perhaps before http_call_start() returns; the call is gone.
+     * `status` is 0 if no answer began. SP_ETOOBIG: body() wanted no more, or
+     * the answer is encoded; the status counts. SP_ETIMEDOUT, SP_ENOENT (no
+     * such name), SP_EIO, SP_EPROTO, SP_ECLOSED, SP_ENOMEM. */
     void (*done)(void *arg, int error, uint16_t status);
     /* Behind done(), or instead of it when the client is closed. */
     void (*release)(void *arg);

@@ -31,13 +31,13 @@
 
 void exchange_charge(struct exchange *x, size_t length)
 {
-    shares_body_take(x->worker->shares, x->facts.party, length);
+    shares_body_take(x->rules->shares, x->facts.party, length);
     x->charged += length;
 }
 
 void exchange_uncharge(struct exchange *x)
 {
-    shares_body_give(x->worker->shares, x->facts.party, x->charged);
+    shares_body_give(x->rules->shares, x->facts.party, x->charged);
     x->charged = 0;
 }
 
@@ -52,7 +52,7 @@ void exchange_request_release(struct exchange *x)
 /* Terms may want nothing kept but sizes. */
 bool exchange_keeps_commitments(const struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     return x->terms >= p->nterms ||
            p->terms[x->terms].transcripts != TRANSCRIPTS_NONE;

@@ -25,6 +25,7 @@ enum exchange_state {
     EXCHANGE_READING,   /* the head is here, the body comes */
     EXCHANGE_CHECKING,  /* a responder is asked about the certificate */
     EXCHANGE_ASKING,    /* the keeper decides */
+    EXCHANGE_RENEWING,  /* … by rules that are not here yet */
     EXCHANGE_CALLING,   /* admitted; the model has not answered */
     EXCHANGE_HOLDING,   /* there is an answer; its entry becomes durable (P1) */
     EXCHANGE_ANSWERING, /* bytes go to the client */
@@ -62,11 +63,12 @@ struct log_target {
 
 struct exchange {
     struct worker *worker;
+    struct rules *rules; /* that its indices are of */
     enum exchange_state state;
     struct exchange *next, *previous; /* in worker->exchanges or a free list */
     const struct codec *codec;        /* NULL: the client is gone */
     void *stream;
-    struct peer *peer; /* who is at the other end; NULL: a test's */
+    struct peer *peer;           /* who is at the other end; NULL: a test's */
     struct exchange *check_next; /* in peer->waiting */
 
     /* what is asked */
@@ -89,7 +91,7 @@ struct exchange {
     uint64_t link;    /* which keeper's life it belongs to */
     uint32_t window, terms, model;
     int64_t deadline, deadline_wall;
-    int64_t closes; /* ms UTC when the window ends; 0: none */
+    int64_t closes;                   /* ms UTC when the window ends; 0: none */
     uint64_t tokens_left, bytes_left; /* what it may use; then it is cut */
     enum reason bytes_reason;
     struct rate_told rate_requests, rate_tokens;
@@ -163,6 +165,10 @@ void exchange_client_done(struct exchange *x);
 
 /* From gateway/peer.c: what the certificate is worth is known now. */
 void exchange_checked(struct exchange *x);
+
+/* From gateway/connection_rules.c: there are newer rules, and it was not
+ * decided yet. */
+void exchange_renew(struct exchange *x);
 
 /* From gateway/admission.c. */
 void exchange_decided(struct exchange *x, const struct answer_admit *a);

@@ -136,7 +136,7 @@ void exchange_writable(struct exchange *x)
 
 static void answer_common(struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     x->answer.request_id = x->request_id;
     x->answer.policy = p->serial;
@@ -269,13 +269,13 @@ static int reader_init(struct exchange *x)
     if (x->answer.type == ANSWER_JSON)
         x->held.limit = HELD_DOCUMENT_BYTES;
     return answer_init(
-        &x->reader, answer_rule_for(x->worker, x->model, x->terms),
+        &x->reader, answer_rule_for(x->rules, x->model, x->terms),
         x->facts.route, x->answer.type == ANSWER_EVENTS, x->usage_asked);
 }
 
 static bool type_is_allowed(const struct exchange *x, enum upstream_type type)
 {
-    const struct policy_terms *t = &x->worker->policy->terms[x->terms];
+    const struct policy_terms *t = &x->rules->policy->terms[x->terms];
 
     return type == UPSTREAM_EVENTS ? t->answer_events : t->answer_json;
 }

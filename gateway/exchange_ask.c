@@ -29,7 +29,7 @@ static void ask_keeper(struct exchange *x)
 
     if (x->peer != NULL)
         x->facts.revocation = peer_status(x->peer);
-    if (shares_may_ask(x->worker->shares, x->facts.party, x->facts.person,
+    if (shares_may_ask(x->rules->shares, x->facts.party, x->facts.person,
                        clock_boot_ms()))
         r = admission_ask(x);
     else
@@ -58,14 +58,55 @@ void exchange_checked(struct exchange *x)
     ask_keeper(x);
 }
 
+/* Its body is not theirs any more, or counts in another share. */
+static void charge_again(struct exchange *x, size_t charged)
+{
+    if (x->facts.party < x->rules->policy->nparties)
+        exchange_charge(x, charged);
+    else
+        exchange_request_release(x);
+}
+
+void exchange_renew(struct exchange *x)
+{
+    const struct identity *id = x->peer != NULL ? x->peer->identity : NULL;
+    struct rules *before = x->rules;
+    size_t charged = x->charged;
+
+    /* What the keeper was asked by older rules it sends back. */
+    if (id == NULL || x->state == EXCHANGE_ASKING || rules_are_newest(before))
+        return;
+    exchange_uncharge(x);
+    x->rules = rules_hold(x->worker->rules);
+    rules_drop(before);
+    x->facts.party = id->party;
+    x->facts.person = id->person;
+    charge_again(x, charged);
+    if (x->state == EXCHANGE_RENEWING) {
+        x->state = EXCHANGE_READING;
+        ask_keeper(x);
+    }
+}
+
+/* The keeper has newer rules than it was asked by, and so have we, or will. */
+static void exchange_stale(struct exchange *x)
+{
+    bool newest = rules_are_newest(x->rules);
+
+    x->state = EXCHANGE_RENEWING;
+    if (!newest)
+        exchange_renew(x);
+    else if (x->worker->in_force == x->rules->number)
+        exchange_orphaned(x); /* it contradicts itself */
+}
+
 static int64_t body_limit(const struct exchange *x)
 {
-    const struct worker *w = x->worker;
-
     if (route_info(x->facts.route)->own)
         return own_body_limit(x);
-    return x->facts.party < w->policy->nparties ? w->body_limits[x->facts.party]
-                                                : 0;
+    return x->facts.party < x->rules->policy->nparties
+               ? x->rules->body_limits[x->facts.party]
+               : 0;
 }
 
 /* What can be said against the request before its body is here. */
@@ -79,7 +120,7 @@ static enum reason head_fault(struct exchange *x,
     if (head->content_length > body_limit(x))
         return REASON_BODY_TOO_LARGE;
     if (head->has_body && head->content_length > 0 &&
-        !shares_body_fits(x->worker->shares, x->facts.party,
+        !shares_body_fits(x->rules->shares, x->facts.party,
                           (size_t)head->content_length))
         return REASON_OVERLOADED;
     if (log_read_is(head->target.route))
@@ -126,7 +167,7 @@ int exchange_body(struct exchange *x, const uint8_t *data, size_t length)
 
     if ((int64_t)(x->body.length + length) > body_limit(x))
         fault = REASON_BODY_TOO_LARGE;
-    else if (!shares_body_fits(x->worker->shares, x->facts.party, length) ||
+    else if (!shares_body_fits(x->rules->shares, x->facts.party, length) ||
              buf_append(&x->body, data, length) != 0)
         fault = REASON_OVERLOADED;
     if (fault != REASON_NONE) {
@@ -179,7 +220,7 @@ void exchange_asked(struct exchange *x, enum reason fault, const char *why)
 
 static void answer_models(struct exchange *x, uint64_t visible)
 {
-    const struct models_view v = {.policy = x->worker->policy,
+    const struct models_view v = {.policy = x->rules->policy,
                                   .party = x->facts.party,
                                   .visible = visible,
                                   .dialect = x->facts.dialect};
@@ -199,7 +240,7 @@ static void answer_models(struct exchange *x, uint64_t visible)
  * parsed (P10), in one piece. */
 static int rebuild(struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     const struct body_change change = {
         .model = p->models[x->model].upstream_name,
         .terms = &p->terms[x->terms],
@@ -323,8 +364,8 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
         exchange_cut(x, x->deadline_reason);
     else if (local)
         answer_local(x, a);
-    else if (x->model >= x->worker->policy->nmodels ||
-             x->terms >= x->worker->policy->nterms || x->json == NULL)
+    else if (x->model >= x->rules->policy->nmodels ||
+             x->terms >= x->rules->policy->nterms || x->json == NULL)
         fatal("keeper_admitted_nonsense", "n=%llu", (unsigned long long)x->n);
     else if (deadlines_add(x->worker->deadlines, x) != 0)
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
@@ -337,6 +378,10 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
 void exchange_decided(struct exchange *x, const struct answer_admit *a)
 {
     x->state = EXCHANGE_READING; /* the ticket is given back already */
+    if (a->stale) {
+        exchange_stale(x);
+        return;
+    }
     x->has_entry = true;
     x->n = a->n;
     x->durable = a->n + a->behind;
@@ -353,7 +398,7 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
         admitted(x, a);
         return;
     }
-    shares_refused(x->worker->shares, x->facts.party, x->facts.person);
+    shares_refused(x->rules->shares, x->facts.party, x->facts.person);
     if (a->field != FIELD_NONE && x->json != NULL)
         body_locate(x->json, x->facts.route, a->field, x->param,
                     sizeof(x->param));

@@ -72,6 +72,7 @@ struct exchange *exchange_new(struct worker *w, const struct codec *codec,
     }
     memset(x, 0, sizeof(*x));
     x->worker = w;
+    x->rules = rules_hold(w->rules);
     x->codec = codec;
     x->stream = stream;
     x->cause = CAUSE_COUNT;
@@ -118,6 +119,8 @@ void exchanges_bury(struct worker *w)
         struct exchange *x = w->graveyard;
 
         w->graveyard = x->wait_next;
+        rules_drop(x->rules);
+        x->rules = NULL;
         if (w->nspare < SPARE_EXCHANGES) {
             sodium_memzero(x, sizeof(*x));
             x->wait_next = w->spare;

@@ -24,7 +24,7 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 
 static int64_t time_of(const struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     return x->answer.type == ANSWER_EVENTS && x->terms < p->nterms
                ? p->terms[x->terms].coalesce_ms

@@ -37,7 +37,13 @@ struct request_head {
     bool expects_continue;
 };
 
-enum answer_type { ANSWER_JSON, ANSWER_EVENTS, ANSWER_TEXT, ANSWER_OCTETS, ANSWER_LINES };
+enum answer_type {
+    ANSWER_JSON,
+    ANSWER_EVENTS,
+    ANSWER_TEXT,
+    ANSWER_OCTETS,
+    ANSWER_LINES
+};
 enum answer_retry { RETRY_UNSAID, RETRY_NEVER, RETRY_LATER };
 
 #define REQUEST_ID_LENGTH 32
@@ -66,8 +72,8 @@ struct answer_head {
     const char *build;   /* the model's, or NULL */
     const char *marking; /* of the terms, or NULL */
     bool lasting;        /* never changes: may be kept */
-    size_t padding;      /* TLS records become multiples of it; 0: as they are */
-    enum dialect dialect; /* the form of the two below */
+    size_t padding; /* TLS records become multiples of it; 0: as they are */
+    enum dialect dialect;                /* the form of the two below */
     struct answer_rate requests, tokens; /* of the person's minute */
 };
 

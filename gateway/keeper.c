@@ -19,6 +19,7 @@
 
 #include "gateway/authority_messages.h"
 #include "gateway/people.h"
+#include "gateway/rules_messages.h"
 #include "gateway/witness_messages.h"
 
 /* Descriptors: links (3 each), the ledger's files, our own. */
@@ -286,6 +287,7 @@ static void on_link(struct keeper *k, const struct link_message *v, int *fds)
     if (r != 0)
         fatal("link_failed", "worker=%u error=%s", v->worker,
               log_quote(sp_strerror(r)));
+    keeper_rules_tell(k, l);
     log_debug("link", "worker=%u generation=%llu", v->worker,
               (unsigned long long)v->generation);
 }
@@ -351,6 +353,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct revocations_number revocations;
     struct crl_loaded loaded;
     struct authority_number index;
+    struct rules_message rules;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -404,6 +407,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds == 0 &&
             revocations_number_get(&revocations, data, length) == 0) {
             keeper_revocations(k, &revocations);
+            ledger_kick(k->ledger, true);
+            return;
+        }
+        break;
+    case MESSAGE_RULES:
+        if (nfds == 1 && rules_message_get(&rules, data, length) == 0) {
+            keeper_clock_turn(k);
+            keeper_due(k);
+            keeper_take_rules(k, rules.number, fds[0]);
             ledger_kick(k->ledger, true);
             return;
         }
@@ -493,6 +505,7 @@ static void keeper_turn(struct keeper *k)
     keeper_orders_turn(k);
     keeper_revocations_turn(k);
     keeper_certificates_turn(k);
+    keeper_rules_turn(k);
 }
 
 /* True if every link's other side will ring before we would miss something. */
@@ -597,6 +610,7 @@ int keeper_main(struct role_start *start)
                            sp_strerror(r));
     role_log(start, k->snapshot.settings->log_level);
     k->origin = k->snapshot.settings->origin;
+    k->rules = start->setup.rules;
     buf_init(&k->to_revoke.list, KEEPER_REVOKE_BYTES);
     if ((r = people_load(&k->snapshot, &k->identities, problem)) != 0)
         return role_failed(start, false, "keeper: %s", problem);

@@ -6,7 +6,8 @@
  * (what workers ask), keeper_own.c (acceptances, findings, statuses),
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
  * heartbeat), keeper_certificates.c (what is issued and revoked),
- * keeper_snapshot.c (the standing as a file). One thread runs all
+ * keeper_rules.c (another policy while it runs), keeper_snapshot.c (the
+ * standing as a file). One thread runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
  * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
@@ -67,7 +68,7 @@ struct event_base;
  * everybody out): a worker that was taken over must not get so far. Beyond it
  * lists and responders still refuse who is revoked. */
 #define KEEPER_REVOKED_PER_DAY 16384
-#define KEEPER_SEEN                    8192
+#define KEEPER_SEEN            8192
 /* What the authority is still to be told, 64 bytes each. */
 #define KEEPER_REVOKE_BYTES (64u << 20)
 
@@ -144,7 +145,12 @@ struct keeper_witnesses; /* keeper_witness.c */
 struct keeper {
     struct role_start *start;
     struct snapshot snapshot;
-    const struct policy *policy;   /* snapshot.policy */
+    const struct policy *policy;     /* snapshot.policy */
+    uint64_t rules;                  /* the number of both; 0: the start's */
+    struct settings *first_settings; /* of the start, if others came */
+    struct {
+        uint64_t number, until;    /* 0: none; its entries are below */
+    } rules_answer;                /* waits for the disk */
     const char *origin;            /* of the ledger */
     struct identities *identities; /* whose certificates are whose */
     struct standing *standing;
@@ -215,6 +221,17 @@ int keeper_approve(const struct keeper *k, struct keeper_approved *approved,
                    char problem[512]) SP_MUST_USE;
 void keeper_record_approvers(struct keeper *k,
                              const struct keeper_approved *approved);
+/* keeper_open.c: whether the policy may follow the one in force (SP_EPERM with
+ * `problem`); then, recorded if it is another one, it is in force. */
+int keeper_check_policy(const struct keeper *k, char problem[512]) SP_MUST_USE;
+int keeper_load_policy(struct keeper *k, const struct keeper_approved *approved,
+                       char problem[512]) SP_MUST_USE;
+/* keeper_rules.c: others than at the start; takes the descriptor. The
+ * supervisor is told when they are in force and on disk, or why not. */
+void keeper_take_rules(struct keeper *k, uint64_t number, int memfd);
+void keeper_rules_turn(struct keeper *k);
+/* To a worker: which are in force; the first word on a link. */
+void keeper_rules_tell(struct keeper *k, struct keeper_link *l);
 /* keeper_keep.c: the policy and its signatures are in the ledger's folder, and
  * durable, when this returns 0. SP_ENOSPC, SP_EIO … with `problem`. */
 int keeper_keep_policy(const struct keeper *k, int ledger,

@@ -12,9 +12,8 @@
 #include "gateway/keeper.h"
 
 /* A person of another party, or a number past the policy's end, is nobody we
- * know; so is everybody of a policy that is not the one in force. */
-static void facts_check(const struct keeper *k, uint32_t serial,
-                        struct facts *f)
+ * know. */
+static void facts_check(const struct keeper *k, struct facts *f)
 {
     const struct policy *p = k->policy;
     bool party = f->party == FACTS_NOBODY || f->party < p->nparties;
@@ -22,10 +21,9 @@ static void facts_check(const struct keeper *k, uint32_t serial,
                   (f->person < p->npeople && f->party != FACTS_NOBODY &&
                    p->people[f->person].party == f->party);
 
-    if (serial == p->serial && party && person)
+    if (party && person)
         return;
-    log_warn("facts_of_nobody", "policy=%u party=%u person=%u", serial,
-             f->party, f->person);
+    log_warn("facts_of_nobody", "party=%u person=%u", f->party, f->person);
     f->party = FACTS_NOBODY;
     f->person = FACTS_NOBODY;
 }
@@ -150,6 +148,22 @@ static void ask_transcript(struct keeper *k, const struct keeper_link *l,
         keeper_tell(k, data, length);
 }
 
+/* Its indices are of another policy than ours: the worker has ours by now, or
+ * is about to, and asks again. Nothing is decided, and nothing is written. */
+static void answer_stale(struct keeper *k, struct keeper_link *l,
+                         uint64_t ticket)
+{
+    const struct answer_admit v = {
+        .ticket = ticket, .stale = true, .deadline = INT64_MAX};
+    uint8_t data[512];
+    size_t length;
+
+    keeper_own_drop(l);
+    if (answer_admit_put(&v, data, sizeof(data), &length) != 0)
+        fatal("answer_too_long", "length=%zu", length);
+    keeper_send(k, l, data, length);
+}
+
 static int take_ask(struct keeper *k, struct keeper_link *l,
                     const uint8_t *data, size_t length, const char **what)
 {
@@ -168,7 +182,11 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     *what = "more requests than connections";
     if (l->open.count >= LIMIT_CONNECTIONS)
         return SP_EPROTO;
-    facts_check(k, ask.policy, &ask.facts);
+    if (ask.policy != k->policy->serial) {
+        answer_stale(k, l, ask.ticket);
+        return 0;
+    }
+    facts_check(k, &ask.facts);
     if (k->refusing && ask.facts.fault == REASON_NONE)
         ask.facts.fault = REASON_AUDIT_UNAVAILABLE;
     verdict = policy_decide(k->policy, k->standing, &ask.facts, k->now,

@@ -236,7 +236,7 @@ static void record_resumed(struct keeper *k, const struct ledger_recovery *r)
 }
 
 /* Before anything is recorded: a policy that may not follow leaves no trace. */
-static int check_policy(const struct keeper *k, char problem[512])
+int keeper_check_policy(const struct keeper *k, char problem[512])
 {
     const char *objection = standing_policy_objection(k->standing, k->policy);
 
@@ -247,7 +247,7 @@ static int check_policy(const struct keeper *k, char problem[512])
     return SP_EPERM;
 }
 
-static int load_policy(struct keeper *k, const struct keeper_approved *approved,
+int keeper_load_policy(struct keeper *k, const struct keeper_approved *approved,
                        char problem[512])
 {
     const struct policy *p = k->policy;
@@ -332,7 +332,7 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
         tell(problem, &recovery, &replay, e);
         return e;
     }
-    if ((e = check_policy(k, problem)) != 0 ||
+    if ((e = keeper_check_policy(k, problem)) != 0 ||
         (e = keeper_approve(k, &approved, problem)) != 0)
         return e;
     if ((e = keeper_keep_policy(k, ledger_folder, problem)) != 0) {
@@ -347,7 +347,7 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
         record_resumed(k, &recovery);
     snapshot_forget_text(&k->snapshot);
     keeper_record_approvers(k, &approved);
-    if ((e = load_policy(k, &approved, problem)) != 0)
+    if ((e = keeper_load_policy(k, &approved, problem)) != 0)
         return e;
     keeper_clock_started(k);
     keeper_due(k);

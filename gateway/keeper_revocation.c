@@ -85,13 +85,12 @@ void keeper_revocations_turn(struct keeper *k)
 
 /* --- from workers --- */
 
-/* Of a policy that is in force, and of people who are in it. */
-static bool is_known(const struct keeper *k, uint32_t serial, uint32_t party,
-                     uint32_t person)
+/* Of people who are in the policy. */
+static bool is_known(const struct keeper *k, uint32_t party, uint32_t person)
 {
     const struct policy *p = k->policy;
 
-    return serial == p->serial && party < p->nparties && person < p->npeople &&
+    return party < p->nparties && person < p->npeople &&
            p->people[person].party == party;
 }
 
@@ -139,8 +138,11 @@ int keeper_take_matched(struct keeper *k, struct keeper_link *l,
 
     *what = "a matched certificate that does not add up";
     if (certificate_matched_get(&v, data, length) != 0 ||
-        v.rule == IDENTITY_BY_NOTHING || v.rule >= IDENTITY_RULES ||
-        !is_known(k, v.policy, v.party, v.person))
+        v.rule == IDENTITY_BY_NOTHING || v.rule >= IDENTITY_RULES)
+        return SP_EPROTO;
+    if (v.policy != k->policy->serial)
+        return 0; /* told again under the newer one */
+    if (!is_known(k, v.party, v.person))
         return SP_EPROTO;
     seen = seen_slot(k, v.sha256);
     if (is_remembered(seen, v.sha256, v.person) || !has_room(k, &l->matched))
@@ -184,8 +186,11 @@ int keeper_take_revoked(struct keeper *k, struct keeper_link *l,
     struct entry_certificate_revoked r = {.has_issuer = true};
 
     *what = "a revoked certificate that does not add up";
-    if (certificate_is_revoked_get(&v, data, length) != 0 ||
-        !is_known(k, v.policy, v.party, v.person))
+    if (certificate_is_revoked_get(&v, data, length) != 0)
+        return SP_EPROTO;
+    if (v.policy != k->policy->serial)
+        return 0; /* told again under the newer one */
+    if (!is_known(k, v.party, v.person))
         return SP_EPROTO;
     if (standing_certificate_is_revoked(k->standing, v.sha256) ||
         !has_room(k, &l->revoked) || !day_has_room(k))

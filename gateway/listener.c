@@ -134,13 +134,13 @@ static bool accept_one(struct listener *l)
         return errno == ECONNABORTED || errno == EINTR;
     }
     address_text(&from, address);
-    if (connections_count(w->connections) >= w->settings->connections) {
+    if (connections_count(w->connections) >= w->rules->settings->connections) {
         complain(l, "connections");
         connections_refused(w->connections, address, "limit");
         close(fd);
         return true;
     }
-    connection_new(w->connections, fd, address, w->tls[l->number]);
+    connection_new(w->connections, fd, address, w->rules->tls[l->number]);
     return true;
 }
 

@@ -190,7 +190,7 @@ static int serve_tile(struct exchange *x, struct log_read *r)
 static bool is_theirs(const struct exchange *x, const char *party,
                       const char *person)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     return party != NULL && person != NULL &&
            strcmp(party, p->parties[x->facts.party].name) == 0 &&
@@ -230,7 +230,7 @@ static int owner_check(const struct exchange *x, struct ledger_view *v,
             is_theirs(x, e.u.finding_filed.party, e.u.finding_filed.person);
     else if (e.kind == ENTRY_WINDOW_STATEMENT)
         theirs = entry_is_of_party(
-            &e, x->worker->policy->parties[x->facts.party].name);
+            &e, x->rules->policy->parties[x->facts.party].name);
     return theirs ? 0 : SP_ENOENT;
 }
 
@@ -240,7 +240,7 @@ static int scope_check(const struct exchange *x, struct ledger_view *v,
     struct entry e;
     int r = 0;
 
-    if (x->worker->policy->parties[x->facts.party].nscope == 0)
+    if (x->rules->policy->parties[x->facts.party].nscope == 0)
         return 0;
     r = entry_get(v, reader, n, &e);
     if (r == 0 && entry_request(&e) != UINT64_MAX)
@@ -265,7 +265,7 @@ static int proof_put(struct exchange *x, struct ledger_view *v, uint64_t n)
 /* The entry's proof, for whose it is and for auditors. */
 static int serve_receipt(struct exchange *x, struct log_read *read)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     const struct ledger_files files = {log_read_file, read};
     struct entry_reader *reader = malloc(sizeof(*reader));
     uint64_t n = x->log.target.index;

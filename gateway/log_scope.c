@@ -24,7 +24,7 @@ bool log_scope_has(const struct exchange *x, const struct entry *e)
         [ENTRY_LOG_REKEYED] = true,
     };
 
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     const struct policy_party *auditor = &p->parties[x->facts.party];
     bool has = auditor->nscope == 0 || common[e->kind];
 

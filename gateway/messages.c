@@ -239,6 +239,7 @@ int answer_admit_put(const struct answer_admit *v, void *memory,
     msg_put_begin(&m, memory, capacity, MESSAGE_ANSWER_ADMIT);
     msg_put_u64(&m, v->ticket);
     msg_put_u64(&m, v->n);
+    msg_put_u8(&m, v->stale);
     msg_put_u8(&m, (uint8_t)v->reason);
     msg_put_u32(&m, v->window);
     msg_put_u32(&m, v->terms);
@@ -270,6 +271,7 @@ int answer_admit_get(struct answer_admit *v, const void *data, size_t length)
         return SP_EPROTO;
     v->ticket = msg_get_u64(&m);
     v->n = msg_get_u64(&m);
+    v->stale = msg_get_bool(&m);
     v->reason = (enum reason)get_enum(&m, REASON_COUNT);
     v->window = msg_get_u32(&m);
     v->terms = msg_get_u32(&m);
@@ -458,6 +460,7 @@ int setup_put(const struct setup *v, void *memory, size_t capacity,
     msg_put_u32(&m, v->index);
     msg_put_u32(&m, v->workers);
     msg_put_u64(&m, v->generation);
+    msg_put_u64(&m, v->rules);
     msg_put_u32(&m, v->landlock_debug);
     msg_put_i64(&m, v->sent_boot_ms);
     return put_done(&m, length);
@@ -472,6 +475,7 @@ int setup_get(struct setup *v, const void *data, size_t length)
     v->index = msg_get_u32(&m);
     v->workers = msg_get_u32(&m);
     v->generation = msg_get_u64(&m);
+    v->rules = msg_get_u64(&m);
     v->landlock_debug = msg_get_u32(&m);
     v->sent_boot_ms = msg_get_i64(&m);
     if (v->workers == 0 || v->workers > LIMIT_WORKERS ||

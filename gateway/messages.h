@@ -77,7 +77,7 @@ enum message_type {
     MESSAGE_ASK_REVOCATION,    /* worker → revoker */
     MESSAGE_ANSWER_REVOCATION, /* revoker → worker */
     MESSAGE_CRL_FILE,          /* supervisor → revoker, + 1 fd: a list */
-    MESSAGE_CRL_LOADED,        /* revoker → supervisor → keeper: one of a set */
+    MESSAGE_CRL_LOADED, /* revoker → supervisor → keeper: one of a set */
     /* revoker → supervisor (+ 1 fd) → keeper: all of it is told; supervisor →
      * worker (+ 1 fd): it takes effect */
     MESSAGE_REVOCATIONS,
@@ -92,7 +92,13 @@ enum message_type {
     MESSAGE_CERTIFICATE_MATCHED,
     MESSAGE_CERTIFICATE_REVOKED,
     /* supervisor → worker, + 1 fd: a sealed fileset of files that are new */
-    MESSAGE_RELOAD
+    MESSAGE_RELOAD,
+    /* Other rules than at the start (rules_messages.h). supervisor → worker,
+     * keeper, dialer: + 1 fd, the role's fileset */
+    MESSAGE_RULES,
+    MESSAGE_RULES_READY,   /* role → supervisor: it has them, or why not */
+    MESSAGE_RULES_DROP,    /* supervisor → role: not these, after all */
+    MESSAGE_RULES_IN_FORCE /* keeper → worker, over the link */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -123,9 +129,11 @@ enum own_problem {
 
 struct answer_admit {
     uint64_t ticket;
-    uint64_t n;         /* the entry; the answer waits until it is durable:
-                           until link_published() > n */
-    enum reason reason; /* REASON_NONE: admitted */
+    uint64_t n; /* the entry; the answer waits until it is durable:
+                   until link_published() > n */
+    bool stale; /* it was asked by rules that are not in force: nothing was
+                   decided, and nothing else of this is said */
+    enum reason reason;            /* REASON_NONE: admitted */
     uint32_t window, terms, model; /* VERDICT_NONE if not reached */
     int64_t deadline;              /* CLOCK_BOOTTIME ms; INT64_MAX if refused */
     int64_t deadline_wall;         /* the same in ms UTC */
@@ -202,6 +210,7 @@ struct setup {
     uint32_t index; /* worker number */
     uint32_t workers;
     uint64_t generation;     /* how often this role was started, from 1 */
+    uint64_t rules;          /* the number of those in its fileset */
     uint32_t landlock_debug; /* 1: sandbox names refused calls and ends */
     int64_t sent_boot_ms;
 };
@@ -213,7 +222,8 @@ struct setup {
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
- * names, "@authority" and "@authority.chain", and for the worker "@server.crt", "@server.key",
+ * names, "@authority" and "@authority.chain", and for the worker "@server.crt",
+ * "@server.key",
  * "@server.ocsp", the same for other names as "@names/<i>.crt" …, for endpoints
  * "@client/<name>.crt" and ".key", "@credential/<name>"; for the keeper
  * "@ledger.key", "@approvers.txt" and signatures (policy/approval.h); for the
@@ -221,9 +231,9 @@ struct setup {
  * gets only what is its own (P12).
  */
 
-/* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or channel:
- * it grows with each one made in this run, so that word of an old one cannot
- * be taken for the new one's. */
+/* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or
+ * channel: it grows with each one made in this run, so that word of an old one
+ * cannot be taken for the new one's. */
 struct link_message {
     uint32_t worker;
     uint64_t generation;

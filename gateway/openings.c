@@ -324,6 +324,16 @@ int openings_open(struct openings *o, const struct settings *s,
     return r;
 }
 
+int openings_seal(struct openings *o, const struct settings *s,
+                  const struct policy *policy)
+{
+    struct report report = {.out = stderr, .limit = 1};
+
+    if (!policy_seals(policy) || o->transcripts >= 0)
+        return 0;
+    return open_folder(s, s->transcripts, &o->transcripts, &report);
+}
+
 static int check_own(const struct settings *s, const char *name,
                      struct report *report)
 {

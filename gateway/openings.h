@@ -51,5 +51,9 @@ int openings_publish_again(const struct openings *o) SP_MUST_USE;
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */
 void openings_close(struct openings *o);
+/* Another policy: opens the folder of transcripts if it seals some and the one
+ * before did not. SP_EINVAL, told in the log. */
+int openings_seal(struct openings *o, const struct settings *s,
+                  const struct policy *policy) SP_MUST_USE;
 
 #endif

@@ -36,7 +36,7 @@ const char *own_problem_text(enum own_problem problem)
 
 enum reason own_head_fault(const struct exchange *x, const char *id)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     int document;
 
     if (x->facts.route != ROUTE_NDA_DOCUMENT)
@@ -50,7 +50,7 @@ enum reason own_head_fault(const struct exchange *x, const char *id)
 
 int64_t own_body_limit(const struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     /* Without findings there is no such route; the keeper says so. */
     if (x->facts.route == ROUTE_FINDINGS)
@@ -75,7 +75,7 @@ static int finding_seal(struct exchange *x)
     if (r != 0)
         return r;
     if (crypto_box_seal(sealed, buf_bytes(&x->body), x->body.length,
-                        x->worker->policy->findings_key) != 0)
+                        x->rules->policy->findings_key) != 0)
         return SP_ECRYPTO;
     buf_commit(&x->forward, length);
     crypto_hash_sha256(x->sealed_sha256, sealed, length);
@@ -84,7 +84,7 @@ static int finding_seal(struct exchange *x)
 
 static void finding_read(struct exchange *x)
 {
-    if (!x->worker->policy->has_findings)
+    if (!x->rules->policy->has_findings)
         return;
     if (x->body.length == 0)
         fault_set(x, REASON_INVALID_FIELD, "The finding is empty.");
@@ -223,7 +223,7 @@ static int members_read(const struct json *j, struct unpacked *u)
 static enum own_problem unpacked_check(const struct exchange *x,
                                        struct unpacked *u)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     int document = policy_find_document(p, u->document);
     char text[ACCEPTANCE_STATEMENT_SIZE];
 

@@ -34,7 +34,7 @@ void own_view_free(struct own_view *v)
 
 static struct own_view *view_of(struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     struct own_view *v = x->view;
 
     if (v != NULL || (v = calloc(1, sizeof(*v))) == NULL)
@@ -51,7 +51,7 @@ static struct own_view *view_of(struct exchange *x)
 
 int own_window_row(struct exchange *x, const struct own_window *row)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     struct own_view *v = view_of(x);
 
     if (v == NULL)
@@ -65,7 +65,7 @@ int own_window_row(struct exchange *x, const struct own_window *row)
 
 int own_document_row(struct exchange *x, const struct own_document *row)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     struct own_view *v = view_of(x);
 
     if (v == NULL)
@@ -139,7 +139,7 @@ static void put_hash(struct writer *w, const char *lead, const uint8_t hash[32])
 
 static void put_person(struct writer *w, const struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     const struct policy_party *party = &p->parties[x->facts.party];
     const struct policy_person *person = &p->people[x->facts.person];
 
@@ -147,7 +147,7 @@ static void put_person(struct writer *w, const struct exchange *x)
     put_member(w, ",\"person\":", person->name);
     put_member(w, ",\"kind\":", person_kind_text(person->kind));
     put_member(w, ",\"party_kind\":", party_kind_text(party->kind));
-    put_member(w, ",\"gateway\":", x->worker->settings->origin);
+    put_member(w, ",\"gateway\":", x->rules->settings->origin);
     put_time(w, ",\"time\":", clock_wall_ms());
     put_time(w, ",\"certificate_ends\":", x->facts.cert_not_after);
     put_number(w, ",\"policy\":", p->serial);
@@ -247,7 +247,7 @@ static void put_windows(struct writer *w, const struct exchange *x)
     put(w, ",\"windows\":[");
     for (size_t i = 0; v != NULL && i < v->nwindows; i++) {
         put(w, i > 0 ? "," : "");
-        put_window(w, x->worker->policy, &v->windows[i]);
+        put_window(w, x->rules->policy, &v->windows[i]);
     }
     put(w, "]");
 }
@@ -256,7 +256,7 @@ static void put_document(struct writer *w, const struct exchange *x,
                          const struct own_document *row, bool statement)
 {
     const struct policy_document *d =
-        &x->worker->policy->documents[row->document];
+        &x->rules->policy->documents[row->document];
     char text[ACCEPTANCE_STATEMENT_SIZE];
 
     put_member(w, "{\"name\":", d->name);
@@ -293,7 +293,7 @@ static void put_documents(struct writer *w, const struct exchange *x,
 
 static void status_write(struct writer *w, const struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
 
     put_person(w, x);
     put_windows(w, x);
@@ -332,7 +332,7 @@ static void filed_write(struct writer *w, const struct exchange *x)
  * that they are in need not live as long as a client that reads slowly. */
 static int document_write(struct exchange *x)
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     int document = policy_find_document(p, x->own_id);
     const uint8_t *data;
     size_t length;
@@ -340,7 +340,7 @@ static int document_write(struct exchange *x)
 
     if (document < 0)
         return SP_ENOENT;
-    r = snapshot_file(x->worker->snapshot.files, p->documents[document].file,
+    r = snapshot_file(x->rules->snapshot.files, p->documents[document].file,
                       &data, &length);
     x->answer.type = ANSWER_TEXT;
     return r != 0 ? r : buf_append(&x->held, data, length);
@@ -373,9 +373,9 @@ int own_answer(struct exchange *x)
 int own_statement(const struct exchange *x, uint32_t document,
                   char text[ACCEPTANCE_STATEMENT_SIZE])
 {
-    const struct policy *p = x->worker->policy;
+    const struct policy *p = x->rules->policy;
     const struct acceptance_claim claim = {
-        .origin = x->worker->settings->origin,
+        .origin = x->rules->settings->origin,
         .party = p->parties[x->facts.party].name,
         .person = p->people[x->facts.person].name,
         .document = p->documents[document].name,

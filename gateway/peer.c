@@ -61,7 +61,8 @@ struct peers {
 
 static const struct policy_revocation *rule_of(const struct peer *p)
 {
-    return &p->all->worker->policy->parties[p->identity->party].revocation;
+    return &p->all->worker->rules->policy->parties[p->identity->party]
+                .revocation;
 }
 
 static bool rule_asks_responders(const struct policy_revocation *r)
@@ -289,10 +290,11 @@ static void waiting_go(struct peer *p)
 static void tell_revoked(struct peer *p)
 {
     const struct identity *id = p->identity;
-    struct certificate_is_revoked v = {.policy = p->all->worker->policy->serial,
-                                       .party = id->party,
-                                       .person = id->person,
-                                       .ocsp = p->said == REVOCATION_REVOKED};
+    struct certificate_is_revoked v = {
+        .policy = p->all->worker->rules->policy->serial,
+        .party = id->party,
+        .person = id->person,
+        .ocsp = p->said == REVOCATION_REVOKED};
     uint64_t link = admissions_generation(p->all->worker->admissions);
 
     if (p->told == 0 || p->status != REVOCATION_REVOKED ||
@@ -367,14 +369,47 @@ static void peer_watch(struct peer *p, SSL *ssl)
     question_ask(p);
 }
 
+static bool has_rule(const struct policy *p, const struct identity *id)
+{
+    return id->party < p->nparties && id->person != IDENTITY_NOBODY &&
+           p->parties[id->party].revocation.mode != POLICY_REVOCATION_NONE;
+}
+
 void peer_begin(struct peer *p, struct worker *w, SSL *ssl,
                 const struct identity *id)
 {
     *p = (struct peer){.all = w->peers, .identity = id, .until = INT64_MAX};
-    if (id->party >= w->policy->nparties || id->person == IDENTITY_NOBODY ||
-        w->policy->parties[id->party].revocation.mode == POLICY_REVOCATION_NONE)
+    if (has_rule(w->rules->policy, id))
+        peer_watch(p, ssl);
+}
+
+void peer_renew(struct peer *p, const struct policy *before, SSL *ssl,
+                const struct identity *id)
+{
+    const struct policy *now = p->all->worker->rules->policy;
+    bool asks_the_same = p->watched && has_rule(now, id) &&
+                         before->parties[p->identity->party].revocation.mode ==
+                             now->parties[id->party].revocation.mode;
+    struct exchange *waiting = p->waiting;
+
+    p->identity = id;
+    p->told = p->revoked_told = 0; /* what was told is by older rules */
+    if (asks_the_same) {
+        peer_look(p);
         return;
-    peer_watch(p, ssl);
+    }
+    if (p->watched)
+        peer_end(p);
+    p->status = REVOCATION_UNCHECKED;
+    p->said = REVOCATION_UNCHECKED;
+    p->until = INT64_MAX;
+    p->ticket = 0;
+    p->asked = 0;
+    p->waiting = waiting;
+    if (has_rule(now, id))
+        peer_watch(p, ssl);
+    if (p->ticket == 0)
+        waiting_go(p);
 }
 
 void peer_end(struct peer *p)
@@ -425,7 +460,7 @@ static void tell_matched(struct peer *p, uint64_t link)
 {
     const struct identity *id = p->identity;
     struct certificate_matched v = {
-        .policy = p->all->worker->policy->serial,
+        .policy = p->all->worker->rules->policy->serial,
         .party = id->party,
         .person = id->person,
         .rule = (uint8_t)id->rule,
@@ -604,25 +639,33 @@ void peers_set(struct peers *ps, uint64_t number, int fd)
     look_at_all(ps);
 }
 
-struct peers *peers_new(struct worker *w)
+void peers_rules(struct peers *ps)
 {
     static const struct timeval often = {.tv_usec = SWEEP_MS * 1000};
-    struct peers *ps = calloc(1, sizeof(*ps));
+    const struct policy *p = ps->worker->rules->policy;
     bool needed = false;
+
+    for (size_t i = 0; i < p->nparties; i++)
+        needed |= p->parties[i].revocation.mode != POLICY_REVOCATION_NONE;
+    if (!needed)
+        (void)event_del(ps->sweep);
+    else if (event_add(ps->sweep, &often) != 0)
+        fatal("event", "error=%s", log_quote("out of memory"));
+}
+
+struct peers *peers_new(struct worker *w)
+{
+    struct peers *ps = calloc(1, sizeof(*ps));
 
     if (ps == NULL)
         return NULL;
     ps->worker = w;
-    for (size_t i = 0; i < w->policy->nparties; i++)
-        needed |=
-            w->policy->parties[i].revocation.mode != POLICY_REVOCATION_NONE;
-    if (!needed)
-        return ps;
     ps->sweep = event_new(w->base, -1, EV_PERSIST, on_sweep, ps);
-    if (ps->sweep == NULL || event_add(ps->sweep, &often) != 0) {
+    if (ps->sweep == NULL) {
         peers_free(ps);
         return NULL;
     }
+    peers_rules(ps);
     return ps;
 }
 

@@ -20,6 +20,7 @@
 
 struct exchange;
 struct peers;
+struct policy;
 struct worker;
 
 struct peer {
@@ -43,6 +44,11 @@ struct peer {
 /* After the handshake; `ssl` outlives it. */
 void peer_begin(struct peer *p, struct worker *w, SSL *ssl,
                 const struct identity *id);
+/* There are newer rules, by which they are `id`; `before`: the policy of the
+ * older ones. What is known of the certificate stays, unless somebody else is
+ * to be asked now. */
+void peer_renew(struct peer *p, const struct policy *before, SSL *ssl,
+                const struct identity *id);
 /* The connection goes; nobody waits any more. */
 void peer_end(struct peer *p);
 
@@ -56,6 +62,8 @@ enum revocation peer_status(struct peer *p);
 /* What a worker has of it once. NULL: out of memory. */
 struct peers *peers_new(struct worker *w);
 void peers_free(struct peers *ps);
+/* There are newer rules, before connections hear of them. */
+void peers_rules(struct peers *ps);
 /* From the supervisor; each takes the descriptor. A set that does not add up
  * changes nothing: what is there counts until it is stale. One that cannot be
  * mapped ends the process. */

@@ -416,6 +416,10 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
         if (keeper)
             r = supervisor_revoke(p->supervisor, data, length);
         break;
+    case MESSAGE_RULES_READY:
+        if (!starting)
+            r = supervisor_rules_ready(p->supervisor, p, data, length);
+        break;
     case MESSAGE_REVOCATIONS_RECORDED:
         if (keeper)
             r = supervisor_revocations_recorded(p->supervisor, data, length);
@@ -537,6 +541,7 @@ static void process_dead(struct process *p)
         s->exit_status = 1;
     process_enter(p, ROLE_STATE_DOWN);
     process_gone(p);
+    supervisor_rules_gone(s, p);
     if (s->phase < PHASE_DRAINING)
         process_again(p);
     else
@@ -643,6 +648,7 @@ static void setup_send(struct process *p, const int *fds, size_t nfds)
         .index = p->index,
         .workers = p->supervisor->nworkers,
         .generation = p->generation,
+        .rules = p->supervisor->rules,
         .landlock_debug = sandbox_debug(),
         .sent_boot_ms = clock_boot_ms(),
     };
@@ -726,6 +732,7 @@ void process_begin(struct process *p)
     }
     if (p->role == ROLE_WORKER)
         join_dialer(s, p);
+    supervisor_rules_begun(s, p);
 }
 
 void process_init(struct supervisor *s, size_t i, enum role role)

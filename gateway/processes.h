@@ -39,10 +39,18 @@ struct process {
     int64_t backoff;
     struct event *limit; /* of the set-up, or of the stop */
     struct event *again; /* the back-off */
+    bool preparing;      /* was given other rules, and did not say yet */
     /* A worker's: */
     bool linked;
     uint64_t link;  /* the number of its newest link */
     int dialer_end; /* of its channel to the dialer, not yet handed over */
+};
+
+/* Where other rules are on their way into force (supervisor_rules.c). */
+enum change_state {
+    CHANGE_NONE,
+    CHANGE_PREPARING, /* workers and dialer read them */
+    CHANGE_COMMITTING /* the keeper has them */
 };
 
 enum phase {
@@ -95,7 +103,16 @@ struct supervisor {
     uint64_t reloads; /* so far */
     int64_t reload_at; /* the last one's end, ms UTC; 0: none */
     bool reload_refused;
-    bool reload_wanted; /* asked for before everything was ready */
+    size_t reload_files;         /* that the newest found new */
+    struct reload_result reload; /* of the newest */
+    bool reload_wanted;          /* asked for while it could not be done */
+    uint64_t rules; /* the number of those in force, 0: the start's */
+    struct {
+        enum change_state state;
+        uint64_t numbers, number; /* given so far; of this one */
+        struct snapshot fresh;
+        struct event *limit;
+    } change;
 };
 
 /* processes.c */
@@ -131,6 +148,8 @@ void supervisor_reload_over(struct supervisor *s,
 
 /* supervisor_revocation.c */
 void supervisor_revocation_init(struct supervisor *s);
+/* Whether any party of the policy has a rule. */
+bool supervisor_needs_revoker(const struct supervisor *s);
 /* Both are there, or one is there again. */
 void supervisor_revoker_ready(struct supervisor *s);
 void supervisor_join_fetches(struct supervisor *s);
@@ -163,6 +182,25 @@ int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
 /* supervisor_reload.c: SIGHUP, or an order. What is not right changes nothing.
  * Its end, now or later, is supervisor_reload_over(). */
 void supervisor_reload(struct supervisor *s);
+/* Other rules are in force, or what was wrong with them: lines, which it cuts
+ * up. */
+void supervisor_reloaded(struct supervisor *s, int error, char *problem);
+
+/* supervisor_rules.c */
+void supervisor_rules_init(struct supervisor *s);
+/* Whether they are others than those in force. */
+bool supervisor_rules_differ(const struct supervisor *s,
+                             const struct snapshot *fresh);
+/* Takes them, and calls supervisor_reloaded() in the end; or says at once in
+ * the report why they may not come: SP_EPERM, SP_EUNSUPPORTED. */
+int supervisor_rules_begin(struct supervisor *s, struct snapshot *fresh,
+                           struct report *report) SP_MUST_USE;
+/* A process was started with those in force; one has ended. */
+void supervisor_rules_begun(struct supervisor *s, struct process *p);
+void supervisor_rules_gone(struct supervisor *s, struct process *p);
+/* RULES_READY; SP_EPROTO. */
+int supervisor_rules_ready(struct supervisor *s, struct process *p,
+                           const uint8_t *data, size_t length) SP_MUST_USE;
 
 /* supervisor.c */
 /* A role became ready. */

@@ -169,13 +169,14 @@ static void put(struct seals *all, struct sealed *s, enum transcript_part part,
 
 bool sealed_wanted(const struct exchange *x)
 {
-    return policy_terms_seal(x->worker->policy, x->terms);
+    return policy_terms_seal(x->rules->policy, x->terms);
 }
 
 static int write_first(struct exchange *x)
 {
     const struct worker *w = x->worker;
-    const struct policy_party *party = &w->policy->parties[x->facts.party];
+    const struct policy_party *party =
+        &x->rules->policy->parties[x->facts.party];
     struct transcript_recipient to[2] = {{.count = 1}, {.count = 2}};
     struct sealed *s = x->sealed;
     size_t length = 0;
@@ -183,11 +184,12 @@ static int write_first(struct exchange *x)
     if (!party->has_sealing_key)
         return SP_ENOENT; /* no policy loads like that */
     memcpy(to[0].keys[0], party->sealing_key, sizeof(party->sealing_key));
-    memcpy(to[1].keys, w->policy->escrow, sizeof(w->policy->escrow));
+    memcpy(to[1].keys, x->rules->policy->escrow,
+           sizeof(x->rules->policy->escrow));
     w->seals->used = 0;
-    s->error = transcript_begin(&s->writer, w->settings->origin, x->n, to,
-                                w->policy->has_escrow ? 2 : 1, w->seals->room,
-                                &length);
+    s->error = transcript_begin(&s->writer, x->rules->settings->origin, x->n,
+                                to, x->rules->policy->has_escrow ? 2 : 1,
+                                w->seals->room, &length);
     if (s->error != 0)
         return complain(w->seals, s, s->error);
     w->seals->used = length;

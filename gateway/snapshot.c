@@ -295,10 +295,8 @@ static int read_settings(struct reading *r, const char *config)
 
     if (copy == NULL)
         return SP_ENOMEM;
-    e = r->running != NULL
-            ? snapshot_copy(r->running, r->s->files, "sallyport.yaml")
-            : add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
-                       "the configuration (`sallyport init` makes one)");
+    e = add_file(r, "sallyport.yaml", "", config, LIMIT_SETTINGS_BYTES,
+                 "the configuration (`sallyport init` makes one)");
     if (e == 0)
         e = fileset_get(r->s->files, "sallyport.yaml", &yaml, &length);
     if (e == 0)
@@ -418,10 +416,8 @@ static int read_policy(struct reading *r)
     size_t length, pem_length;
     int e;
 
-    e = r->running != NULL
-            ? snapshot_copy(r->running, r->s->files, "policy.yaml")
-            : reading_add(r, "policy.yaml", "policy", settings->policy,
-                          LIMIT_POLICY_BYTES, false, "the policy");
+    e = reading_add(r, "policy.yaml", "policy", settings->policy,
+                    LIMIT_POLICY_BYTES, false, "the policy");
     if (e != 0 ||
         (e = fileset_get(r->s->files, "policy.yaml", &yaml, &length)) != 0)
         return e;
@@ -666,14 +662,10 @@ static int read_all(struct reading *r, const char *config)
     return worst;
 }
 
-int snapshot_read_again(const char *config, const struct snapshot *running,
-                        struct report *report, struct snapshot *s)
+int snapshot_read(const char *config, struct report *report, struct snapshot *s)
 {
-    struct reading r = {.s = s,
-                        .running = running,
-                        .report = report,
-                        .config = config,
-                        .folder = -1};
+    struct reading r = {
+        .s = s, .report = report, .config = config, .folder = -1};
     int e;
 
     *s = (struct snapshot){.files = fileset_new()};
@@ -692,27 +684,6 @@ int snapshot_read_again(const char *config, const struct snapshot *running,
     if (e != 0)
         snapshot_release(s);
     return e;
-}
-
-int snapshot_read(const char *config, struct report *report, struct snapshot *s)
-{
-    return snapshot_read_again(config, NULL, report, s);
-}
-
-static bool same_file(const struct snapshot *a, const struct snapshot *b,
-                      const char *name)
-{
-    const uint8_t *of_a, *of_b;
-    size_t a_length, b_length;
-
-    return fileset_get(a->files, name, &of_a, &a_length) == 0 &&
-           fileset_get(b->files, name, &of_b, &b_length) == 0 &&
-           a_length == b_length && memcmp(of_a, of_b, a_length) == 0;
-}
-
-bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b)
-{
-    return same_file(a, b, "sallyport.yaml") && same_file(a, b, "policy.yaml");
 }
 
 static int parse_set(struct snapshot *s)

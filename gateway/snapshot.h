@@ -28,14 +28,6 @@ struct snapshot {
 int snapshot_read(const char *config, struct report *report,
                   struct snapshot *s) SP_MUST_USE;
 
-/* The same with the texts of sallyport.yaml and the policy that `running` has,
- * and every file that they name as it is now. */
-int snapshot_read_again(const char *config, const struct snapshot *running,
-                        struct report *report, struct snapshot *s) SP_MUST_USE;
-
-/* Whether both were read from the same sallyport.yaml and policy.yaml. */
-bool snapshot_same_texts(const struct snapshot *a, const struct snapshot *b);
-
 /* A sealed fileset with what `role` needs and nothing else. SP_EIO, SP_ENOMEM.
  */
 int snapshot_pack(const struct snapshot *s, enum role role,

@@ -17,7 +17,6 @@
  * saying where in a file a problem is. */
 struct reading {
     struct snapshot *s;
-    const struct snapshot *running; /* whose texts are read; NULL: the files' */
     struct report *report;
     const char *config; /* sallyport.yaml, as it was named */
     int folder;         /* of the deployment, open */

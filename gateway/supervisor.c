@@ -225,6 +225,7 @@ static void events_init(struct supervisor *s)
     process_init(s, REVOKER, ROLE_REVOKER);
     process_init(s, AUTHORITY, ROLE_AUTHORITY);
     process_init(s, PUBLISHER, ROLE_PUBLISHER);
+    supervisor_rules_init(s);
     supervisor_revocation_init(s);
     supervisor_authority_init(s);
     for (size_t i = 0; i < s->nworkers; i++)

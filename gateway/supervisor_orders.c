@@ -37,7 +37,7 @@ static void answer(struct supervisor *s, uint64_t ticket, int error,
 static void carry_out_reload(struct supervisor *s,
                              struct order_answer_message *v)
 {
-    if (s->reload_ticket != 0) {
+    if (s->reload_ticket != 0 || s->change.state != CHANGE_NONE) {
         v->answer.error = SP_EAGAIN;
         snprintf(v->answer.text, sizeof(v->answer.text),
                  "another reload is under way: nothing was read for this one");

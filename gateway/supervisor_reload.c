@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGHUP, and the order `reload`: the files beside the policy are read again,
- * and what may change while the daemon runs is taken over: the server's
- * certificates and keys.
- * Runs in the supervisor. The files are the operator's; everything is checked
- * as at a start before anything is changed, and what is not right changes
- * nothing.
- *
- * The texts of sallyport.yaml and the policy stay those that the daemon was
- * started with, and so do the trust anchors: what widens access is in force
- * only after a start, which looks at the approvals (P8). So the files are
- * those that the running texts name.
+ * SIGHUP and `sallyport reload`: the folder is read again and checked as at a
+ * start; what is not right changes nothing. Certificates and keys alone are
+ * handed to the workers as they are (here); anything else makes other rules,
+ * which come into force by an entry of the keeper's (supervisor_rules.c). Runs
+ * in the supervisor; the files are the operator's.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,10 +30,9 @@ static void log_problems(char *text)
             log_error("reload_refused", "problem=%s", log_quote(line));
 }
 
-/* What the folder has now, twice if its texts are not those in force: whether
- * a start would take them, then the files that the running ones name. */
-static int read_fresh(struct supervisor *s, struct snapshot *fresh, bool *other,
-                      struct reload_result *result)
+/* What the folder has now, checked as at a start. Other rules are on their way
+ * then, and *fresh is empty. */
+static int read_fresh(struct supervisor *s, struct snapshot *fresh)
 {
     struct report report = {.limit = LIMIT_POLICY_ERRORS};
     char *text = NULL;
@@ -49,16 +42,13 @@ static int read_fresh(struct supervisor *s, struct snapshot *fresh, bool *other,
     report.out = open_memstream(&text, &length);
     if (report.out == NULL)
         return SP_ENOMEM;
-    *other = false;
     r = snapshot_read(s->config, &report, fresh);
-    if (r == 0 && !snapshot_same_texts(&s->snapshot, fresh)) {
-        *other = true;
+    if (r == 0 && supervisor_rules_differ(s, fresh) &&
+        (r = supervisor_rules_begin(s, fresh, &report)) != 0)
         snapshot_release(fresh);
-        r = snapshot_read_again(s->config, &s->snapshot, &report, fresh);
-    }
     (void)fclose(report.out);
     if (r != 0 && text != NULL) {
-        reload_result_add(result, text);
+        reload_result_add(&s->reload, text);
         log_problems(text);
     }
     free(text);
@@ -129,8 +119,7 @@ static int take_over(struct supervisor *s, struct fileset *new)
     return r;
 }
 
-static void tell_reloaded(const struct supervisor *s, size_t count,
-                          struct reload_result *result)
+static void tell_reloaded(struct supervisor *s)
 {
     char server[TLS_CERTIFICATE_TEXT] = "none";
     const uint8_t *pem;
@@ -138,63 +127,72 @@ static void tell_reloaded(const struct supervisor *s, size_t count,
 
     if (fileset_get(s->snapshot.files, "@server.crt", &pem, &length) == 0)
         tls_certificate_text(pem, length, server);
-    log_info("reloaded", "reload=%" PRIu64 " new_files=%zu %s", s->reloads,
-             count, server);
-    reload_result_say(result, "reload %" PRIu64 ": %zu new file%s", s->reloads,
-                      count, count == 1 ? "" : "s");
-    reload_result_say(result, "certificate: %s", server);
+    log_info("reloaded",
+             "reload=%" PRIu64 " rules=%" PRIu64 " policy=%u new_files=%zu %s",
+             s->reloads, s->rules, s->snapshot.policy->serial, s->reload_files,
+             server);
+    reload_result_say(&s->reload, "reload %" PRIu64 ": %zu new file%s",
+                      s->reloads, s->reload_files,
+                      s->reload_files == 1 ? "" : "s");
+    reload_result_say(&s->reload, "policy: serial %u",
+                      s->snapshot.policy->serial);
+    reload_result_say(&s->reload, "certificate: %s", server);
 }
 
-static int reload_files(struct supervisor *s, const struct snapshot *fresh,
-                        struct reload_result *result)
+static int reload_files(struct supervisor *s, const struct snapshot *fresh)
 {
     struct fileset *new = NULL;
-    size_t count;
-    int r = pick_new(s, fresh, &new, &count);
+    int r = pick_new(s, fresh, &new, &s->reload_files);
 
-    if (r == 0 && count > 0)
+    if (r == 0 && s->reload_files > 0)
         r = take_over(s, new);
-    if (r == 0)
-        tell_reloaded(s, count, result);
     fileset_free(new);
     return r;
 }
 
-static void refused(const struct supervisor *s, struct reload_result *result,
-                    int error)
+static void refused(struct supervisor *s, int error)
 {
-    result->error = error;
-    if (result->length == 0)
-        reload_result_say(result, "%s: %s", s->config, sp_strerror(error));
+    s->reload.error = error;
+    if (s->reload.length == 0)
+        reload_result_say(&s->reload, "%s: %s", s->config, sp_strerror(error));
     log_error("reload_refused", "reload=%" PRIu64 " error=%s problem=%s",
               s->reloads, log_quote(sp_strerror(error)),
               log_quote("nothing was changed (revocation lists are read all "
                         "the same)"));
 }
 
-static void reload(struct supervisor *s, struct reload_result *result)
+void supervisor_reloaded(struct supervisor *s, int error, char *problem)
 {
-    struct snapshot fresh;
-    bool other;
-    int r = read_fresh(s, &fresh, &other, result);
+    if (error != 0 && problem[0] != '\0') {
+        reload_result_add(&s->reload, problem);
+        log_problems(problem);
+    }
+    if (error != 0)
+        refused(s, error);
+    else
+        tell_reloaded(s);
+    notify("READY=1\nSTATUS=Serving");
+    supervisor_reload_over(s, &s->reload);
+    if (s->reload_wanted)
+        supervisor_reload(s);
+}
+
+static void reload(struct supervisor *s)
+{
+    struct snapshot fresh = {0};
+    char nothing[] = "";
+    int r;
 
     s->reloads++;
-    if (r == 0 && (r = reload_files(s, &fresh, result)) != 0)
-        snapshot_release(&fresh);
-    if (r != 0) {
-        refused(s, result, r);
-        return;
-    }
-    if (other) {
-        static const char text[] =
-            "sallyport.yaml or the policy is another one than at the start: "
-            "it takes effect with a restart; the files that the running ones "
-            "name were read";
-
-        log_warn("reload_needs_restart", "problem=%s", log_quote(text));
-        reload_result_say(result, "needs a restart: %s", text);
-    }
+    s->reload = (struct reload_result){0};
+    s->reload_files = 0;
+    r = read_fresh(s, &fresh);
+    if (r == 0 && fresh.settings == NULL)
+        return; /* other rules: supervisor_reloaded() comes */
+    if (r == 0)
+        r = reload_files(s, &fresh);
     snapshot_release(&fresh);
+    supervisor_reloaded(s, r, nothing);
 }
 
 /* systemd.service(5), Type=notify-reload. */
@@ -212,19 +210,17 @@ static void notify_reloading(void)
 
 void supervisor_reload(struct supervisor *s)
 {
-    static struct reload_result result;
-
-    s->reload_wanted = s->phase == PHASE_STARTING;
+    s->reload_wanted =
+        s->phase == PHASE_STARTING || s->change.state != CHANGE_NONE;
     if (s->phase != PHASE_RUNNING)
         return;
-    notify_reloading();
     /* First, and whatever else is wrong: closing waits for nothing (P8). The
      * lists are opened, and the revoker reads them. */
     supervisor_send_lists(s);
     supervisor_send_index(s);
     supervisor_publish(s);
-    result = (struct reload_result){0};
-    reload(s, &result);
-    notify("READY=1\nSTATUS=Serving");
-    supervisor_reload_over(s, &result);
+    if (s->reload_wanted)
+        return; /* once this one has ended */
+    notify_reloading();
+    reload(s);
 }

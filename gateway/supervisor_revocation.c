@@ -30,15 +30,20 @@ static bool party_has_rule(const struct policy_party *p)
     return p->revocation.mode != POLICY_REVOCATION_NONE;
 }
 
-void supervisor_revocation_init(struct supervisor *s)
+bool supervisor_needs_revoker(const struct supervisor *s)
 {
     const struct policy *p = s->snapshot.policy;
     bool needed = false;
 
-    s->offered = s->in_force = -1;
     for (size_t i = 0; i < p->nparties; i++)
         needed |= party_has_rule(&p->parties[i]);
-    s->processes[REVOKER].unused = !needed;
+    return needed;
+}
+
+void supervisor_revocation_init(struct supervisor *s)
+{
+    s->offered = s->in_force = -1;
+    s->processes[REVOKER].unused = !supervisor_needs_revoker(s);
 }
 
 bool supervisor_revocation_ready(const struct supervisor *s)

@@ -73,8 +73,7 @@ struct dial {
 
 struct upstreams {
     struct worker *worker;
-    struct channel *dialer; /* NULL: none */
-    struct endpoints *endpoints;
+    struct channel *dialer;         /* NULL: none */
     struct dial *dials, *last_dial; /* oldest first */
     size_t asked;
     uint64_t tickets;
@@ -257,6 +256,7 @@ static void connection_keep(struct upstream_connection *c)
     struct endpoint *e = c->endpoint;
 
     if (e->nidle >= LIMIT_UPSTREAM_IDLE || c->closed_by_peer ||
+        !rules_are_newest(e->rules) ||
         c->upstreams->worker->state != WORKER_SERVING || !connection_quiet(c)) {
         connection_close(c);
         return;
@@ -542,12 +542,11 @@ static struct upstream_connection *connection_make(struct upstreams *u,
  * and another endpoint costs no copy. */
 static int request_head(struct exchange *x, const struct endpoint *e)
 {
-    const struct upstreams *u = x->worker->upstreams;
     const struct upstream_request request = {
         .route = x->facts.route,
         .host = e->host,
         .prefix = e->policy->scheme == ENDPOINT_UNIX ? "" : e->policy->path,
-        .credential = endpoint_credential(u->endpoints, x->model),
+        .credential = endpoint_credential(x->rules->endpoints, x->model),
         .request_id = x->request_id,
         .anthropic_version = x->facts.version,
         .betas = x->facts.betas,
@@ -602,6 +601,7 @@ static void dial_remove(struct dial *d)
     if (d->exchange != NULL)
         d->exchange->call.dial = NULL;
     event_del(&d->timer);
+    rules_drop(d->endpoint->rules);
     free(d);
 }
 
@@ -615,8 +615,7 @@ static void dial_failed(struct dial *d, enum reason reason)
     if (x == NULL)
         return;
     x->call.attempts++;
-    if (x->call.attempts <
-            endpoints_count(x->worker->upstreams->endpoints, x->model) &&
+    if (x->call.attempts < endpoints_count(x->rules->endpoints, x->model) &&
         x->call.attempts < ATTEMPTS_MAX)
         upstream_start(x);
     else
@@ -627,7 +626,7 @@ static int dial_ask(struct dial *d)
 {
     struct upstreams *u = d->upstreams;
     const struct ask_dial ask = {.ticket = d->ticket,
-                                 .policy = u->worker->policy->serial,
+                                 .policy = d->endpoint->rules->policy->serial,
                                  .model = d->endpoint->model,
                                  .endpoint = d->endpoint->index};
     uint8_t data[64];
@@ -677,6 +676,7 @@ static void dial_start(struct upstreams *u, struct endpoint *e,
     }
     d->upstreams = u;
     d->endpoint = e;
+    (void)rules_hold(e->rules);
     d->exchange = x;
     d->ticket = ++u->tickets;
     d->previous = u->last_dial;
@@ -780,7 +780,7 @@ void upstreams_dialer(struct upstreams *u, int fd)
 void upstream_start(struct exchange *x)
 {
     struct upstreams *u = x->worker->upstreams;
-    struct endpoint *e = endpoint_choose(u->endpoints, x->model);
+    struct endpoint *e = endpoint_choose(x->rules->endpoints, x->model);
     struct upstream_connection *c;
 
     if (e == NULL) {
@@ -822,44 +822,35 @@ void upstream_resume(struct exchange *x)
 
 /* ---- set-up ---- */
 
-int upstreams_new(struct worker *w, char problem[256], struct upstreams **out)
+struct upstreams *upstreams_new(struct worker *w)
 {
     struct upstreams *u = calloc(1, sizeof(*u));
-    int r;
 
-    *out = NULL;
-    snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
     if (u == NULL)
-        return SP_ENOMEM;
+        return NULL;
     u->worker = w;
     evtimer_assign(&u->again_timer, w->base, on_again, u);
-    r = endpoints_new(w, problem, &u->endpoints);
-    if (r == 0)
-        *out = u;
-    else
-        upstreams_free(u);
-    return r;
+    return u;
 }
 
-int upstreams_files(struct upstreams *u, char problem[256])
+void upstreams_forget(struct upstreams *u, struct endpoints *es)
 {
-    return endpoints_files(u->endpoints, problem);
+    struct upstream_connection *c;
+
+    (void)u;
+    for (size_t i = 0; (c = endpoints_idle(es, &i)) != NULL;)
+        connection_close(c);
 }
 
 void upstreams_free(struct upstreams *u)
 {
-    struct upstream_connection *c;
-
     if (u == NULL)
         return;
     while (u->dials != NULL)
         dial_remove(u->dials);
-    for (size_t i = 0; (c = endpoints_idle(u->endpoints, &i)) != NULL;)
-        connection_close(c);
     upstreams_bury(u);
     event_del(&u->again_timer);
     if (u->dialer != NULL)
         channel_free(u->dialer);
-    endpoints_free(u->endpoints);
     free(u);
 }

@@ -8,15 +8,13 @@
 
 #include "gateway/exchange.h"
 
+struct endpoints;
 struct upstreams;
 
-/* `problem` gets one line. SP_EINVAL, SP_ENOMEM. */
-int upstreams_new(struct worker *w, char problem[256],
-                  struct upstreams **u) SP_MUST_USE;
+struct upstreams *upstreams_new(struct worker *w); /* NULL: memory */
 void upstreams_free(struct upstreams *u);
-/* Client certificates as the worker's files have them now, for connections
- * that are made from now on. As above; nothing changes if it fails. */
-int upstreams_files(struct upstreams *u, char problem[256]) SP_MUST_USE;
+/* Closes the kept connections of endpoints that are not used any more. */
+void upstreams_forget(struct upstreams *u, struct endpoints *es);
 /* A (new) dialer's channel; takes the descriptor. */
 void upstreams_dialer(struct upstreams *u, int fd);
 

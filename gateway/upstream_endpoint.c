@@ -19,7 +19,7 @@
 #define CREDENTIAL_BYTES 1024
 
 struct endpoints {
-    struct worker *worker;
+    struct rules *rules;
     struct endpoint *all;
     size_t count;
     size_t *first;                         /* by model: its first one */
@@ -57,7 +57,7 @@ struct endpoint *endpoint_choose(struct endpoints *es, uint32_t model)
 
 size_t endpoints_count(const struct endpoints *es, uint32_t model)
 {
-    return es->worker->policy->models[model].nendpoints;
+    return es->rules->policy->models[model].nendpoints;
 }
 
 const char *endpoint_credential(const struct endpoints *es, uint32_t model)
@@ -97,7 +97,7 @@ static void endpoint_host(struct endpoint *e)
 }
 
 /* *tls is NULL if none of the model's endpoints needs it. */
-static int model_tls(struct worker *w, const struct policy_model *m,
+static int model_tls(struct rules *rules, const struct policy_model *m,
                      char problem[256], SSL_CTX **tls)
 {
     char what[256] = "";
@@ -109,17 +109,17 @@ static int model_tls(struct worker *w, const struct policy_model *m,
     *tls = NULL;
     if (!wanted)
         return 0;
-    r = tls_model_context(&w->snapshot, m, what, tls);
+    r = tls_model_context(&rules->snapshot, m, what, tls);
     if (r != 0)
         snprintf(problem, 256, "model %.100s: %.140s", m->name, what);
     return r;
 }
 
 /* The field line with the secret of this model's endpoints. */
-static int model_credential(struct worker *w, const struct policy_model *m,
+static int model_credential(struct rules *rules, const struct policy_model *m,
                             char *line, char problem[256])
 {
-    const struct settings *s = w->settings;
+    const struct settings *s = rules->settings;
     const struct settings_credential *found = NULL;
     char name[LIMIT_NAME_BYTES + 32];
     const uint8_t *secret;
@@ -133,7 +133,7 @@ static int model_credential(struct worker *w, const struct policy_model *m,
             found = &s->credentials[i];
     snprintf(name, sizeof(name), "@credential/%s", m->credential);
     if (found == NULL ||
-        fileset_get(w->snapshot.files, name, &secret, &length) != 0) {
+        fileset_get(rules->snapshot.files, name, &secret, &length) != 0) {
         snprintf(problem, 256, "model %s: credential %s is missing", m->name,
                  m->credential);
         return SP_EINVAL;
@@ -150,8 +150,8 @@ static int model_credential(struct worker *w, const struct policy_model *m,
 
 static int model_set_up(struct endpoints *es, uint32_t model, char problem[256])
 {
-    const struct policy_model *m = &es->worker->policy->models[model];
-    int r = model_credential(es->worker, m, es->credentials[model], problem);
+    const struct policy_model *m = &es->rules->policy->models[model];
+    int r = model_credential(es->rules, m, es->credentials[model], problem);
 
     if (r != 0)
         return r;
@@ -159,6 +159,7 @@ static int model_set_up(struct endpoints *es, uint32_t model, char problem[256])
     for (uint32_t i = 0; i < m->nendpoints; i++) {
         struct endpoint *e = &es->all[es->count++];
 
+        e->rules = es->rules;
         e->model = model;
         e->index = i;
         e->policy = &m->endpoints[i];
@@ -183,12 +184,12 @@ static void model_use(struct endpoints *es, uint32_t model, SSL_CTX *tls)
 
 int endpoints_files(struct endpoints *es, char problem[256])
 {
-    const struct policy *p = es->worker->policy;
+    const struct policy *p = es->rules->policy;
     SSL_CTX **made = calloc(p->nmodels + 1, sizeof(SSL_CTX *));
     int r = made == NULL ? SP_ENOMEM : 0;
 
     for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
-        r = model_tls(es->worker, &p->models[i], problem, &made[i]);
+        r = model_tls(es->rules, &p->models[i], problem, &made[i]);
     for (uint32_t i = 0; r == 0 && i < p->nmodels; i++)
         model_use(es, i, made[i]);
     for (size_t i = 0; made != NULL && i < p->nmodels; i++)
@@ -197,9 +198,10 @@ int endpoints_files(struct endpoints *es, char problem[256])
     return r;
 }
 
-int endpoints_new(struct worker *w, char problem[256], struct endpoints **out)
+int endpoints_new(struct rules *rules, char problem[256],
+                  struct endpoints **out)
 {
-    const struct policy *p = w->policy;
+    const struct policy *p = rules->policy;
     struct endpoints *es = calloc(1, sizeof(*es));
     size_t count = 0;
     int r = SP_ENOMEM;
@@ -207,7 +209,7 @@ int endpoints_new(struct worker *w, char problem[256], struct endpoints **out)
     *out = NULL;
     if (es == NULL)
         return r;
-    es->worker = w;
+    es->rules = rules;
     for (size_t i = 0; i < p->nmodels; i++)
         count += p->models[i].nendpoints;
     es->all = calloc(count + 1, sizeof(*es->all));
@@ -235,7 +237,7 @@ void endpoints_free(struct endpoints *es)
         SSL_CTX_free(es->all[i].tls);
     if (es->credentials != NULL)
         sodium_memzero(es->credentials,
-                       es->worker->policy->nmodels * CREDENTIAL_BYTES);
+                       es->rules->policy->nmodels * CREDENTIAL_BYTES);
     free(es->credentials);
     free(es->first);
     free(es->all);

@@ -6,12 +6,13 @@
 #ifndef SP_GATEWAY_UPSTREAM_ENDPOINT_H
 #define SP_GATEWAY_UPSTREAM_ENDPOINT_H
 
-#include "gateway/worker.h"
+#include "gateway/rules.h"
 
 struct upstream_connection;
 struct endpoints;
 
 struct endpoint {
+    struct rules *rules;
     uint32_t model, index;
     const struct policy_endpoint *policy;
     SSL_CTX *tls;   /* NULL: plain; shared by a model's endpoints */
@@ -23,10 +24,10 @@ struct endpoint {
 };
 
 /* `problem` gets one line. SP_EINVAL, SP_ENOMEM. */
-int endpoints_new(struct worker *w, char problem[256],
+int endpoints_new(struct rules *rules, char problem[256],
                   struct endpoints **es) SP_MUST_USE;
 void endpoints_free(struct endpoints *es);
-/* Anchors and client certificates as the worker's files have them now; all or
+/* Anchors and client certificates as the rules' files have them now; all or
  * none. As above. */
 int endpoints_files(struct endpoints *es, char problem[256]) SP_MUST_USE;
 

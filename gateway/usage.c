@@ -45,7 +45,7 @@ static void odd_log(const struct exchange *x, const char *what)
     if (may_log(x))
         log_warn(what, "request=%s n=%llu model=%s", x->request_id,
                  (unsigned long long)x->n,
-                 x->worker->policy->models[x->model].name);
+                 x->rules->policy->models[x->model].name);
 }
 
 static uint64_t told(int64_t tokens)

@@ -19,19 +19,18 @@
 
 #include "certs/tls.h"
 #include "gateway/admission.h"
-#include "gateway/answer_rules.h"
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/log_reads.h"
 #include "gateway/peer.h"
-#include "gateway/people.h"
 #include "gateway/revocation_messages.h"
+#include "gateway/rules_messages.h"
 #include "gateway/sealed.h"
-#include "gateway/shares.h"
 #include "gateway/tls_files.h"
 #include "gateway/upstream.h"
+#include "gateway/upstream_endpoint.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -93,7 +92,7 @@ static void on_drain_over(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    deadlines_cut(w->deadlines, &all);
+    deadlines_cut(w->deadlines, w->rules, &all);
     w->state = WORKER_ENDING;
 }
 
@@ -109,7 +108,7 @@ static void drain(struct worker *w, const struct stop *stop)
     until.tv_sec = (time_t)(left / 1000);
     until.tv_usec = (suseconds_t)(left % 1000 * 1000);
     w->state = WORKER_DRAINING;
-    for (size_t i = 0; i < w->settings->nlisteners; i++)
+    for (size_t i = 0; i < w->rules->settings->nlisteners; i++)
         listener_stop(w->listeners[i]);
     connections_drain(w->connections);
     w->stop_timer = event_new(w->base, -1, 0, on_drain_over, w);
@@ -127,17 +126,20 @@ static int files_take(struct worker *w, struct fileset *fresh,
                       struct tls_problem *problem)
 {
     SSL_CTX *made[SETTINGS_LISTENERS_MAX];
-    int r = fileset_swap(w->snapshot.files, fresh);
+    int r = fileset_swap(w->rules->snapshot.files, fresh);
 
     if (r != 0)
         return r;
-    r = tls_contexts_new(&w->snapshot, w->identities, false, problem, made);
-    if (r == 0 && (r = upstreams_files(w->upstreams, problem->text)) != 0)
+    r = tls_contexts_new(&w->rules->snapshot, w->rules->identities, false,
+                         problem, made);
+    if (r == 0 &&
+        (r = endpoints_files(w->rules->endpoints, problem->text)) != 0)
         tls_contexts_free(made);
     if (r != 0)
-        return fileset_swap(w->snapshot.files, fresh) != 0 ? SP_EPROTO : r;
-    tls_contexts_free(w->tls);
-    memcpy(w->tls, made, sizeof(made));
+        return fileset_swap(w->rules->snapshot.files, fresh) != 0 ? SP_EPROTO
+                                                                  : r;
+    tls_contexts_free(w->rules->tls);
+    memcpy(w->rules->tls, made, sizeof(made));
     return 0;
 }
 
@@ -161,10 +163,117 @@ static void reload(struct worker *w, uint64_t number, int memfd)
         log_info("reloaded", "reload=%llu", (unsigned long long)number);
 }
 
+/* --- other rules --- */
+
+/* Also again, for other settings: the same length is the same queue. */
+static int set_up_timers(struct worker *w)
+{
+    const struct timeval *made[TIMER_COUNT];
+    const struct settings *s = w->rules->settings;
+    const int64_t ms[TIMER_COUNT] = {
+        [TIMER_HANDSHAKE] = s->handshake_ms,
+        [TIMER_HEAD] = s->head_ms,
+        [TIMER_BODY] = LIMIT_BODY_IDLE_MS,
+        [TIMER_KEEPALIVE] = s->keepalive_ms,
+        [TIMER_WRITE] = s->write_idle_ms,
+        [TIMER_CUT] = LIMIT_CUT_DRAIN_MS,
+        [TIMER_LINGER] = 800,
+        /* The dialer gives up by itself; this is for a dialer that does not. */
+        [TIMER_DIAL] = s->connect_ms + 1000,
+        [TIMER_FIRST_BYTE] = s->first_byte_ms,
+        [TIMER_ANSWER_IDLE] = s->answer_idle_ms,
+        [TIMER_UPSTREAM_IDLE] = LIMIT_UPSTREAM_IDLE_MS,
+    };
+
+    for (unsigned i = 0; i < TIMER_COUNT; i++) {
+        const struct timeval tv = {.tv_sec = (time_t)(ms[i] / 1000),
+                                   .tv_usec =
+                                       (suseconds_t)(ms[i] % 1000 * 1000)};
+
+        made[i] = event_base_init_common_timeout(w->base, &tv);
+        if (made[i] == NULL)
+            return SP_ENOMEM;
+    }
+    memcpy(w->timers, made, sizeof(made));
+    return 0;
+}
+
+/* Whoever needs the old ones keeps them; everybody else is told. What fails
+ * here lacks memory, and the next process starts with the new ones. */
+void worker_rules(struct worker *w)
+{
+    struct rules *r = w->prepared;
+
+    if (r == NULL || r->number != w->in_force)
+        return;
+    w->prepared = NULL;
+    if (rules_take_over(w, r) != 0 || set_up_timers(w) != 0)
+        fatal("rules_not_taken_over", "error=%s", log_quote("out of memory"));
+    role_log(w->start, r->settings->log_level);
+    peers_rules(w->peers);
+    connections_rules(w->connections);
+    log_info("rules_in_force", "rules=%llu policy=%u",
+             (unsigned long long)r->number, r->policy->serial);
+}
+
+static int prepare(struct worker *w, uint64_t number, int memfd,
+                   char problem[256])
+{
+    struct snapshot s;
+    int r = snapshot_from_fd(memfd, &s);
+
+    snprintf(problem, 256, "%s", sp_strerror(r != 0 ? r : SP_EAGAIN));
+    if (r != 0)
+        return r;
+    snapshot_forget_text(&s);
+    rules_free(w->prepared);
+    w->prepared = NULL;
+    if (rules_count(w) >= RULES_MAX) {
+        snprintf(problem, 256,
+                 "streams of %u earlier policies have not ended yet",
+                 RULES_MAX);
+        snapshot_release(&s);
+        return SP_EAGAIN;
+    }
+    return rules_new(w, number, &s, problem, &w->prepared);
+}
+
+static void tell_prepared(struct worker *w, const struct rules_ready *v)
+{
+    uint8_t data[sizeof(*v) + 64];
+    size_t length;
+
+    if (rules_ready_put(v, data, sizeof(data), &length) != 0 ||
+        channel_send(w->supervisor, data, length, NULL, 0) != 0)
+        log_warn("rules_ready_not_told", "rules=%llu",
+                 (unsigned long long)v->number);
+}
+
+static void on_rules(struct worker *w, const struct rules_message *m, int fd)
+{
+    struct rules_ready v = {.number = m->number};
+    char problem[256];
+
+    v.error = prepare(w, m->number, fd, problem);
+    if (v.error != 0)
+        snprintf(v.problem, sizeof(v.problem), "%s", problem);
+    tell_prepared(w, &v);
+    worker_rules(w); /* it may be late */
+}
+
+static void on_rules_drop(struct worker *w, const struct rules_message *m)
+{
+    if (w->prepared == NULL || w->prepared->number != m->number)
+        return;
+    rules_free(w->prepared);
+    w->prepared = NULL;
+}
+
 static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
                        size_t nfds)
 {
     struct worker *w = arg;
+    struct rules_message rules;
     struct link_message link;
     struct transcript_file file;
     struct log_file log;
@@ -190,6 +299,16 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds > 1 || reload_message_get(&again, data, length) != 0)
             break;
         reload(w, again.number, nfds == 1 ? fds[0] : -1);
+        return;
+    case MESSAGE_RULES:
+        if (nfds != 1 || rules_message_get(&rules, data, length) != 0)
+            break;
+        on_rules(w, &rules, fds[0]);
+        return;
+    case MESSAGE_RULES_DROP:
+        if (nfds != 0 || rules_message_get(&rules, data, length) != 0)
+            break;
+        on_rules_drop(w, &rules);
         return;
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
@@ -229,70 +348,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 
 /* ---- set-up ---- */
 
-/* The largest body that any terms of a party allow; before its model is
- * known, no more can be said. */
-static int set_up_limits(struct worker *w)
-{
-    const struct policy *p = w->policy;
-
-    w->body_limits = calloc(p->nparties + 1, sizeof(*w->body_limits));
-    if (w->body_limits == NULL)
-        return SP_ENOMEM;
-    for (uint32_t i = 0; i < p->nparties; i++)
-        /* Who has no window is told so, and not that a body is too large. */
-        if ((w->body_limits[i] = policy_party_body_limit(p, i)) == 0)
-            w->body_limits[i] = WORKER_SCRATCH;
-    return 0;
-}
-
-static int set_up_tls(struct worker *w, char problem[256])
-{
-    struct tls_problem of_files;
-    int r = people_load(&w->snapshot, &w->identities, problem);
-
-    if (r != 0)
-        return r;
-    r = tls_contexts_new(&w->snapshot, w->identities, false, &of_files, w->tls);
-    if (r != 0)
-        snprintf(problem, 256, "%s", of_files.text);
-    return r;
-}
-
 static int set_up_listeners(struct worker *w)
 {
-    for (size_t i = 0; i < w->settings->nlisteners; i++) {
+    for (size_t i = 0; i < w->rules->settings->nlisteners; i++) {
         w->listeners[i] = listener_new(w, w->start->fds[FD_LISTENERS + i], i);
         if (w->listeners[i] == NULL)
-            return SP_ENOMEM;
-    }
-    return 0;
-}
-
-static int set_up_timers(struct worker *w)
-{
-    const struct settings *s = w->settings;
-    const int64_t ms[TIMER_COUNT] = {
-        [TIMER_HANDSHAKE] = s->handshake_ms,
-        [TIMER_HEAD] = s->head_ms,
-        [TIMER_BODY] = LIMIT_BODY_IDLE_MS,
-        [TIMER_KEEPALIVE] = s->keepalive_ms,
-        [TIMER_WRITE] = s->write_idle_ms,
-        [TIMER_CUT] = LIMIT_CUT_DRAIN_MS,
-        [TIMER_LINGER] = 800,
-        /* The dialer gives up by itself; this is for a dialer that does not. */
-        [TIMER_DIAL] = s->connect_ms + 1000,
-        [TIMER_FIRST_BYTE] = s->first_byte_ms,
-        [TIMER_ANSWER_IDLE] = s->answer_idle_ms,
-        [TIMER_UPSTREAM_IDLE] = LIMIT_UPSTREAM_IDLE_MS,
-    };
-
-    for (unsigned i = 0; i < TIMER_COUNT; i++) {
-        const struct timeval tv = {.tv_sec = (time_t)(ms[i] / 1000),
-                                   .tv_usec =
-                                       (suseconds_t)(ms[i] % 1000 * 1000)};
-
-        w->timers[i] = event_base_init_common_timeout(w->base, &tv);
-        if (w->timers[i] == NULL)
             return SP_ENOMEM;
     }
     return 0;
@@ -333,12 +393,11 @@ static int set_up_parts(struct worker *w, char problem[256])
     w->seals = seals_new(w);
     w->log_reads = log_reads_new(w);
     w->peers = peers_new(w);
+    w->upstreams = upstreams_new(w);
     if (w->scratch == NULL || w->record == NULL || w->admissions == NULL ||
         w->deadlines == NULL || w->connections == NULL || w->seals == NULL ||
-        w->log_reads == NULL || w->peers == NULL)
+        w->log_reads == NULL || w->peers == NULL || w->upstreams == NULL)
         return SP_ENOMEM;
-    if ((r = upstreams_new(w, problem, &w->upstreams)) != 0)
-        return r;
     upstreams_dialer(w->upstreams, w->start->fds[FD_DIALER]);
     snprintf(problem, 256, "%s", sp_strerror(SP_ENOMEM));
     if ((r = set_up_listeners(w)) != 0)
@@ -352,9 +411,10 @@ static int set_up_parts(struct worker *w, char problem[256])
  * have. */
 static size_t set_up_files(const struct worker *w)
 {
-    rlim_t each = policy_seals(w->policy) ? 3 : 2;
-    rlim_t wanted = each * (rlim_t)w->settings->connections + OTHER_FILES +
-                    LISTENER_FILES * (rlim_t)w->settings->nlisteners;
+    rlim_t each = policy_seals(w->rules->policy) ? 3 : 2;
+    rlim_t wanted = each * (rlim_t)w->rules->settings->connections +
+                    OTHER_FILES +
+                    LISTENER_FILES * (rlim_t)w->rules->settings->nlisteners;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -364,6 +424,32 @@ static size_t set_up_files(const struct worker *w)
     return (size_t)wanted;
 }
 
+static int set_up_rules(struct worker *w, char problem[256])
+{
+    struct snapshot s;
+    struct rules *first;
+    int r;
+
+    snprintf(problem, 256, "configuration");
+    if ((r = snapshot_from_fd(w->start->fds[FD_FILES], &s)) != 0)
+        return r;
+    snapshot_forget_text(&s);
+    role_log(w->start, s.settings->log_level);
+    /* Opens what it needs while anything can be opened, and finds out what
+     * this machine hashes fastest with. */
+    if (sodium_init() < 0)
+        r = SP_ECRYPTO;
+    else if (w->start->nfds != FD_LISTENERS + s.settings->nlisteners)
+        r = SP_EPROTO;
+    if (r != 0) {
+        snapshot_release(&s);
+        return r;
+    }
+    w->in_force = w->start->setup.rules;
+    r = rules_new(w, w->in_force, &s, problem, &first);
+    return r != 0 ? r : rules_take_over(w, first);
+}
+
 static int set_up(struct worker *w, struct role_start *start, char problem[256])
 {
     struct sandbox_report report;
@@ -371,24 +457,8 @@ static int set_up(struct worker *w, struct role_start *start, char problem[256])
 
     w->start = start;
     w->index = start->setup.index;
-    snprintf(problem, 256, "configuration");
-    if ((r = snapshot_from_fd(start->fds[FD_FILES], &w->snapshot)) != 0)
-        return r;
-    snapshot_forget_text(&w->snapshot);
-    w->settings = w->snapshot.settings;
-    w->policy = w->snapshot.policy;
-    if (start->nfds != FD_LISTENERS + w->settings->nlisteners)
-        return SP_EPROTO;
-    role_log(start, w->settings->log_level);
     (void)signal(SIGPIPE, SIG_IGN);
-    /* Opens what it needs while anything can be opened, and finds out what
-     * this machine hashes fastest with. */
-    if (sodium_init() < 0)
-        return SP_ECRYPTO;
-    if ((w->shares = shares_new(w->policy, clock_boot_ms())) == NULL)
-        return SP_ENOMEM;
-    if ((r = set_up_limits(w)) != 0 || (r = answer_rules_set_up(w)) != 0 ||
-        (r = set_up_tls(w, problem)) != 0 ||
+    if ((r = set_up_rules(w, problem)) != 0 ||
         (r = set_up_loop(w, problem)) != 0 ||
         (r = set_up_parts(w, problem)) != 0)
         return r;
@@ -447,6 +517,7 @@ static void tear_down(struct worker *w)
         (void)admissions_turn(w->admissions);
     for (size_t i = 0; i < SETTINGS_LISTENERS_MAX; i++)
         listener_free(w->listeners[i]);
+    upstreams_forget(w->upstreams, w->rules->endpoints);
     upstreams_free(w->upstreams);
     exchanges_free(w);
     seals_free(w->seals);
@@ -456,12 +527,8 @@ static void tear_down(struct worker *w)
     deadlines_free(w->deadlines);
     if (w->stop_timer != NULL)
         event_free(w->stop_timer);
-    tls_contexts_free(w->tls);
-    identities_free(w->identities);
-    answer_rules_release(w); /* its keys are the policy's own terms */
-    snapshot_release(&w->snapshot);
-    free(w->body_limits);
-    shares_free(w->shares);
+    rules_free(w->prepared);
+    rules_drop(w->rules);
     free(w->scratch);
     free(w->record);
     buf_pool_release();
@@ -476,8 +543,8 @@ int worker_main(struct role_start *start)
     if (r != 0)
         return role_failed(start, r == SP_ENOMEM || r == SP_EIO, "%s: %s",
                            problem, sp_strerror(r));
-    log_info("serving", "policy=%u connections=%u", w->policy->serial,
-             w->settings->connections);
+    log_info("serving", "policy=%u connections=%u", w->rules->policy->serial,
+             w->rules->settings->connections);
     loop(w);
     loop_out(w);
     tear_down(w);

@@ -14,7 +14,7 @@
 #include <sys/time.h>
 
 #include "gateway/headers.h"
-#include "gateway/snapshot.h"
+#include "gateway/rules.h"
 #include "lib/json.h"
 
 /* One read takes at most so much; larger than a TLS record. */
@@ -29,12 +29,10 @@ struct connections;
 struct deadlines;
 struct exchange;
 struct admissions;
-struct answer_rule;
 struct listener;
 struct log_reads;
 struct peers;
 struct seals;
-struct shares;
 struct upstreams;
 
 enum worker_state {
@@ -65,11 +63,9 @@ struct worker {
     enum worker_state state;
     struct event_base *base;
     struct role_start *start;
-    struct snapshot snapshot;
-    const struct settings *settings;
-    const struct policy *policy;
-    struct identities *identities;
-    SSL_CTX *tls[SETTINGS_LISTENERS_MAX]; /* of each listener */
+    struct rules *rules;    /* the newest; older ones hang on them */
+    struct rules *prepared; /* not yet in force, or NULL */
+    uint64_t in_force;      /* the number of the keeper's */
     struct channel *supervisor;
     struct admissions *admissions;
     struct deadlines *deadlines;
@@ -82,12 +78,8 @@ struct worker {
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];
-    uint8_t *scratch;                 /* WORKER_SCRATCH: what was read last */
-    uint8_t *record;                  /* WORKER_RECORD: what is written next */
-    const char ***answer_removals;    /* by terms, of the rules */
-    struct answer_rule *answer_rules; /* by model and terms */
-    int64_t *body_limits;             /* by party: the largest of its terms */
-    struct shares *shares;            /* of each party, of what there is once */
+    uint8_t *scratch; /* WORKER_SCRATCH: what was read last */
+    uint8_t *record;  /* WORKER_RECORD: what is written next */
 
     struct exchange *exchanges; /* all that are under way */
     struct exchange *graveyard; /* ended in this turn of the loop */
@@ -112,6 +104,8 @@ struct worker {
 
 /* Random bytes without a system call each time. */
 void worker_random(struct worker *w, uint8_t *out, size_t length);
+/* Takes over what was prepared, if it is what the keeper goes by. */
+void worker_rules(struct worker *w);
 /* For the `date` field; good until the next call. */
 const char *worker_date(struct worker *w);
 /* The same of a time in ms UTC, > 0, for `sunset`; good until the next call. */

@@ -125,6 +125,10 @@ int settings_parse(const char *name, const char *yaml, size_t length,
                    const char *folder, struct report *report,
                    struct settings **s) SP_MUST_USE;
 void settings_free(struct settings *s);
+/* The first setting that differs and cannot change while the daemon runs; NULL:
+ * there is none. */
+const char *settings_fixed_change(const struct settings *running,
+                                  const struct settings *fresh);
 /* The client certificate of that name, or NULL. */
 const struct settings_client_certificate *
 settings_client_certificate(const struct settings *s, const char *name);

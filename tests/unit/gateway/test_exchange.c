@@ -29,6 +29,7 @@
 #include "gateway/sealed.h"
 #include "gateway/shares.h"
 #include "gateway/upstream.h"
+#include "gateway/upstream_endpoint.h"
 #include "ledger/transcript.h"
 #include "lib/channel.h"
 #include "lib/clock.h"
@@ -117,7 +118,8 @@ struct world {
     struct settings settings;
     struct link *keeper;
     int dialer; /* the test's end */
-    int model;  /* the model's end of the connection, -1: none */
+    struct rules rules;
+    int model; /* the model's end of the connection, -1: none */
     struct exchange *x;
     uint32_t terms; /* that the keeper finds it under */
 };
@@ -166,8 +168,10 @@ static struct world *world_new(void)
                      0);
     memset(&client, 0, sizeof(client));
     o->model = -1;
-    o->w.policy = o->w.snapshot.policy = policy;
-    o->w.settings = &o->settings;
+    o->rules = (struct rules){.worker = &o->w, .users = 1};
+    o->rules.policy = o->rules.snapshot.policy = policy;
+    o->rules.settings = &o->settings;
+    o->w.rules = &o->rules;
     o->settings.origin = origin;
     o->w.base = event_base_new();
     assert_non_null(o->w.base);
@@ -175,18 +179,24 @@ static struct world *world_new(void)
     for (unsigned i = 0; i < TIMER_COUNT; i++)
         o->w.timers[i] = event_base_init_common_timeout(o->w.base, &long_time);
     o->w.scratch = malloc(WORKER_SCRATCH);
-    o->w.body_limits = calloc(1, sizeof(int64_t));
-    o->w.body_limits[0] = 1000;
-    o->w.shares = shares_new(policy, clock_boot_ms());
-    assert_non_null(o->w.shares);
-    assert_int_equal(answer_rules_set_up(&o->w), 0);
+    o->rules.body_limits = calloc(1, sizeof(int64_t));
+    o->rules.body_limits[0] = 1000;
+    o->rules.shares = shares_new(policy, clock_boot_ms());
+    assert_non_null(o->rules.shares);
+    o->rules.ends = calloc(policy->nwindows + 1, sizeof(*o->rules.ends));
+    assert_non_null(o->rules.ends);
+    for (size_t i = 0; i < policy->nwindows; i++)
+        o->rules.ends[i].boot = INT64_MAX;
+    assert_int_equal(answer_rules_set_up(&o->rules), 0);
+    assert_int_equal(endpoints_new(&o->rules, problem, &o->rules.endpoints), 0);
     o->w.admissions = admissions_new(&o->w);
     o->w.deadlines = deadlines_new(&o->w);
     o->w.connections = connections_new(&o->w);
     assert_non_null(o->w.connections);
     o->w.seals = seals_new(&o->w);
     assert_non_null(o->w.seals);
-    assert_int_equal(upstreams_new(&o->w, problem, &o->w.upstreams), 0);
+    o->w.upstreams = upstreams_new(&o->w);
+    assert_non_null(o->w.upstreams);
     assert_int_equal(channel_pair(ends), 0);
     upstreams_dialer(o->w.upstreams, ends[0]);
     o->dialer = ends[1];
@@ -213,8 +223,11 @@ static void world_free(struct world *o)
 {
     bury(o);
     assert_null(o->w.exchanges);
-    assert_int_equal(shares_bodies(o->w.shares), 0);
+    assert_int_equal(shares_bodies(o->rules.shares), 0);
+    upstreams_forget(o->w.upstreams, o->rules.endpoints);
     upstreams_free(o->w.upstreams);
+    endpoints_free(o->rules.endpoints);
+    free(o->rules.ends);
     exchanges_free(&o->w);
     connections_free(o->w.connections);
     seals_free(o->w.seals);
@@ -225,11 +238,11 @@ static void world_free(struct world *o)
     if (o->model >= 0)
         close(o->model);
     event_base_free(o->w.base);
-    answer_rules_release(&o->w);
-    policy_free(o->w.snapshot.policy);
+    answer_rules_release(&o->rules);
+    policy_free(o->rules.snapshot.policy);
     free(o->w.scratch);
-    free(o->w.body_limits);
-    shares_free(o->w.shares);
+    free(o->rules.body_limits);
+    shares_free(o->rules.shares);
     free(o);
     buf_pool_release();
 }
@@ -1078,7 +1091,7 @@ static struct world *sealing_world(void)
 {
     struct world *o = world_new();
 
-    crypto_box_keypair(o->w.snapshot.policy->parties[0].sealing_key,
+    crypto_box_keypair(o->rules.snapshot.policy->parties[0].sealing_key,
                        party_secret);
     o->terms = 1;
     ask(o, ROUTE_COMPLETIONS, COMPLETION);
@@ -1170,7 +1183,7 @@ static void P7_nothing_is_asked_before_it_is_kept(void **state)
 static void P7_escrow_takes_two(void **state)
 {
     struct world *o = sealing_world();
-    struct policy *p = o->w.snapshot.policy;
+    struct policy *p = o->rules.snapshot.policy;
     struct transcript_keys keys = {.count = 1};
     static uint8_t data[1 << 16];
     uint8_t officers[2][32];
