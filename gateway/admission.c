@@ -37,8 +37,9 @@ struct admissions {
     struct worker *worker;
     struct link *link; /* NULL: no keeper */
     uint64_t generation;
-    bool slept;  /* we asked for the doorbell */
-    bool silent; /* there is a link, but no heartbeat */
+    bool slept;     /* we asked for the doorbell */
+    bool silent;    /* there is a link, but no heartbeat */
+    int64_t linked; /* boot ms */
     struct event *bell, *watch;
     struct slot *slots;
     uint32_t nslots, free_slot;
@@ -101,8 +102,15 @@ static struct exchange *ticket_give(struct admissions *a, uint64_t ticket)
 
 bool admissions_alive(const struct admissions *a)
 {
-    return a->link != NULL &&
-           clock_boot_ms() - link_last_beat(a->link) <= LIMIT_KEEPER_DEAD_MS;
+    int64_t heard;
+
+    if (a->link == NULL)
+        return false;
+    /* A keeper that has not yet taken its end has its time as well. */
+    heard = link_last_beat(a->link);
+    if (heard < a->linked)
+        heard = a->linked;
+    return clock_boot_ms() - heard <= LIMIT_KEEPER_DEAD_MS;
 }
 
 uint64_t admissions_generation(const struct admissions *a)
@@ -472,6 +480,7 @@ void admissions_link(struct admissions *a, const int fds[3],
         admissions_gone(a, generation);
     a->generation = generation;
     a->silent = false;
+    a->linked = clock_boot_ms();
     r = link_open(&ends, LINK_ASKING, &a->link);
     if (r != 0)
         fatal("link_failed", "error=%s", log_quote(sp_strerror(r)));

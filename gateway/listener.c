@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's listening socket. Runs in a worker. Accepts in bounded turns,
+ * A listener's sockets in this worker: one, unless more were handed over than
+ * there are workers. Runs in a worker. Accepts in bounded turns,
  * and keeps some descriptors back: a process that has none left could not
  * even turn a client away, and its loop would spin on the waiting connection.
  */
@@ -25,11 +26,19 @@
 /* How long nobody is accepted when nobody can be. */
 #define REST_MS 100
 
+struct listener_socket {
+    struct listener *listener;
+    int fd;
+    struct event *event;
+};
+
 struct listener {
     struct worker *worker;
     size_t number; /* in the settings */
-    int fd;        /* -1: stopped */
-    struct event *event, *rested;
+    bool stopped;
+    struct listener_socket sockets[LIMIT_WORKERS];
+    size_t count;
+    struct event *rested;
     int reserve[LIMIT_ACCEPT_RESERVE];
     size_t nreserve;
     int64_t complained; /* boot ms */
@@ -38,7 +47,7 @@ struct listener {
 static void reserve_fill(struct listener *l)
 {
     while (l->nreserve < LIMIT_ACCEPT_RESERVE) {
-        int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+        int fd = fcntl(l->sockets[0].fd, F_DUPFD_CLOEXEC, 0);
 
         if (fd < 0)
             return;
@@ -84,8 +93,10 @@ static void listener_rest(struct listener *l)
 {
     const struct timeval rest = {.tv_usec = REST_MS * 1000};
 
-    if (event_add(l->rested, &rest) == 0)
-        (void)event_del(l->event);
+    if (event_add(l->rested, &rest) != 0)
+        return;
+    for (size_t i = 0; i < l->count; i++)
+        (void)event_del(l->sockets[i].event);
 }
 
 static void on_rested(evutil_socket_t fd, short what, void *arg)
@@ -94,20 +105,23 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (event_add(l->event, NULL) != 0)
-        listener_rest(l);
+    for (size_t i = 0; i < l->count; i++)
+        if (event_add(l->sockets[i].event, NULL) != 0) {
+            listener_rest(l);
+            return;
+        }
 }
 
 /* With one of the descriptors kept back the client is at least told to go;
  * unless what is missing is not a descriptor of ours. */
-static void accept_and_close(struct listener *l)
+static void accept_and_close(struct listener *l, int from)
 {
     int fd;
 
     complain(l, "descriptors");
     if (l->nreserve > 0)
         close(l->reserve[--l->nreserve]);
-    fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    fd = accept4(from, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
     else if (errno != EAGAIN)
@@ -116,19 +130,20 @@ static void accept_and_close(struct listener *l)
 }
 
 /* False if nobody waits any more. */
-static bool accept_one(struct listener *l)
+static bool accept_one(struct listener_socket *s)
 {
+    struct listener *l = s->listener;
     struct worker *w = l->worker;
     struct sockaddr_storage from;
     socklen_t size = sizeof(from);
     char address[46];
-    int fd = accept4(l->fd, (struct sockaddr *)&from, &size,
+    int fd = accept4(s->fd, (struct sockaddr *)&from, &size,
                      SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
             errno == ENOMEM) {
-            accept_and_close(l);
+            accept_and_close(l, s->fd);
             return false;
         }
         return errno == ECONNABORTED || errno == EINTR;
@@ -146,17 +161,17 @@ static bool accept_one(struct listener *l)
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
-    struct listener *l = arg;
+    struct listener_socket *s = arg;
 
     (void)fd;
     (void)what;
-    for (unsigned i = 0; i < ACCEPT_TURN && accept_one(l); i++)
+    for (unsigned i = 0; i < ACCEPT_TURN && accept_one(s); i++)
         ;
-    if (l->nreserve < LIMIT_ACCEPT_RESERVE)
-        reserve_fill(l);
+    if (s->listener->nreserve < LIMIT_ACCEPT_RESERVE)
+        reserve_fill(s->listener);
 }
 
-struct listener *listener_new(struct worker *w, int fd, size_t number)
+struct listener *listener_new(struct worker *w, size_t number)
 {
     struct listener *l = calloc(1, sizeof(*l));
 
@@ -164,32 +179,62 @@ struct listener *listener_new(struct worker *w, int fd, size_t number)
         return NULL;
     l->worker = w;
     l->number = number;
-    l->fd = fd;
     l->complained = -1000;
-    reserve_fill(l);
-    l->event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_accept, l);
     l->rested = evtimer_new(w->base, on_rested, l);
-    if (l->event == NULL || l->rested == NULL ||
-        event_add(l->event, NULL) != 0) {
-        listener_free(l);
+    if (l->rested == NULL) {
+        free(l);
         return NULL;
     }
     return l;
 }
 
-/* Whoever was in the queue when we stopped listening is answered still. */
-void listener_stop(struct listener *l)
+int listener_add(struct listener *l, int fd)
 {
-    if (l->fd < 0)
+    struct listener_socket *s = &l->sockets[l->count];
+
+    if (l->stopped || l->count == LIMIT_WORKERS) {
+        close(fd);
+        return l->stopped ? 0 : SP_ETOOBIG;
+    }
+    s->listener = l;
+    s->fd = fd;
+    s->event =
+        event_new(l->worker->base, fd, EV_READ | EV_PERSIST, on_accept, s);
+    if (s->event == NULL || event_add(s->event, NULL) != 0) {
+        if (s->event != NULL)
+            event_free(s->event);
+        close(fd);
+        return SP_ENOMEM;
+    }
+    l->count++;
+    reserve_fill(l);
+    return 0;
+}
+
+static void sockets_close(struct listener *l)
+{
+    while (l->count > 0) {
+        struct listener_socket *s = &l->sockets[--l->count];
+
+        event_free(s->event);
+        close(s->fd);
+    }
+}
+
+/* Whoever was in a queue when we stopped listening is answered still, if
+ * nobody else can. */
+void listener_stop(struct listener *l, bool left)
+{
+    if (l->stopped)
         return;
-    for (unsigned i = 0; i < LIMIT_CONNECTIONS && accept_one(l); i++)
-        ;
+    for (size_t n = 0; n < l->count && !left; n++)
+        for (unsigned i = 0;
+             i < LIMIT_CONNECTIONS && accept_one(&l->sockets[n]); i++)
+            ;
+    l->stopped = true;
     reserve_close(l);
-    event_free(l->event);
-    event_free(l->rested);
-    l->event = l->rested = NULL;
-    close(l->fd);
-    l->fd = -1;
+    (void)event_del(l->rested);
+    sockets_close(l);
 }
 
 void listener_free(struct listener *l)
@@ -197,11 +242,7 @@ void listener_free(struct listener *l)
     if (l == NULL)
         return;
     reserve_close(l);
-    if (l->event != NULL)
-        event_free(l->event);
-    if (l->rested != NULL)
-        event_free(l->rested);
-    if (l->fd >= 0)
-        close(l->fd);
+    sockets_close(l);
+    event_free(l->rested);
     free(l);
 }

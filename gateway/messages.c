@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/msg.h"
+#include "policy/settings.h"
 
 /* An enum field travels as one byte and is below its count. */
 static unsigned get_enum(struct msg_in *m, unsigned count)
@@ -570,6 +571,7 @@ int stop_put(const struct stop *v, void *memory, size_t capacity,
 
     msg_put_begin(&m, memory, capacity, MESSAGE_STOP);
     msg_put_i64(&m, v->deadline);
+    msg_put_u32(&m, v->held);
     return put_done(&m, length);
 }
 
@@ -580,6 +582,32 @@ int stop_get(struct stop *v, const void *data, size_t length)
     if (msg_get_begin(&m, data, length) != MESSAGE_STOP)
         return SP_EPROTO;
     v->deadline = msg_get_i64(&m);
+    v->held = msg_get_u32(&m);
+    if (v->held >= 1u << SETTINGS_LISTENERS_MAX)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
+int listen_message_put(const struct listen_message *v, void *memory,
+                       size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_LISTEN);
+    msg_put_u32(&m, v->listener);
+    return put_done(&m, length);
+}
+
+int listen_message_get(struct listen_message *v, const void *data,
+                       size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_LISTEN)
+        return SP_EPROTO;
+    v->listener = msg_get_u32(&m);
+    if (v->listener >= SETTINGS_LISTENERS_MAX)
+        return SP_EPROTO;
     return msg_get_end(&m);
 }
 

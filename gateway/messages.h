@@ -93,6 +93,8 @@ enum message_type {
     MESSAGE_CERTIFICATE_REVOKED,
     /* supervisor → worker, + 1 fd: a sealed fileset of files that are new */
     MESSAGE_RELOAD,
+    /* supervisor → worker, + 1 fd: a listener's socket */
+    MESSAGE_LISTEN,
     /* Other rules than at the start (rules_messages.h). supervisor → worker,
      * keeper, dialer: + 1 fd, the role's fileset */
     MESSAGE_RULES,
@@ -216,8 +218,7 @@ struct setup {
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
- *   worker:  files (sealed fileset: see below), dialer channel, a listening
- *            socket for each listener, in the settings' order
+ *   worker:  files (sealed fileset: see below), dialer channel
  *   keeper:  files, ledger folder
  *   dialer:  files
  *   control: files, listening control socket
@@ -300,8 +301,15 @@ struct answer_dial {
     int32_t error; /* 0: one descriptor comes with it; SP_ETIMEDOUT … */
 };
 
+/* The listener whose socket it is, in the settings' order. */
+struct listen_message {
+    uint32_t listener; /* below SETTINGS_LISTENERS_MAX */
+};
+
 struct stop {
     int64_t deadline; /* CLOCK_BOOTTIME ms */
+    uint32_t held;    /* a worker's: a bit for each listener (1 << i) whose
+                         sockets stay open elsewhere; who waits there is left */
 };
 
 /* Encoders return 0 or SP_ETOOBIG; decoders 0 or SP_EPROTO. */
@@ -319,6 +327,7 @@ MESSAGE_PAIR(setup, setup);
 MESSAGE_PAIR(ask_dial, ask_dial);
 MESSAGE_PAIR(answer_dial, answer_dial);
 MESSAGE_PAIR(stop, stop);
+MESSAGE_PAIR(listen_message, listen_message);
 MESSAGE_PAIR(worker_died, worker_died);
 MESSAGE_PAIR(worker_broken, worker_broken);
 MESSAGE_PAIR(failed, failed);

@@ -6,236 +6,79 @@
  */
 #include "gateway/openings.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "gateway/messages.h"
+#include "gateway/sockets.h"
 #include "ledger/tile.h"
 #include "ledger/transcript.h"
 
-/* Handshakes are bounded elsewhere; this is what the kernel may hold when all
- * workers are busy for a moment. */
-#define LISTEN_BACKLOG 1024
+/* --- The socket for lists, if the settings have it --- */
 
-static int problem(struct report *report, const char *thing, const char *what,
-                   const char *advice)
+static int publishing_address(const struct settings *s,
+                              struct socket_address *a, struct report *report)
 {
-    report->errors++;
-    if (report->out != NULL)
-        fprintf(report->out, "%s: %s: %s\n", thing, what, advice);
-    return SP_EINVAL;
-}
-
-struct address {
-    struct sockaddr_storage socket;
-    socklen_t size;
-};
-
-/* "127.0.0.1:8443", "[::1]:8443"; port 0 is any free one, which libevent's
- * parser does not let through. */
-static int address_parse(const char *text, struct address *a)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&a->socket;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a->socket;
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 2], *end;
-    size_t length = colon != NULL ? (size_t)(colon - text) : 0;
-    unsigned long port;
-
-    *a = (struct address){0};
-    if (length == 0 || length >= sizeof(host) || colon[1] < '0' ||
-        colon[1] > '9')
-        return SP_EINVAL;
-    port = strtoul(colon + 1, &end, 10);
-    if (*end != '\0' || port > 65535)
-        return SP_EINVAL;
-    memcpy(host, text, length);
-    host[length] = '\0';
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)port);
-        a->size = sizeof(*v4);
+    if (socket_address_parse(s->crl_listen, a) == 0)
         return 0;
-    }
-    if (host[0] != '[' || host[length - 1] != ']')
+    return report_problem(report, s->crl_listen, "not an address",
+                          "expected 127.0.0.1:8080 or [::1]:8080");
+}
+
+static int take_publishing(struct openings *o, const struct settings *s,
+                           struct inherited *in, struct report *report)
+{
+    struct inherited_socket *given = inherited_next(in, "crl");
+    struct socket_address a, bound;
+
+    if (s->crl_listen == NULL || given == NULL)
+        return 0;
+    if (publishing_address(s, &a, report) != 0 ||
+        socket_check_stream(given->fd, given->thing, report, &bound) != 0)
         return SP_EINVAL;
-    host[length - 1] = '\0';
-    if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) != 1)
-        return SP_EINVAL;
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons((uint16_t)port);
-    a->size = sizeof(*v6);
+    if (!socket_address_serves(&bound, &a))
+        return report_problem(report, given->thing,
+                              "is bound to another address",
+                              "expected that of `crl.listen`");
+    o->publishing = given->fd;
+    given->taken = true;
     return 0;
 }
 
-static int stream_socket(const struct address *a, bool shared)
-{
-    const int on = 1;
-    int family = a->socket.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -1;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        (shared &&
-         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
-        (family == AF_INET6 &&
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
-        bind(fd, (const struct sockaddr *)&a->socket, a->size) != 0 ||
-        listen(fd, LISTEN_BACKLOG) != 0) {
-        int saved = errno;
-
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
-static int bind_problem(struct report *report, const char *listen)
-{
-    const char *advice = "expected an address of this machine";
-
-    if (errno == EADDRINUSE)
-        advice = "another process listens there: stop it, or change `listen`";
-    else if (errno == EACCES)
-        advice = "ports under 1024 need CAP_NET_BIND_SERVICE: use another, or "
-                 "give the unit AmbientCapabilities=CAP_NET_BIND_SERVICE";
-    return problem(report, listen, strerror(errno), advice);
-}
-
-/* With SO_REUSEPORT a second daemon of the same user could bind beside us and
- * take half of the connections: ask without it first. */
-static int check_free(const struct address *a, const char *listen,
-                      struct report *report)
-{
-    int fd = stream_socket(a, false);
-
-    if (fd < 0)
-        return bind_problem(report, listen);
-    close(fd);
-    return 0;
-}
-
-static void name_address(struct opening_listener *l, const struct address *a)
-{
-    char port[8];
-
-    if (getnameinfo((const struct sockaddr *)&a->socket, a->size, l->address,
-                    sizeof(l->address), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-        l->port = (unsigned)strtoul(port, NULL, 10);
-}
-
-static int open_listener(struct opening_listener *l, const char *listen,
-                         unsigned workers, struct report *report)
-{
-    struct address a;
-
-    if (address_parse(listen, &a) != 0)
-        return problem(report, listen, "not an address",
-                       "expected 127.0.0.1:8443 or [::1]:8443");
-    if (check_free(&a, listen, report) != 0)
-        return SP_EINVAL;
-    for (unsigned i = 0; i < workers; i++) {
-        int fd = stream_socket(&a, true);
-
-        if (fd < 0)
-            return bind_problem(report, listen);
-        l->fds[l->count++] = fd;
-        /* Port 0: the first socket gets one, the others the same. */
-        if (i == 0) {
-            socklen_t size = sizeof(a.socket);
-
-            if (getsockname(fd, (struct sockaddr *)&a.socket, &size) != 0)
-                return bind_problem(report, listen);
-            a.size = size;
-            name_address(l, &a);
-        }
-    }
-    return 0;
-}
-
-static int open_listening(struct openings *o, const struct settings *s,
-                          unsigned workers, struct report *report)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < s->nlisteners; i++)
-        r = open_listener(&o->listeners[o->nlisteners++],
-                          s->listeners[i].address, workers, report);
-    return r;
-}
-
-/* One for lists, if the settings have it. */
 static int open_publishing(struct openings *o, const struct settings *s,
                            struct report *report)
 {
-    struct address a;
+    struct socket_address a;
 
-    if (s->crl_listen == NULL)
+    if (s->crl_listen == NULL || o->publishing >= 0)
         return 0;
-    if (address_parse(s->crl_listen, &a) != 0)
-        return problem(report, s->crl_listen, "not an address",
-                       "expected 127.0.0.1:8080 or [::1]:8080");
-    o->publishing = stream_socket(&a, false);
-    return o->publishing >= 0 ? 0 : bind_problem(report, s->crl_listen);
+    if (publishing_address(s, &a, report) != 0)
+        return SP_EINVAL;
+    o->publishing = socket_listen(&a, false);
+    return o->publishing >= 0 ? 0
+                              : socket_listen_problem(report, s->crl_listen);
 }
 
-/* A socket that nobody answers is left from a daemon that was killed. */
-static bool somebody_answers(const struct sockaddr_un *a)
+/* --- The control socket --- */
+
+static int take_control(struct openings *o, const struct settings *s,
+                        struct inherited *in, struct report *report)
 {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    bool answers;
+    struct inherited_socket *given = inherited_next(in, "control");
 
-    if (fd < 0)
-        return true;
-    answers = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
-    close(fd);
-    return answers;
-}
-
-/* Other users can connect only if some of them may give orders; who may is
- * asked of the kernel for each (gateway/control.c). */
-static int bind_control(const struct sockaddr_un *a, bool shared)
-{
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    mode_t before;
-    int r;
-
-    if (fd < 0)
-        return -1;
-    before = umask(shared ? 0111 : 0177); /* from the first moment */
-    r = bind(fd, (const struct sockaddr *)a, sizeof(*a));
-    umask(before);
-    if (r != 0 || listen(fd, 16) != 0) {
-        int saved = errno;
-
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
-static int control_address(const char *path, struct sockaddr_un *a,
-                           struct report *report)
-{
-    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(a->sun_path))
-        return problem(report, path, "too long for a socket's name",
-                       "set `control` to a path of at most 107 bytes");
-    memcpy(a->sun_path, path, strlen(path) + 1);
+    if (given == NULL)
+        return 0;
+    if (socket_check_control(given->fd, given->thing, o->control_path,
+                             s->nstaff > 0, report) != 0)
+        return SP_EINVAL;
+    o->control = given->fd;
+    o->control_held = true;
+    given->taken = true;
     return 0;
 }
 
@@ -243,27 +86,44 @@ static int open_control(struct openings *o, const struct settings *s,
                         struct report *report)
 {
     struct sockaddr_un a;
-    struct stat st;
+
+    if (o->control >= 0)
+        return 0;
+    if (socket_control_address(o->control_path, &a, report) != 0)
+        return SP_EINVAL;
+    return socket_control_listen(&a, s->nstaff > 0, report, &o->control);
+}
+
+/* --- All sockets --- */
+
+/* What is handed over comes first: a mistake in it is not to be told as an
+ * address that is in use. Each that is wrong is told. */
+static int take_sockets(struct openings *o, const struct settings *s,
+                        struct inherited *in, struct report *report)
+{
+    int r = openings_take_listeners(o, s, in, report);
+
+    if (take_publishing(o, s, in, report) != 0)
+        r = SP_EINVAL;
+    if (take_control(o, s, in, report) != 0)
+        r = SP_EINVAL;
+    return r != 0 ? r : inherited_unused(in, report);
+}
+
+static int open_sockets(struct openings *o, const struct settings *s,
+                        unsigned workers, struct inherited *in,
+                        struct report *report)
+{
+    int r;
 
     o->control_path = settings_path(s, s->control);
     if (o->control_path == NULL)
         return SP_ENOMEM;
-    if (control_address(o->control_path, &a, report) != 0)
-        return SP_EINVAL;
-    if (lstat(o->control_path, &st) == 0) {
-        if (!S_ISSOCK(st.st_mode))
-            return problem(report, o->control_path, "is not a socket",
-                           "move it away, or change `control`");
-        if (somebody_answers(&a))
-            return problem(report, o->control_path, "a daemon answers there",
-                           "stop it first");
-        unlink(o->control_path);
-    }
-    o->control = bind_control(&a, s->nstaff > 0);
-    if (o->control < 0)
-        return problem(report, o->control_path, strerror(errno),
-                       "expected a folder that the daemon may write to");
-    return 0;
+    if ((r = take_sockets(o, s, in, report)) == 0 &&
+        (r = openings_open_listeners(o, s, workers, report)) == 0 &&
+        (r = open_publishing(o, s, report)) == 0)
+        r = open_control(o, s, report);
+    return r;
 }
 
 /* Who can write there can take away what is in it. */
@@ -272,13 +132,14 @@ static int check_folder(const char *path, int fd, struct report *report)
     struct stat st;
 
     if (fstat(fd, &st) != 0)
-        return problem(report, path, strerror(errno), "expected a folder");
+        return report_problem(report, path, strerror(errno),
+                              "expected a folder");
     if ((st.st_mode & 022) != 0)
-        return problem(report, path, "others may write to it",
-                       "run `chmod go-w` on it");
+        return report_problem(report, path, "others may write to it",
+                              "run `chmod go-w` on it");
     if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0)
-        return problem(report, path, strerror(errno),
-                       "expected a folder that the daemon may write to");
+        return report_problem(report, path, strerror(errno),
+                              "expected a folder that the daemon may write to");
     return 0;
 }
 
@@ -294,8 +155,8 @@ static int open_folder(const struct settings *s, const char *name, int *fd,
     r = file_make_folders(AT_FDCWD, path, 0700);
     *fd = r != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*fd < 0)
-        r = problem(report, path, strerror(errno),
-                    "expected a folder, or a place to make it");
+        r = report_problem(report, path, strerror(errno),
+                           "expected a folder, or a place to make it");
     else
         r = check_folder(path, *fd, report);
     free(path);
@@ -307,7 +168,7 @@ static const struct openings nothing = {
 
 int openings_open(struct openings *o, const struct settings *s,
                   const struct policy *policy, unsigned workers,
-                  struct report *report)
+                  struct inherited *in, struct report *report)
 {
     int r;
 
@@ -315,10 +176,8 @@ int openings_open(struct openings *o, const struct settings *s,
     r = open_folder(s, s->ledger, &o->ledger, report);
     if (r == 0 && policy_seals(policy))
         r = open_folder(s, s->transcripts, &o->transcripts, report);
-    if (r == 0 && (r = open_listening(o, s, workers, report)) == 0)
-        r = open_publishing(o, s, report);
     if (r == 0)
-        r = open_control(o, s, report);
+        r = open_sockets(o, s, workers, in, report);
     if (r != 0)
         openings_close(o);
     return r;
@@ -347,7 +206,7 @@ static int check_own(const struct settings *s, const char *name,
         r = check_folder(path, fd, report);
         close(fd);
     } else if (errno != ENOENT) { /* a missing one is made at the start */
-        r = problem(report, path, strerror(errno), "expected a folder");
+        r = report_problem(report, path, strerror(errno), "expected a folder");
     }
     free(path);
     return r;
@@ -358,7 +217,7 @@ int openings_check(const struct settings *s, const struct policy *policy,
 {
     char *path = settings_path(s, s->control);
     struct sockaddr_un a;
-    struct address listen;
+    struct socket_address listen;
     int r = check_own(s, s->ledger, report);
 
     if (path == NULL)
@@ -366,10 +225,11 @@ int openings_check(const struct settings *s, const struct policy *policy,
     if (policy_seals(policy) && check_own(s, s->transcripts, report) != 0)
         r = SP_EINVAL;
     for (size_t i = 0; i < s->nlisteners; i++)
-        if (address_parse(s->listeners[i].address, &listen) != 0)
-            r = problem(report, s->listeners[i].address, "not an address",
-                        "expected 127.0.0.1:8443 or [::1]:8443");
-    if (control_address(path, &a, report) != 0)
+        if (socket_address_parse(s->listeners[i].address, &listen) != 0)
+            r = report_problem(report, s->listeners[i].address,
+                               "not an address",
+                               "expected 127.0.0.1:8443 or [::1]:8443");
+    if (socket_control_address(path, &a, report) != 0)
         r = SP_EINVAL;
     free(path);
     return r;
@@ -424,28 +284,9 @@ int openings_log_file(const struct openings *o, int level, uint64_t index,
     return fd >= 0 ? fd : sp_error_from_errno();
 }
 
-int openings_listen_again(const struct openings *o, size_t worker)
-{
-    for (size_t i = 0; i < o->nlisteners; i++)
-        if (listen(o->listeners[i].fds[worker], LISTEN_BACKLOG) != 0)
-            return sp_error_from_errno();
-    return 0;
-}
-
 int openings_publish_again(const struct openings *o)
 {
-    return listen(o->publishing, LISTEN_BACKLOG) == 0 ? 0
-                                                      : sp_error_from_errno();
-}
-
-void openings_stop_listening(struct openings *o)
-{
-    for (size_t i = 0; i < o->nlisteners; i++) {
-        struct opening_listener *l = &o->listeners[i];
-
-        while (l->count > 0)
-            close(l->fds[--l->count]);
-    }
+    return socket_listen_again(o->publishing);
 }
 
 void openings_close(struct openings *o)
@@ -453,7 +294,8 @@ void openings_close(struct openings *o)
     openings_stop_listening(o);
     if (o->control >= 0) {
         close(o->control);
-        unlink(o->control_path);
+        if (!o->control_held)
+            unlink(o->control_path);
     }
     if (o->publishing >= 0)
         close(o->publishing);

@@ -7,12 +7,15 @@
 #ifndef SP_GATEWAY_OPENINGS_H
 #define SP_GATEWAY_OPENINGS_H
 
+#include "gateway/inherited.h"
 #include "gateway/snapshot.h"
 
 /* The sockets of one listener of the settings. */
 struct opening_listener {
-    int fds[LIMIT_WORKERS]; /* one per worker, same port */
-    size_t count;
+    int fds[LIMIT_WORKERS]; /* same address and port */
+    size_t count;     /* bound by us: one a worker; handed over: any number */
+    bool held;        /* somebody else has them open as well: what waits there
+                         when we stop is for who comes after us */
     char address[64]; /* as it is bound, without the port */
     unsigned port;
 };
@@ -25,13 +28,16 @@ struct openings {
     int transcripts; /* -1: this policy seals nothing */
     int publishing;  /* of the publisher; -1: there is none */
     char *control_path;
+    bool control_held; /* its name is somebody else's to take away */
 };
 
-/* Opens everything for `workers` workers; makes missing folders. SP_EINVAL
- * with the problem, and what to do, in `report`. */
+/* Opens everything for `workers` workers; makes missing folders. Sockets that
+ * are in `in` are taken from there, if they are what the settings say, and all
+ * of them must be wanted. SP_EINVAL with the problem, and what to do, in
+ * `report`. */
 int openings_open(struct openings *o, const struct settings *s,
                   const struct policy *policy, unsigned workers,
-                  struct report *report) SP_MUST_USE;
+                  struct inherited *in, struct report *report) SP_MUST_USE;
 /* For `-n`: the same questions, nothing bound and nothing made. */
 int openings_check(const struct settings *s, const struct policy *policy,
                    struct report *report) SP_MUST_USE;
@@ -43,9 +49,25 @@ int openings_transcript(const struct openings *o, uint64_t n) SP_MUST_USE;
  * in MESSAGE_ASK_LOG_FILE. The descriptor, or SP_ENOENT, SP_ERANGE, SP_EIO. */
 int openings_log_file(const struct openings *o, int level, uint64_t index,
                       unsigned width) SP_MUST_USE;
+/* openings_listeners.c, for openings_open(): the listeners' sockets, first
+ * those that are handed over, then the others. */
+int openings_take_listeners(struct openings *o, const struct settings *s,
+                            struct inherited *in,
+                            struct report *report) SP_MUST_USE;
+int openings_open_listeners(struct openings *o, const struct settings *s,
+                            unsigned workers,
+                            struct report *report) SP_MUST_USE;
+/* The n-th socket of a worker, or -1. Each worker has at least one. With fewer
+ * sockets than workers some accept from the same one; with more, a worker from
+ * all whose number is its own modulo `workers`. */
+int openings_socket(const struct opening_listener *l, size_t worker,
+                    size_t workers, size_t n);
+/* For MESSAGE_STOP: which listeners are held, a bit each. */
+uint32_t openings_held(const struct openings *o);
 /* A worker that was taken over may have shut its listening sockets down, which
  * we share with it and give to the next one. */
-int openings_listen_again(const struct openings *o, size_t worker) SP_MUST_USE;
+int openings_listen_again(const struct openings *o, size_t worker,
+                          size_t workers) SP_MUST_USE;
 int openings_publish_again(const struct openings *o) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);

@@ -273,6 +273,8 @@ static void process_ready(struct process *p)
         supervisor_publish(s);
     if (p->role == ROLE_CONTROL)
         tell_ledger(s);
+    if (p->role == ROLE_WORKER && s->accepting)
+        process_listen(p);
     if (p->generation > 1)
         log_info("role_ready", "role=%s pid=%d generation=%llu",
                  process_name(p), (int)p->pid,
@@ -579,7 +581,7 @@ void processes_reap(struct supervisor *s)
 
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms)
 {
-    const struct stop v = {.deadline = deadline};
+    struct stop v = {.deadline = deadline};
     uint8_t data[32];
     size_t length;
 
@@ -592,6 +594,8 @@ void process_stop(struct process *p, int64_t deadline, int64_t limit_ms)
     }
     process_enter(p, ROLE_STATE_STOPPING);
     timer_set(p->limit, limit_ms);
+    if (p->role == ROLE_WORKER)
+        v.held = openings_held(&p->supervisor->openings);
     if (stop_put(&v, data, sizeof(data), &length) == 0)
         process_send(p, data, length, NULL, 0);
 }
@@ -616,19 +620,39 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     process_begin(arg);
 }
 
-static int worker_fds(struct supervisor *s, struct process *p, int *fds,
-                      size_t *nfds)
+static int worker_fds(struct process *p, int *fds, size_t *nfds)
 {
     int ends[2];
-    int r = openings_listen_again(&s->openings, p->index);
+    int r = channel_pair(ends);
 
-    if (r != 0 || (r = channel_pair(ends)) != 0)
+    if (r != 0)
         return r;
     fds[(*nfds)++] = ends[0];
     p->dialer_end = ends[1];
-    for (size_t i = 0; i < s->openings.nlisteners; i++)
-        fds[(*nfds)++] = s->openings.listeners[i].fds[p->index];
     return 0;
+}
+
+void process_listen(struct process *worker)
+{
+    const struct supervisor *s = worker->supervisor;
+    uint8_t data[32];
+    size_t length;
+    int fd;
+
+    if (openings_listen_again(&s->openings, worker->index, s->nworkers) != 0) {
+        process_kill(worker); /* its back-off is the retry */
+        return;
+    }
+    for (uint32_t i = 0; i < s->openings.nlisteners; i++) {
+        const struct listen_message v = {.listener = i};
+
+        for (size_t n = 0;
+             (fd = openings_socket(&s->openings.listeners[i], worker->index,
+                                   s->nworkers, n)) >= 0;
+             n++)
+            if (listen_message_put(&v, data, sizeof(data), &length) == 0)
+                process_send(worker, data, length, &fd, 1);
+    }
 }
 
 static bool sandbox_debug(void)
@@ -671,7 +695,7 @@ static int process_setup(struct process *p)
     if (r != 0)
         return r;
     if (p->role == ROLE_WORKER)
-        r = worker_fds(s, p, fds, &nfds);
+        r = worker_fds(p, fds, &nfds);
     else if (p->role == ROLE_KEEPER)
         fds[nfds++] = s->openings.ledger;
     else if (p->role == ROLE_CONTROL)

@@ -82,7 +82,9 @@ struct supervisor {
     struct event_base *base;
     struct event *signals[4];
     struct event *watchdog;
-    uint64_t links; /* made so far */
+    struct event *patience; /* see supervisor_accept() */
+    bool accepting;         /* workers are given listening sockets */
+    uint64_t links;         /* made so far */
     unsigned nworkers;
     struct process processes[WORKERS + LIMIT_WORKERS];
     struct control_ledger ledger; /* the keeper's last word */
@@ -133,6 +135,8 @@ int process_join(struct process *a, struct process *b, const uint8_t *data,
                  size_t length) SP_MUST_USE;
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
+/* Gives a worker its listening sockets; it is ready, and linked. */
+void process_listen(struct process *worker);
 /* SIGCHLD: reaps whoever has ended. */
 void processes_reap(struct supervisor *s);
 

@@ -27,7 +27,7 @@ static const struct role_info table[ROLE_COUNT] = {
             .name = "worker",
             .main = worker_main,
             .sandbox_groups = SANDBOX_BASE | SANDBOX_STREAM | SANDBOX_ACCEPT,
-            .nfds = 3,
+            .nfds = 2,
         },
     [ROLE_KEEPER] =
         {
@@ -100,11 +100,7 @@ static int setup_receive(struct role_start *start)
                              start->fds, &start->nfds, SETUP_WAIT_MS);
     if (r == 0)
         r = setup_get(&start->setup, data, length);
-    /* A worker has a socket for each listener, and knows how many these are
-     * once it has read its files. */
-    if (r == 0 &&
-        (start->nfds < table[start->role].nfds ||
-         (start->nfds > table[start->role].nfds && start->role != ROLE_WORKER)))
+    if (r == 0 && start->nfds != table[start->role].nfds)
         r = SP_EPROTO;
     return r;
 }

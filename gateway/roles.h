@@ -26,8 +26,8 @@ enum role {
     ROLE_COUNT
 };
 
-/* A worker's files, its channel to the dialer, a socket for each listener. */
-#define ROLE_FDS_MAX (2 + SETTINGS_LISTENERS_MAX)
+/* A role's files, and what else it has from its start on. */
+#define ROLE_FDS_MAX 2
 
 /* Exit statuses of a role. RETRY: what stopped it may go away by itself. */
 #define ROLE_EXIT_FAILED 1
@@ -48,8 +48,7 @@ struct role_info {
     int (*main)(struct role_start *start); /* returns the exit status */
     unsigned sandbox_groups;
     bool tcp_connect; /* Landlock: may connect */
-    size_t nfds; /* descriptors that come with its MESSAGE_SETUP; a worker's
-                    at least */
+    size_t nfds;      /* descriptors that come with its MESSAGE_SETUP */
 };
 
 const struct role_info *role_info(enum role role);

@@ -24,10 +24,44 @@
  * end (the keeper syncs and publishes everything). */
 #define STOP_GRACE_MS  1000
 #define STOP_KEEPER_MS 60000
+/* From the start on. */
+#define START_PATIENCE_S 5
 /* Signals closer together than this are one. */
 #define STOP_TWICE_MS 300
 
 static struct supervisor supervisor;
+
+/* Workers are given the listening sockets once everybody is ready: until then
+ * who connects waits with the kernel, and is not refused because the keeper
+ * still reads its ledger. Whoever would wait for long is told so instead. */
+static void accept_begin(struct supervisor *s)
+{
+    if (s->accepting)
+        return;
+    s->accepting = true;
+    event_del(s->patience);
+    for (unsigned i = 0; i < s->nworkers; i++)
+        if (s->processes[WORKERS + i].state == ROLE_STATE_READY)
+            process_listen(&s->processes[WORKERS + i]);
+}
+
+static void on_patience_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    log_warn("start_takes_long", "effect=%s",
+             log_quote("connections are taken, and refused for now"));
+    accept_begin(arg);
+}
+
+static void patience_init(struct supervisor *s)
+{
+    const struct timeval wait = {.tv_sec = START_PATIENCE_S};
+
+    s->patience = event_new(s->base, -1, 0, on_patience_over, s);
+    if (s->patience == NULL || event_add(s->patience, &wait) != 0)
+        fatal("event", "error=%s", log_quote("out of memory"));
+}
 
 void supervisor_ready(struct supervisor *s)
 {
@@ -40,6 +74,7 @@ void supervisor_ready(struct supervisor *s)
     if (s->phase != PHASE_STARTING || !supervisor_revocation_ready(s))
         return;
     s->phase = PHASE_RUNNING;
+    accept_begin(s);
     for (size_t i = 0; i < o->nlisteners; i++)
         log_info("listening", "address=%s port=%u profile=%s test_pki=%s",
                  o->listeners[i].address, o->listeners[i].port,
@@ -105,6 +140,7 @@ void supervisor_drain(struct supervisor *s, int64_t within_ms)
     s->phase = PHASE_DRAINING;
     s->stop_asked = clock_boot_ms();
     openings_stop_listening(&s->openings);
+    event_del(s->patience);
     for (size_t i = 0; i < processes_count(s); i++)
         event_del(s->processes[i].again);
     for (unsigned i = 0; i < s->nworkers; i++)
@@ -219,6 +255,7 @@ static void events_init(struct supervisor *s)
     signal_init(s, 2, SIGHUP, on_reload_signal);
     signal_init(s, 3, SIGCHLD, on_child);
     watchdog_init(s);
+    patience_init(s);
     process_init(s, KEEPER, ROLE_KEEPER);
     process_init(s, DIALER, ROLE_DIALER);
     process_init(s, CONTROL, ROLE_CONTROL);
@@ -294,10 +331,13 @@ int supervisor_run(const char *config)
 {
     struct supervisor *s = &supervisor;
     struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+    struct inherited inherited;
 
     log_open("supervisor", LOG_LEVEL_INFO);
     hooks();
     s->config = config;
+    if (inherited_take(&inherited, &report) != 0)
+        return 1;
     if (snapshot_read(config, &report, &s->snapshot) != 0)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
@@ -305,10 +345,11 @@ int supervisor_run(const char *config)
     s->nworkers = workers_wanted(s->snapshot.settings);
     raise_file_limit(s->snapshot.settings, s->snapshot.policy);
     if (openings_open(&s->openings, s->snapshot.settings, s->snapshot.policy,
-                      s->nworkers, &report) != 0) {
+                      s->nworkers, &inherited, &report) != 0) {
         snapshot_release(&s->snapshot);
         return 1;
     }
+    inherited_release(&inherited);
     if (approvals_check(&s->snapshot, s->openings.ledger, &report) != 0) {
         openings_close(&s->openings);
         snapshot_release(&s->snapshot);

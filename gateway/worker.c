@@ -3,7 +3,8 @@
  * The worker: TLS, HTTP and JSON of strangers in one event loop. This file is
  * its start, its loop and its end. It gets everything it will ever have from
  * the supervisor before it enters its sandbox: keys and policy in memory, a
- * listening socket, a channel to the dialer, later links to keepers.
+ * channel to the dialer; later links to keepers, and listening sockets once
+ * everybody is ready.
  */
 #include "gateway/worker.h"
 
@@ -36,12 +37,12 @@
 #include "lib/log.h"
 
 /* What comes with MESSAGE_SETUP, in this order. */
-enum { FD_FILES, FD_DIALER, FD_LISTENERS };
+enum { FD_FILES, FD_DIALER };
 
 /* Descriptors beside those of connections and their upstreams, and beside what
  * each listener has. */
 #define OTHER_FILES    128
-#define LISTENER_FILES (1 + LIMIT_ACCEPT_RESERVE)
+#define LISTENER_FILES (LIMIT_WORKERS + LIMIT_ACCEPT_RESERVE)
 
 static struct worker worker;
 
@@ -109,13 +110,26 @@ static void drain(struct worker *w, const struct stop *stop)
     until.tv_usec = (suseconds_t)(left % 1000 * 1000);
     w->state = WORKER_DRAINING;
     for (size_t i = 0; i < w->rules->settings->nlisteners; i++)
-        listener_stop(w->listeners[i]);
+        listener_stop(w->listeners[i], (stop->held & 1u << i) != 0);
     connections_drain(w->connections);
     w->stop_timer = event_new(w->base, -1, 0, on_drain_over, w);
     if (w->stop_timer == NULL || event_add(w->stop_timer, &until) != 0)
         w->state = WORKER_ENDING;
     log_info("draining", "connections=%zu ms=%lld",
              connections_count(w->connections), (long long)left);
+}
+
+/* Without it, connections that the kernel deals to this socket would wait for
+ * ever: then whoever starts us again is to try. */
+static void listen_on(struct worker *w, uint32_t number, int fd)
+{
+    int r = SP_EPROTO;
+
+    if (number < w->rules->settings->nlisteners)
+        r = listener_add(w->listeners[number], fd);
+    if (r != 0)
+        fatal("listener", "number=%u error=%s", number,
+              log_quote(sp_strerror(r)));
 }
 
 /* --- new files --- */
@@ -279,6 +293,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct log_file log;
     struct reload_message again;
     struct revocations_number set;
+    struct listen_message on;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -309,6 +324,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds != 0 || rules_message_get(&rules, data, length) != 0)
             break;
         on_rules_drop(w, &rules);
+        return;
+    case MESSAGE_LISTEN:
+        if (nfds != 1 || listen_message_get(&on, data, length) != 0)
+            break;
+        listen_on(w, on.listener, fds[0]);
         return;
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
@@ -351,7 +371,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 static int set_up_listeners(struct worker *w)
 {
     for (size_t i = 0; i < w->rules->settings->nlisteners; i++) {
-        w->listeners[i] = listener_new(w, w->start->fds[FD_LISTENERS + i], i);
+        w->listeners[i] = listener_new(w, i);
         if (w->listeners[i] == NULL)
             return SP_ENOMEM;
     }
@@ -439,8 +459,6 @@ static int set_up_rules(struct worker *w, char problem[256])
      * this machine hashes fastest with. */
     if (sodium_init() < 0)
         r = SP_ECRYPTO;
-    else if (w->start->nfds != FD_LISTENERS + s.settings->nlisteners)
-        r = SP_EPROTO;
     if (r != 0) {
         snapshot_release(&s);
         return r;

@@ -44,3 +44,12 @@ void report_error(struct report *r, const char *file, unsigned line,
     report_error_list(r, file, line, column, format, list);
     va_end(list);
 }
+
+int report_problem(struct report *r, const char *thing, const char *what,
+                   const char *advice)
+{
+    r->errors++;
+    if (r->out != NULL)
+        fprintf(r->out, "%s: %s: %s\n", thing, what, advice);
+    return SP_EINVAL;
+}

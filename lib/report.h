@@ -30,5 +30,8 @@ bool report_is_full(const struct report *r);
 void report_error_list(struct report *r, const char *file, unsigned line,
                        unsigned column, const char *format, va_list list)
     SP_PRINTF(5, 0);
+/* One that is not in a file: "thing: what: advice". SP_EINVAL. */
+int report_problem(struct report *r, const char *thing, const char *what,
+                   const char *advice);
 
 #endif

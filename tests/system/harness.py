@@ -447,8 +447,8 @@ class Deployment:
         """Stem of the certificate and key that init made."""
         return self.folder / "people" / party / person
 
-    def start(self, env=None, wait=True, program=None, seconds=20):
-        daemon = Daemon(self, env or {}, program)
+    def start(self, env=None, wait=True, program=None, seconds=20, **more):
+        daemon = Daemon(self, env or {}, program, **more)
         if wait and not daemon.wait_ready(seconds):
             raise RuntimeError(f"the daemon did not become ready: exit {daemon.process.poll()}")
         return daemon
@@ -521,7 +521,7 @@ class Daemon:
     """sallyportd. With hooks, a call that a sandbox refuses is named in the log
     and ends the process, so that a forgotten one fails a test."""
 
-    def __init__(self, deployment, env, program=None):
+    def __init__(self, deployment, env, program=None, **more):
         self.deployment = deployment
         self.log = deployment.log
         self.start_at = self.log.stat().st_size if self.log.exists() else 0
@@ -529,7 +529,7 @@ class Daemon:
             self.process = deployment.test.start(
                 program or BIN / "sallyportd", "-c", deployment.settings_path,
                 stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                env=os.environ | {"SALLYPORT_SANDBOX_DEBUG": "1"} | env)
+                env=os.environ | {"SALLYPORT_SANDBOX_DEBUG": "1"} | env, **more)
 
     def log_text(self):
         with open(self.log, errors="replace") as f:

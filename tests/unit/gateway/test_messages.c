@@ -19,6 +19,7 @@
 #include "gateway/witness_messages.h"
 #include "lib/channel.h"
 #include "lib/ring.h"
+#include "policy/settings.h"
 #include "tests/unit/gateway/check_messages.h"
 
 DECODER(ask_admit, ask_admit)
@@ -30,6 +31,7 @@ DECODER(setup, setup)
 DECODER(ask_dial, ask_dial)
 DECODER(answer_dial, answer_dial)
 DECODER(stop, stop)
+DECODER(listen_message, listen_message)
 DECODER(worker_died, worker_died)
 DECODER(worker_broken, worker_broken)
 DECODER(ask_transcript, ask_transcript)
@@ -750,12 +752,34 @@ static void dials_come_back(void **state)
 
 static void stop_comes_back(void **state)
 {
-    const struct stop in = {.deadline = -5};
+    const struct stop in = {.deadline = -5, .held = 0x81};
+    const struct stop over = {.held = 1u << SETTINGS_LISTENERS_MAX};
+    uint8_t memory[64];
+    size_t length;
     struct stop out;
 
     (void)state;
     ROUND_TRIP(stop, &in, &out, MESSAGE_STOP);
     assert_int_equal(out.deadline, -5);
+    assert_int_equal(out.held, 0x81);
+    assert_int_equal(stop_put(&over, memory, sizeof(memory), &length), 0);
+    assert_int_equal(stop_get(&out, memory, length), SP_EPROTO);
+}
+
+static void listens_come_back(void **state)
+{
+    const struct listen_message in = {.listener = SETTINGS_LISTENERS_MAX - 1};
+    const struct listen_message over = {.listener = SETTINGS_LISTENERS_MAX};
+    uint8_t memory[64];
+    size_t length;
+    struct listen_message out;
+
+    (void)state;
+    ROUND_TRIP(listen_message, &in, &out, MESSAGE_LISTEN);
+    assert_int_equal(out.listener, SETTINGS_LISTENERS_MAX - 1);
+    assert_int_equal(listen_message_put(&over, memory, sizeof(memory), &length),
+                     0);
+    assert_int_equal(listen_message_get(&out, memory, length), SP_EPROTO);
 }
 
 static void deaths_come_back(void **state)
@@ -1261,6 +1285,7 @@ int main(void)
         cmocka_unit_test(setup_comes_back),
         cmocka_unit_test(dials_come_back),
         cmocka_unit_test(stop_comes_back),
+        cmocka_unit_test(listens_come_back),
         cmocka_unit_test(deaths_come_back),
         cmocka_unit_test(transcripts_come_back),
         cmocka_unit_test(reloads_have_a_number),
