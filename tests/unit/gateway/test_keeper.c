@@ -380,10 +380,34 @@ static void P12_numbers_that_fit_nobody_make_nobody(void **state)
     a.facts.party = FACTS_NOBODY;
     assert_int_equal(ask(f, 0, &a).reason, REASON_IDENTITY_UNMAPPED);
     a = ask_of(f, "caisi", "caisi", "eva");
-    a.policy++;
-    assert_int_equal(ask(f, 0, &a).reason, REASON_IDENTITY_UNMAPPED);
-    a.policy--;
     assert_int_equal(ask(f, 0, &a).reason, REASON_NONE);
+}
+
+/* Indices of another policy mean nobody knows whom: nothing is decided. */
+static void P6_P10_questions_by_another_policy_come_back(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t size = ledger_size(f->k.ledger);
+    struct answer_admit answer = {0};
+    uint8_t data[RING_RECORD_MAX];
+    size_t length;
+
+    for (int i = -1; i <= 1; i += 2) {
+        struct ask_admit other = a;
+
+        other.policy = (uint32_t)((int64_t)a.policy + i);
+        assert_int_equal(ask_admit_put(&other, data, sizeof(data), &length), 0);
+        assert_int_equal(take(f, 0, data, length, false), 0);
+        assert_int_equal(link_get(f->worker[0], data, &length), 0);
+        assert_int_equal(answer_admit_get(&answer, data, length), 0);
+        assert_true(answer.stale);
+        assert_int_equal(answer.ticket, a.ticket);
+    }
+    assert_int_equal(ledger_size(f->k.ledger), size);
+    answer = ask(f, 0, &a);
+    assert_false(answer.stale);
+    assert_int_equal(answer.reason, REASON_NONE);
 }
 
 static void P12_what_no_worker_may_send_is_refused(void **state)
@@ -493,9 +517,9 @@ static void P12_certificates_of_nobody_are_refused(void **state)
         assert_int_equal(tell_certificate(f, revoked, 1, p->people[0].party,
                                           (uint32_t)p->npeople, 7),
                          SP_EPROTO);
+        /* By another policy: told again, by this one. */
         assert_int_equal(
-            tell_certificate(f, revoked, 1, p->people[0].party, 0, 8),
-            SP_EPROTO);
+            tell_certificate(f, revoked, 1, p->people[0].party, 0, 8), 0);
         assert_int_not_equal(p->people[other].party, p->people[0].party);
         assert_int_equal(
             tell_certificate(f, revoked, 1, p->people[0].party, other, 7),
@@ -1367,6 +1391,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, setup_keeper, end_keeper)
         TEST(P11_only_its_own_request_and_only_once),
         TEST(P12_numbers_that_fit_nobody_make_nobody),
+        TEST(P6_P10_questions_by_another_policy_come_back),
         TEST(P12_what_no_worker_may_send_is_refused),
         TEST(P11_a_dead_workers_requests_are_lost),
         TEST(a_dead_workers_questions_are_not_decided),
