@@ -280,7 +280,7 @@ static enum framing answer_framing(const struct connection *c,
 static bool connection_keeps(const struct connection *c)
 {
     return c->keep_alive && !c->unframed &&
-           c->all->worker->state == WORKER_SERVING &&
+           c->all->worker->state <= WORKER_RETIRING &&
            (c->body_left == 0 ||
             (c->body_left > 0 && c->body_left <= DISCARD_BYTES));
 }
@@ -297,7 +297,8 @@ static void codec_start(void *stream, const struct answer_head *answer)
     char head[HEADERS_BYTES];
     struct text t;
 
-    if (!connection_keeps(c) || framing == FRAMING_CLOSE)
+    if (!connection_keeps(c) || framing == FRAMING_CLOSE ||
+        w->state == WORKER_RETIRING)
         c->keep_alive = false;
     text_init(&t, head, sizeof(head));
     headers_answer(&t, answer, framing, !c->keep_alive, &now);

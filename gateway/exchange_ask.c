@@ -115,7 +115,7 @@ static enum reason head_fault(struct exchange *x,
 {
     if (head->fault != REASON_NONE)
         return head->fault;
-    if (x->worker->state != WORKER_SERVING)
+    if (x->worker->state >= WORKER_DRAINING)
         return REASON_DRAINING;
     if (head->content_length > body_limit(x))
         return REASON_BODY_TOO_LARGE;

@@ -305,6 +305,10 @@ static void on_worker_died(struct keeper *k, const struct worker_died *v)
         return;
     if (!l->broken)
         link_drain(k, l, LINK_RING_BYTES, true);
+    if (strcmp(v->status, "exit=0") == 0 && l->open.count == 0) {
+        link_end(k, l); /* it retired, and has told everything */
+        return;
+    }
     e.u.worker_died.requests = keeper_close_lost(k, &l->open);
     keeper_record(k, &e);
     log_warn("worker_died", "worker=%u status=%s lost=%u", v->worker, v->status,

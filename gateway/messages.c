@@ -835,6 +835,23 @@ int ready_get(const void *data, size_t length)
     return msg_get_end(&m);
 }
 
+int retire_put(void *memory, size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_RETIRE);
+    return put_done(&m, length);
+}
+
+int retire_get(const void *data, size_t length)
+{
+    struct msg_in m;
+
+    if (msg_get_begin(&m, data, length) != MESSAGE_RETIRE)
+        return SP_EPROTO;
+    return msg_get_end(&m);
+}
+
 int ledger_message_put(const struct control_ledger *v, void *memory,
                        size_t capacity, size_t *length)
 {

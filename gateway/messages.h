@@ -98,9 +98,12 @@ enum message_type {
     /* Other rules than at the start (rules_messages.h). supervisor → worker,
      * keeper, dialer: + 1 fd, the role's fileset */
     MESSAGE_RULES,
-    MESSAGE_RULES_READY,   /* role → supervisor: it has them, or why not */
-    MESSAGE_RULES_DROP,    /* supervisor → role: not these, after all */
-    MESSAGE_RULES_IN_FORCE /* keeper → worker, over the link */
+    MESSAGE_RULES_READY,    /* role → supervisor: it has them, or why not */
+    MESSAGE_RULES_DROP,     /* supervisor → role: not these, after all */
+    MESSAGE_RULES_IN_FORCE, /* keeper → worker, over the link */
+    /* supervisor → worker: others accept from now on; it serves who is there,
+     * and ends when nobody is */
+    MESSAGE_RETIRE
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -352,6 +355,10 @@ int link_message_get(struct link_message *v, const void *data,
 /* READY has no fields. */
 int ready_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
 int ready_get(const void *data, size_t length) SP_MUST_USE;
+
+/* RETIRE has none either. */
+int retire_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;
+int retire_get(const void *data, size_t length) SP_MUST_USE;
 
 /* The type of an encoded message, 0 if there is none. */
 uint16_t message_type(const void *data, size_t length);

@@ -57,17 +57,17 @@ int openings_take_listeners(struct openings *o, const struct settings *s,
 int openings_open_listeners(struct openings *o, const struct settings *s,
                             unsigned workers,
                             struct report *report) SP_MUST_USE;
-/* The n-th socket of a worker, or -1. Each worker has at least one. With fewer
- * sockets than workers some accept from the same one; with more, a worker from
- * all whose number is its own modulo `workers`. */
+/* Which is the n-th socket of a worker, or -1. Each worker has at least one.
+ * With fewer sockets than workers some accept from the same one; with more, a
+ * worker from all whose number is its own modulo `workers`. */
 int openings_socket(const struct opening_listener *l, size_t worker,
                     size_t workers, size_t n);
 /* For MESSAGE_STOP: which listeners are held, a bit each. */
 uint32_t openings_held(const struct openings *o);
 /* A worker that was taken over may have shut its listening sockets down, which
  * we share with it and give to the next one. */
-int openings_listen_again(const struct openings *o, size_t worker,
-                          size_t workers) SP_MUST_USE;
+int openings_listen_again(const struct opening_listener *l,
+                          size_t i) SP_MUST_USE;
 int openings_publish_again(const struct openings *o) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);

@@ -193,25 +193,18 @@ int openings_open_listeners(struct openings *o, const struct settings *s,
 int openings_socket(const struct opening_listener *l, size_t worker,
                     size_t workers, size_t n)
 {
+    size_t i = worker + n * workers;
+
     if (l->count == 0)
         return -1;
     if (l->count < workers)
-        return n == 0 ? l->fds[worker % l->count] : -1;
-    return worker + n * workers < l->count ? l->fds[worker + n * workers] : -1;
+        return n == 0 ? (int)(worker % l->count) : -1;
+    return i < l->count ? (int)i : -1;
 }
 
-int openings_listen_again(const struct openings *o, size_t worker,
-                          size_t workers)
+int openings_listen_again(const struct opening_listener *l, size_t i)
 {
-    int fd, r;
-
-    for (size_t i = 0; i < o->nlisteners; i++)
-        for (size_t n = 0;
-             (fd = openings_socket(&o->listeners[i], worker, workers, n)) >= 0;
-             n++)
-            if ((r = socket_listen_again(fd)) != 0)
-                return r;
-    return 0;
+    return socket_listen_again(l->fds[i]);
 }
 
 uint32_t openings_held(const struct openings *o)

@@ -36,7 +36,8 @@
 
 size_t processes_count(const struct supervisor *s)
 {
-    return WORKERS + s->nworkers;
+    (void)s;
+    return WORKERS + LIMIT_WORKERS;
 }
 
 static const char *process_name(const struct process *p)
@@ -247,7 +248,7 @@ static void process_ready(struct process *p)
 
     event_del(p->limit);
     process_enter(p, ROLE_STATE_READY);
-    for (unsigned i = 0; i < s->nworkers; i++) {
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
         struct process *worker = &s->processes[WORKERS + i];
 
         if (p->role == ROLE_DIALER)
@@ -274,7 +275,7 @@ static void process_ready(struct process *p)
     if (p->role == ROLE_CONTROL)
         tell_ledger(s);
     if (p->role == ROLE_WORKER && s->accepting)
-        process_listen(p);
+        supervisor_listen(s, p);
     if (p->generation > 1)
         log_info("role_ready", "role=%s pid=%d generation=%llu",
                  process_name(p), (int)p->pid,
@@ -301,7 +302,7 @@ static void worker_broken(struct supervisor *s, const struct worker_broken *v)
 {
     struct process *worker = &s->processes[WORKERS + v->worker];
 
-    if (v->worker >= s->nworkers || !worker->linked ||
+    if (v->worker >= LIMIT_WORKERS || !worker->linked ||
         worker->link != v->generation)
         return; /* of one that is gone already */
     log_error("worker_killed", "worker=%u pid=%d what=%s", v->worker,
@@ -323,7 +324,7 @@ static int make_transcript(struct supervisor *s, const uint8_t *data,
     if (r != 0)
         return r;
     worker = &s->processes[WORKERS + ask.worker];
-    if (ask.worker >= s->nworkers || !worker->linked ||
+    if (ask.worker >= LIMIT_WORKERS || !worker->linked ||
         worker->link != ask.generation || worker->channel == NULL ||
         channel_queued(worker->channel) >= CHANNEL_BUSY)
         return 0;
@@ -484,7 +485,7 @@ static void process_gone(struct process *p)
     if (p->role != ROLE_KEEPER)
         return;
     supervisor_orders_lost(s);
-    for (unsigned i = 0; i < s->nworkers; i++) {
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
         struct process *worker = &s->processes[WORKERS + i];
 
         if (worker->linked)
@@ -543,8 +544,9 @@ static void process_dead(struct process *p)
         s->exit_status = 1;
     process_enter(p, ROLE_STATE_DOWN);
     process_gone(p);
+    supervisor_worker_gone(s, p);
     supervisor_rules_gone(s, p);
-    if (s->phase < PHASE_DRAINING)
+    if (s->phase < PHASE_DRAINING && !p->unused)
         process_again(p);
     else
         supervisor_stop_next(s);
@@ -632,29 +634,6 @@ static int worker_fds(struct process *p, int *fds, size_t *nfds)
     return 0;
 }
 
-void process_listen(struct process *worker)
-{
-    const struct supervisor *s = worker->supervisor;
-    uint8_t data[32];
-    size_t length;
-    int fd;
-
-    if (openings_listen_again(&s->openings, worker->index, s->nworkers) != 0) {
-        process_kill(worker); /* its back-off is the retry */
-        return;
-    }
-    for (uint32_t i = 0; i < s->openings.nlisteners; i++) {
-        const struct listen_message v = {.listener = i};
-
-        for (size_t n = 0;
-             (fd = openings_socket(&s->openings.listeners[i], worker->index,
-                                   s->nworkers, n)) >= 0;
-             n++)
-            if (listen_message_put(&v, data, sizeof(data), &length) == 0)
-                process_send(worker, data, length, &fd, 1);
-    }
-}
-
 static bool sandbox_debug(void)
 {
 #ifdef SP_HOOKS
@@ -670,7 +649,7 @@ static void setup_send(struct process *p, const int *fds, size_t nfds)
 {
     const struct setup v = {
         .index = p->index,
-        .workers = p->supervisor->nworkers,
+        .workers = LIMIT_WORKERS,
         .generation = p->generation,
         .rules = p->supervisor->rules,
         .landlock_debug = sandbox_debug(),

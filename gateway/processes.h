@@ -44,6 +44,11 @@ struct process {
     bool linked;
     uint64_t link;  /* the number of its newest link */
     int dialer_end; /* of its channel to the dialer, not yet handed over */
+    unsigned seat;  /* among those that accept: which sockets are its own */
+    bool retiring;  /* others are to accept; it ends when nobody is left */
+    bool retired;   /* it was told so */
+    uint64_t
+        sockets[SETTINGS_LISTENERS_MAX]; /* that it was given, a bit each */
 };
 
 /* Where other rules are on their way into force (supervisor_rules.c). */
@@ -85,7 +90,7 @@ struct supervisor {
     struct event *patience; /* see supervisor_accept() */
     bool accepting;         /* workers are given listening sockets */
     uint64_t links;         /* made so far */
-    unsigned nworkers;
+    unsigned nworkers;      /* that accept, or will */
     struct process processes[WORKERS + LIMIT_WORKERS];
     struct control_ledger ledger; /* the keeper's last word */
     int64_t started;              /* ms UTC */
@@ -135,8 +140,6 @@ int process_join(struct process *a, struct process *b, const uint8_t *data,
                  size_t length) SP_MUST_USE;
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
-/* Gives a worker its listening sockets; it is ready, and linked. */
-void process_listen(struct process *worker);
 /* SIGCHLD: reaps whoever has ended. */
 void processes_reap(struct supervisor *s);
 
@@ -182,6 +185,21 @@ void supervisor_announce_list(struct supervisor *s, bool fresh);
 int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
                                  size_t length);
 int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
+
+/* supervisor_workers.c */
+/* How many there should be. */
+unsigned supervisor_workers_wanted(const struct settings *settings);
+/* Starts or retires some until there are `count` that accept. */
+void supervisor_workers_set(struct supervisor *s, unsigned count);
+/* Those that accept now are to be followed by as many others, who take their
+ * sockets once they are ready. */
+void supervisor_workers_replace(struct supervisor *s);
+/* Gives a worker that is ready the sockets of its seat. */
+void supervisor_listen(struct supervisor *s, struct process *worker);
+/* A worker was given its sockets: perhaps those that retire can go. */
+void supervisor_workers_seated(struct supervisor *s);
+/* A process has ended; of a worker that retired nothing is left. */
+void supervisor_worker_gone(struct supervisor *s, struct process *p);
 
 /* supervisor_reload.c: SIGHUP, or an order. What is not right changes nothing.
  * Its end, now or later, is supervisor_reload_over(). */

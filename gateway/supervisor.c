@@ -7,7 +7,6 @@
 
 #include <event2/event.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,9 +39,9 @@ static void accept_begin(struct supervisor *s)
         return;
     s->accepting = true;
     event_del(s->patience);
-    for (unsigned i = 0; i < s->nworkers; i++)
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++)
         if (s->processes[WORKERS + i].state == ROLE_STATE_READY)
-            process_listen(&s->processes[WORKERS + i]);
+            supervisor_listen(s, &s->processes[WORKERS + i]);
 }
 
 static void on_patience_over(evutil_socket_t fd, short what, void *arg)
@@ -100,7 +99,7 @@ void supervisor_leave(struct supervisor *s, int exit_status)
 
 static bool workers_gone(const struct supervisor *s)
 {
-    for (unsigned i = 0; i < s->nworkers; i++)
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++)
         if (s->processes[WORKERS + i].alive)
             return false;
     return true;
@@ -143,7 +142,7 @@ void supervisor_drain(struct supervisor *s, int64_t within_ms)
     event_del(s->patience);
     for (size_t i = 0; i < processes_count(s); i++)
         event_del(s->processes[i].again);
-    for (unsigned i = 0; i < s->nworkers; i++)
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++)
         process_stop(&s->processes[WORKERS + i], deadline,
                      within_ms + STOP_GRACE_MS);
     supervisor_tell_roles(s);
@@ -182,19 +181,6 @@ static void on_child(evutil_socket_t number, short what, void *arg)
 }
 
 /* --- The start of the daemon --- */
-
-static unsigned workers_wanted(const struct settings *settings)
-{
-    unsigned n = settings->workers;
-    cpu_set_t set;
-
-    /* The cores that we may use, not those there are. */
-    if (n == 0 && sched_getaffinity(0, sizeof(set), &set) == 0)
-        n = (unsigned)CPU_COUNT(&set);
-    if (n == 0)
-        n = 1;
-    return n > LIMIT_WORKERS ? LIMIT_WORKERS : n;
-}
 
 /* Each connection may need one to its client, one to its model, and one of its
  * transcript. */
@@ -265,8 +251,11 @@ static void events_init(struct supervisor *s)
     supervisor_rules_init(s);
     supervisor_revocation_init(s);
     supervisor_authority_init(s);
-    for (size_t i = 0; i < s->nworkers; i++)
+    for (size_t i = 0; i < LIMIT_WORKERS; i++) {
         process_init(s, WORKERS + i, ROLE_WORKER);
+        s->processes[WORKERS + i].unused = i >= s->nworkers;
+        s->processes[WORKERS + i].seat = (unsigned)i;
+    }
 }
 
 /* Whoever is left when the loop has ended ends with us, and is waited for, so
@@ -342,7 +331,7 @@ int supervisor_run(const char *config)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
     s->started = clock_wall_ms();
-    s->nworkers = workers_wanted(s->snapshot.settings);
+    s->nworkers = supervisor_workers_wanted(s->snapshot.settings);
     raise_file_limit(s->snapshot.settings, s->snapshot.policy);
     if (openings_open(&s->openings, s->snapshot.settings, s->snapshot.policy,
                       s->nworkers, &inherited, &report) != 0) {

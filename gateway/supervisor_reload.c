@@ -103,7 +103,7 @@ static void tell_workers(struct supervisor *s, int memfd)
 
     if (reload_message_put(&v, data, sizeof(data), &length) != 0)
         return;
-    for (unsigned i = 0; i < s->nworkers; i++)
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++)
         process_send(&s->processes[WORKERS + i], data, length, &memfd, 1);
 }
 

@@ -266,7 +266,7 @@ int supervisor_revocations_recorded(struct supervisor *s, const uint8_t *data,
         close(s->in_force);
     s->in_force = s->offered;
     s->offered = -1;
-    for (unsigned i = 0; i < s->nworkers; i++)
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++)
         if (is_ready(&s->processes[WORKERS + i]))
             send_set(s, &s->processes[WORKERS + i], s->in_force);
     supervisor_ready(s);

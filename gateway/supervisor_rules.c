@@ -309,6 +309,7 @@ static void adapt(struct supervisor *s, const struct snapshot *before)
         0)
         log_error("transcripts_not_opened", "problem=%s",
                   log_quote("requests whose terms seal them are refused"));
+    supervisor_workers_set(s, supervisor_workers_wanted(s->snapshot.settings));
     adapt_revoker(s, before);
     supervisor_send_lists(s);
     supervisor_send_index(s);
@@ -321,6 +322,7 @@ static void change_commit(struct supervisor *s)
     s->snapshot = s->change.fresh;
     s->change.fresh = (struct snapshot){0};
     s->rules = s->change.number;
+    s->change.state = CHANGE_NONE; /* who starts now has them */
     adapt(s, &before);
     snapshot_release(&before);
     change_end(s, 0, "");

@@ -257,7 +257,8 @@ static void connection_keep(struct upstream_connection *c)
 
     if (e->nidle >= LIMIT_UPSTREAM_IDLE || c->closed_by_peer ||
         !rules_are_newest(e->rules) ||
-        c->upstreams->worker->state != WORKER_SERVING || !connection_quiet(c)) {
+        c->upstreams->worker->state >= WORKER_DRAINING ||
+        !connection_quiet(c)) {
         connection_close(c);
         return;
     }

@@ -102,7 +102,7 @@ static void drain(struct worker *w, const struct stop *stop)
     int64_t left = stop->deadline - clock_boot_ms() - LIMIT_CUT_DRAIN_MS * 2;
     struct timeval until;
 
-    if (w->state != WORKER_SERVING)
+    if (w->state >= WORKER_DRAINING)
         return;
     if (left < 0)
         left = 0;
@@ -117,6 +117,17 @@ static void drain(struct worker *w, const struct stop *stop)
         w->state = WORKER_ENDING;
     log_info("draining", "connections=%zu ms=%lld",
              connections_count(w->connections), (long long)left);
+}
+
+/* Somebody else has the sockets now: who waits there is theirs. */
+static void retire(struct worker *w)
+{
+    if (w->state != WORKER_SERVING)
+        return;
+    w->state = WORKER_RETIRING;
+    for (size_t i = 0; i < w->rules->settings->nlisteners; i++)
+        listener_stop(w->listeners[i], true);
+    log_info("retiring", "connections=%zu", connections_count(w->connections));
 }
 
 /* Without it, connections that the kernel deals to this socket would wait for
@@ -325,6 +336,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             break;
         on_rules_drop(w, &rules);
         return;
+    case MESSAGE_RETIRE:
+        if (nfds != 0 || retire_get(data, length) != 0)
+            break;
+        retire(w);
+        return;
     case MESSAGE_LISTEN:
         if (nfds != 1 || listen_message_get(&on, data, length) != 0)
             break;
@@ -507,7 +523,7 @@ static void loop(struct worker *w)
         admissions_awake(w->admissions);
         sleep = admissions_turn(w->admissions);
         bury(w);
-        if (w->state == WORKER_DRAINING &&
+        if ((w->state == WORKER_RETIRING || w->state == WORKER_DRAINING) &&
             connections_count(w->connections) == 0)
             w->state = WORKER_ENDING;
     }

@@ -37,6 +37,8 @@ struct upstreams;
 
 enum worker_state {
     WORKER_SERVING,
+    WORKER_RETIRING, /* others accept; who is here is served, and each answer
+                        is the last of its connection */
     WORKER_DRAINING, /* nobody new; what is open may end */
     WORKER_ENDING    /* leaves the loop after this turn */
 };
