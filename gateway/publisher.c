@@ -2,19 +2,17 @@
 /*
  * The publisher: hands the revocation lists of the deployment's authority to
  * whoever asks, over plain HTTP as such lists are published (they are signed).
- * What it reads is a stranger's, and libevent's HTTP server reads it; so it has
- * no key, no file and no way to connect, and holds nothing but two lists.
+ * What it reads is a stranger's (gateway/plain_http.c reads it); so it has no
+ * key, no file and no way to connect, and holds nothing but two lists.
  */
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
-#include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/authority_messages.h"
+#include "gateway/plain_http.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "lib/channel.h"
@@ -22,10 +20,13 @@
 #include "lib/log.h"
 
 #define LIST_MAX    (64u << 20)
-#define HEAD_BYTES  4096
-#define TIMEOUT_S   10
 #define CONNECTIONS 256
-#define PAUSE_MS    200
+/* Descriptors beside those. */
+#define OTHER_FILES 32
+#define HEAD_MS     10000
+#define IDLE_MS     10000
+/* 64 MiB over a line of 1 Mbit/s. */
+#define TOTAL_MS 600000
 
 enum { FD_FILES, FD_LISTENER };
 
@@ -39,61 +40,19 @@ static struct list lists[PUBLISHED_LISTS] = {
     [PUBLISHED_ROOT] = {.path = "/root.crl"},
 };
 static struct event_base *base;
-static struct evconnlistener *listener;
-static struct event *again;
 
-static void answer(struct evhttp_request *q, const struct list *l)
+/* The same bytes for everybody, however many ask and read slowly; those of a
+ * list that is replaced live as long as somebody reads them. */
+static bool on_ask(void *arg, const char *path, struct plain_answer *a)
 {
-    struct evkeyvalq *fields = evhttp_request_get_output_headers(q);
-    struct evbuffer *body = evbuffer_new();
-
-    evhttp_add_header(fields, "content-type", "application/pkix-crl");
-    evhttp_add_header(fields, "cache-control", "max-age=60");
-    evhttp_add_header(fields, "connection", "close");
-    /* The same bytes for everybody, however many ask and read slowly; those of
-     * a list that is replaced live as long as somebody reads them. */
-    if (body == NULL || evbuffer_add_buffer_reference(body, l->der) != 0)
-        evhttp_send_error(q, HTTP_SERVUNAVAIL, NULL);
-    else
-        evhttp_send_reply(q, HTTP_OK, "OK", body);
-    if (body != NULL)
-        evbuffer_free(body);
-}
-
-static void on_request(struct evhttp_request *q, void *arg)
-{
-    const char *uri = evhttp_request_get_uri(q);
-
     (void)arg;
     for (size_t i = 0; i < PUBLISHED_LISTS; i++)
-        if (lists[i].der != NULL && strcmp(uri, lists[i].path) == 0) {
-            answer(q, &lists[i]);
-            return;
-        }
-    evhttp_send_error(q, HTTP_NOTFOUND, NULL);
-}
-
-static int accept_later(void)
-{
-    static const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
-
-    return event_add(again, &pause);
-}
-
-/* Too many at once: the others wait in the kernel's queue. */
-static void on_accept_error(struct evconnlistener *l, void *arg)
-{
-    (void)arg;
-    (void)evconnlistener_disable(l);
-    (void)accept_later();
-}
-
-static void on_again(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    (void)arg;
-    (void)evconnlistener_enable(listener);
+        if (lists[i].der != NULL && strcmp(path, lists[i].path) == 0)
+            *a = (struct plain_answer){.status = 200,
+                                       .type = "application/pkix-crl",
+                                       .cache = "max-age=60",
+                                       .body = lists[i].der};
+    return true;
 }
 
 static void bytes_free(const void *data, size_t length, void *der)
@@ -151,26 +110,15 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     role_message_other(data, length, nfds);
 }
 
-/* Nothing that is asked needs a body, and no head needs a page. It accepts
- * nobody before the lists can have come: their descriptors need room. */
 static int server_start(int fd)
 {
-    struct evhttp *http = evhttp_new(base);
+    const struct plain_http_plan plan = {.connections = CONNECTIONS,
+                                         .head_ms = HEAD_MS,
+                                         .idle_ms = IDLE_MS,
+                                         .total_ms = TOTAL_MS,
+                                         .ask = on_ask};
 
-    again = event_new(base, -1, 0, on_again, NULL);
-    listener = evconnlistener_new(
-        base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_DISABLED, 0, fd);
-    if (http == NULL || again == NULL || listener == NULL ||
-        evhttp_bind_listener(http, listener) == NULL)
-        return SP_ENOMEM;
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-    evhttp_set_max_headers_size(http, HEAD_BYTES);
-    evhttp_set_max_body_size(http, 0);
-    evhttp_set_timeout(http, TIMEOUT_S);
-    evhttp_set_default_content_type(http, NULL);
-    evhttp_set_gencb(http, on_request, NULL);
-    return accept_later() == 0 ? 0 : SP_ENOMEM;
+    return plain_http_new(base, fd, &plan) != NULL ? 0 : SP_ENOMEM;
 }
 
 int publisher_main(struct role_start *start)
@@ -187,7 +135,8 @@ int publisher_main(struct role_start *start)
     snapshot_release(&s);
     if ((base = event_base_new()) == NULL ||
         (r = server_start(start->fds[FD_LISTENER])) != 0 ||
-        (r = role_sandbox(start, NULL, 0, CONNECTIONS, &report)) != 0)
+        (r = role_sandbox(start, NULL, 0, CONNECTIONS + OTHER_FILES,
+                          &report)) != 0)
         return role_failed(start, true, "publisher: %s", sp_strerror(r));
     channel = channel_new(base, start->channel, on_message, role_closed, NULL);
     if (channel == NULL || role_ready(start) != 0)
