@@ -12,6 +12,7 @@
 
 #include "gateway/connection.h"
 #include "gateway/deadlines.h"
+#include "gateway/metrics_page.h"
 #include "gateway/own.h"
 #include "gateway/rules_messages.h"
 #include "lib/clock.h"
@@ -499,6 +500,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    metrics_turn(WATCH_MS);
     if (silent && !a->silent) {
         log_warn("keeper_silent", "link=%llu",
                  (unsigned long long)a->generation);

@@ -21,6 +21,7 @@
 
 #include "certs/tls.h"
 #include "gateway/connection_parts.h"
+#include "gateway/metrics_page.h"
 #include "lib/log.h"
 
 /* What the kernel may hold of an answer that its client does not read: all of
@@ -493,6 +494,8 @@ void connection_new(struct connections *cs, int fd, const char *address,
         cs->first->previous = c;
     cs->first = c;
     cs->count++;
+    metrics_set(METRICS_CONNECTIONS, cs->count);
+    metrics_add(METRICS_ACCEPTED, 1);
     c->ssl = SSL_new(tls);
     if (c->ssl == NULL || SSL_set_fd(c->ssl, fd) != 1 ||
         event_add(&c->event, NULL) != 0) {

@@ -15,6 +15,7 @@
 
 #include "gateway/connection_parts.h"
 #include "gateway/headers.h"
+#include "gateway/metrics_page.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -61,6 +62,7 @@ void connection_close(struct connection *c)
     if (c->next != NULL)
         c->next->previous = c->previous;
     cs->count--;
+    metrics_set(METRICS_CONNECTIONS, cs->count);
     c->previous = cs->graveyard;
     cs->graveyard = c;
 }

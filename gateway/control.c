@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "certs/crypto.h"
+#include "gateway/control_http.h"
 #include "gateway/control_messages.h"
 #include "gateway/control_staff.h"
 #include "gateway/roles.h"
@@ -342,7 +343,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct stop stop;
     int r = SP_EPROTO;
 
-    (void)fds;
     switch (nfds == 0 ? message_type(data, length) : 0) {
     case MESSAGE_ROLES:
         r = roles_message_get(&k->status.roles, data, length);
@@ -360,6 +360,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             exit(0);
         break;
     default:
+        r = control_http_message(data, length, fds, nfds);
         break;
     }
     if (r != 0)
@@ -404,7 +405,9 @@ int control_main(struct role_start *start)
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);
     crypto_text(k->status.crypto);
     if ((r = control_events(k, start->fds[1])) != 0 ||
-        (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64, &report)) != 0)
+        (r = control_http_init(k->base, &k->status)) != 0 ||
+        (r = role_sandbox(start, NULL, 0, CLIENTS_MAX + 64 + CONTROL_HTTP_FILES,
+                          &report)) != 0)
         return role_failed(start, true, "control: %s", sp_strerror(r));
     k->channel =
         channel_new(k->base, start->channel, on_message, role_closed, k);

@@ -134,6 +134,9 @@ struct exchange {
     bool complete;         /* nothing comes behind what is held */
     bool bodyless;         /* to a HEAD */
     bool head_sent;
+    bool streaming;               /* the model answers with events */
+    uint64_t called_at, ready_at; /* boot ns: the model was, the answer is and
+                                     waits for the disk; 0: not */
     struct answer reader; /* of what the model says; no rule: it said nothing */
     struct buf held;      /* not yet taken by the codec: whole events, or all */
     struct sse out;       /* what the client got */

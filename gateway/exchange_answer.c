@@ -9,6 +9,7 @@
 #include "gateway/answer_rules.h"
 #include "gateway/exchange_parts.h"
 #include "gateway/gather.h"
+#include "gateway/metrics_page.h"
 #include "gateway/sealed.h"
 #include "gateway/upstream.h"
 #include "gateway/usage.h"
@@ -108,14 +109,20 @@ static void pump(struct exchange *x)
 static void hold(struct exchange *x)
 {
     x->state = EXCHANGE_HOLDING;
-    if (!x->has_entry || admission_durable(x))
+    if (!x->has_entry || admission_durable(x)) {
         exchange_durable(x);
-    else if (!x->waiting)
+    } else if (!x->waiting) {
+        x->ready_at = clock_boot_ns();
         admission_wait(x);
+    }
 }
 
 void exchange_durable(struct exchange *x)
 {
+    if (x->has_entry)
+        metrics_observe(METRICS_DURABILITY,
+                        x->ready_at != 0 ? clock_boot_ns() - x->ready_at : 0);
+    x->ready_at = 0;
     x->state = EXCHANGE_ANSWERING;
     x->codec->start(x->stream, &x->answer);
     pump(x);
@@ -244,6 +251,7 @@ void exchange_answer_unrecorded(struct exchange *x, enum reason reason)
     static const struct substitute plain;
 
     x->has_entry = false;
+    metrics_add(METRICS_UNRECORDED + reason, 1);
     exchange_answer_error(x, reason, &plain);
 }
 
@@ -282,6 +290,7 @@ static bool type_is_allowed(const struct exchange *x, enum upstream_type type)
 
 int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
 {
+    metrics_observe(METRICS_FIRST_BYTE, clock_boot_ns() - x->called_at);
     if (x->forward_sent == x->forward.length) {
         buf_release(&x->forward); /* a long stream keeps no question */
         x->forward_sent = 0;
@@ -304,6 +313,10 @@ int exchange_upstream_head(struct exchange *x, const struct upstream_head *head)
     x->answer.length = -1;
     answer_common(x);
     x->state = EXCHANGE_HOLDING;
+    if (x->answer.type == ANSWER_EVENTS) {
+        x->streaming = true;
+        metrics_add(METRICS_STREAMS, 1);
+    }
     return reader_init(x);
 }
 

@@ -277,6 +277,7 @@ static void call(struct exchange *x)
     exchange_request_release(x);
     exchange_charge(x, x->forward.length); /* a model may read slowly, too */
     x->state = EXCHANGE_CALLING;
+    x->called_at = clock_boot_ns();
     if (r != 0) {
         x->cause = CAUSE_UPSTREAM;
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/metrics_page.h"
 #include "lib/text.h"
 
 /* Exchanges kept for use again. */
@@ -52,6 +53,7 @@ static void list_insert(struct worker *w, struct exchange *x)
     if (w->exchanges != NULL)
         w->exchanges->previous = x;
     w->exchanges = x;
+    metrics_add(METRICS_REQUESTS, 1);
 }
 
 struct exchange *exchange_new(struct worker *w, const struct codec *codec,
@@ -109,6 +111,9 @@ void exchange_bury(struct exchange *x)
         w->exchanges = x->next;
     if (x->next != NULL)
         x->next->previous = x->previous;
+    metrics_take(METRICS_REQUESTS);
+    if (x->streaming)
+        metrics_take(METRICS_STREAMS);
     x->wait_next = w->graveyard;
     w->graveyard = x;
 }

@@ -5,8 +5,9 @@
  * which looks at each before it is used (gateway/sockets.h).
  *
  * The names: `listener` (which one is told by its address), `listener-1` (the
- * first of the settings) …, `control`, `crl`. A listener may come as several
- * sockets with one address (SO_REUSEPORT), which workers share among them.
+ * first of the settings) …, `control`, `crl`, `metrics`. A listener may come as
+ * several sockets with one address (SO_REUSEPORT), which workers share among
+ * them.
  *
  * The library for it would bring compression and a cipher library into every
  * role; the protocol is three variables, documented to be spoken without it.

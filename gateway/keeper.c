@@ -52,6 +52,7 @@ uint64_t keeper_record(struct keeper *k, struct entry *e)
     if (r != 0 || n != e->n)
         keeper_failed(k, r, "append");
     clock_guard_entry(&k->clock, e->t);
+    keeper_count(e);
     k->last_entry = k->boot;
     return n;
 }
@@ -424,6 +425,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             return;
         }
         break;
+    case MESSAGE_METRICS_PAGE:
+    case MESSAGE_STANDINGS:
+        if (keeper_metrics_message(k, data, length, fds, nfds) == 0)
+            return;
+        break;
     case MESSAGE_STOP:
         if (nfds == 0 && stop_get(&stop, data, length) == 0) {
             k->stopping = true;
@@ -446,6 +452,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     k->synchronised = clock_synchronised();
     keeper_heartbeat(k);
+    keeper_metrics_tick(k);
     tell_ledger(k);
 }
 

@@ -9,6 +9,7 @@
  * keeper_rules.c (another policy while it runs), keeper_snapshot.c (the
  * standing as a file). One thread runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
+ * keeper_metrics.c counts, and tells control how windows and budgets stand.
  * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
 #ifndef SP_GATEWAY_KEEPER_H
@@ -341,6 +342,15 @@ void keeper_witnesses_turn(struct keeper *k);
 void keeper_witnesses_tell(const struct keeper *k, struct control_ledger *v);
 /* Ends the thread, at once. */
 void keeper_witnesses_stop(struct keeper *k);
+
+/* keeper_metrics.c */
+/* One that was recorded. */
+void keeper_count(const struct entry *e);
+void keeper_metrics_tick(struct keeper *k);
+/* From the supervisor: MESSAGE_METRICS_PAGE, MESSAGE_STANDINGS; takes the
+ * descriptor. SP_EPROTO, SP_ENOMEM. */
+int keeper_metrics_message(struct keeper *k, const uint8_t *data, size_t length,
+                           int *fds, size_t nfds) SP_MUST_USE;
 
 /* keeper_time.c */
 void keeper_clock_init(struct keeper *k);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gateway/keeper.h"
+#include "gateway/metrics_page.h"
 
 /* A person of another party, or a number past the policy's end, is nobody we
  * know. */
@@ -215,6 +216,16 @@ static int take_ask(struct keeper *k, struct keeper_link *l,
     return 0;
 }
 
+static int take_ask_timed(struct keeper *k, struct keeper_link *l,
+                          const uint8_t *data, size_t length, const char **what)
+{
+    uint64_t from = clock_boot_ns();
+    int r = take_ask(k, l, data, length, what);
+
+    metrics_observe(METRICS_DECISION, clock_boot_ns() - from);
+    return r;
+}
+
 static int take_settle(struct keeper *k, struct keeper_link *l,
                        const uint8_t *data, size_t length, const char **what)
 {
@@ -297,7 +308,7 @@ int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
     switch (message_type(data, length)) {
     case MESSAGE_ASK_ADMIT:
         /* Nobody is left to answer. */
-        return ending ? 0 : take_ask(k, l, data, length, what);
+        return ending ? 0 : take_ask_timed(k, l, data, length, what);
     case MESSAGE_SETTLE:
         return take_settle(k, l, data, length, what);
     case MESSAGE_CONNECTION_REFUSED:

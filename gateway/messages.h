@@ -103,7 +103,17 @@ enum message_type {
     MESSAGE_RULES_IN_FORCE, /* keeper → worker, over the link */
     /* supervisor → worker: others accept from now on; it serves who is there,
      * and ends when nobody is */
-    MESSAGE_RETIRE
+    MESSAGE_RETIRE,
+    /* Metrics (metrics_messages.h). supervisor → worker, keeper and control, +
+     * 1 fd: a page of numbers */
+    MESSAGE_METRICS_PAGE,
+    MESSAGE_METRICS_SERVE, /* supervisor → control, + 1 fd: listens */
+    /* supervisor → keeper and control, + 1 fd: an end of a channel between
+     * them */
+    MESSAGE_STANDINGS,
+    MESSAGE_ASK_STANDINGS,    /* control → keeper */
+    MESSAGE_ANSWER_STANDINGS, /* keeper → control */
+    MESSAGE_LIST_AGES         /* revoker → supervisor → control */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */

@@ -107,6 +107,8 @@ static int take_sockets(struct openings *o, const struct settings *s,
         r = SP_EINVAL;
     if (take_control(o, s, in, report) != 0)
         r = SP_EINVAL;
+    if (openings_take_metrics(o, s, in, report) != 0)
+        r = SP_EINVAL;
     return r != 0 ? r : inherited_unused(in, report);
 }
 
@@ -121,8 +123,9 @@ static int open_sockets(struct openings *o, const struct settings *s,
         return SP_ENOMEM;
     if ((r = take_sockets(o, s, in, report)) == 0 &&
         (r = openings_open_listeners(o, s, workers, report)) == 0 &&
-        (r = open_publishing(o, s, report)) == 0)
-        r = open_control(o, s, report);
+        (r = open_publishing(o, s, report)) == 0 &&
+        (r = open_control(o, s, report)) == 0)
+        r = openings_open_metrics(o, s, report);
     return r;
 }
 
@@ -163,8 +166,11 @@ static int open_folder(const struct settings *s, const char *name, int *fd,
     return r;
 }
 
-static const struct openings nothing = {
-    .control = -1, .ledger = -1, .transcripts = -1, .publishing = -1};
+static const struct openings nothing = {.control = -1,
+                                        .ledger = -1,
+                                        .transcripts = -1,
+                                        .publishing = -1,
+                                        .metrics = -1};
 
 int openings_open(struct openings *o, const struct settings *s,
                   const struct policy *policy, unsigned workers,
@@ -303,6 +309,7 @@ void openings_close(struct openings *o)
         close(o->ledger);
     if (o->transcripts >= 0)
         close(o->transcripts);
+    openings_metrics_close(o);
     free(o->control_path);
     *o = nothing;
 }

@@ -28,7 +28,10 @@ struct openings {
     int transcripts; /* -1: this policy seals nothing */
     int publishing;  /* of the publisher; -1: there is none */
     char *control_path;
-    bool control_held; /* its name is somebody else's to take away */
+    bool control_held;  /* its name is somebody else's to take away */
+    int metrics;        /* listens; -1: they are not served */
+    char *metrics_path; /* where; NULL: at an address, or its name is somebody
+                           else's to take away */
 };
 
 /* Opens everything for `workers` workers; makes missing folders. Sockets that
@@ -69,6 +72,15 @@ uint32_t openings_held(const struct openings *o);
 int openings_listen_again(const struct opening_listener *l,
                           size_t i) SP_MUST_USE;
 int openings_publish_again(const struct openings *o) SP_MUST_USE;
+/* openings_metrics.c, for openings_open() and openings_close(). */
+int openings_take_metrics(struct openings *o, const struct settings *s,
+                          struct inherited *in,
+                          struct report *report) SP_MUST_USE;
+int openings_open_metrics(struct openings *o, const struct settings *s,
+                          struct report *report) SP_MUST_USE;
+void openings_metrics_close(struct openings *o);
+/* A control role that was taken over may have shut it down, too. */
+int openings_metrics_again(const struct openings *o) SP_MUST_USE;
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */

@@ -276,6 +276,7 @@ static void process_ready(struct process *p)
         tell_ledger(s);
     if (p->role == ROLE_WORKER && s->accepting)
         supervisor_listen(s, p);
+    supervisor_metrics_ready(p);
     if (p->generation > 1)
         log_info("role_ready", "role=%s pid=%d generation=%llu",
                  process_name(p), (int)p->pid,
@@ -543,6 +544,7 @@ static void process_dead(struct process *p)
         p->status != 0)
         s->exit_status = 1;
     process_enter(p, ROLE_STATE_DOWN);
+    supervisor_metrics_ended(p);
     process_gone(p);
     supervisor_worker_gone(s, p);
     supervisor_rules_gone(s, p);
@@ -733,6 +735,7 @@ void process_begin(struct process *p)
         process_kill(p);
         return;
     }
+    supervisor_metrics_started(p);
     if (p->role == ROLE_WORKER)
         join_dialer(s, p);
     supervisor_rules_begun(s, p);

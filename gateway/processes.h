@@ -22,6 +22,7 @@ struct channel;
 struct event;
 struct event_base;
 struct supervisor;
+struct supervisor_metrics;
 
 struct process {
     struct supervisor *supervisor;
@@ -120,6 +121,7 @@ struct supervisor {
         struct snapshot fresh;
         struct event *limit;
     } change;
+    struct supervisor_metrics *metrics; /* NULL: they are off */
 };
 
 /* processes.c */
@@ -223,6 +225,16 @@ void supervisor_rules_gone(struct supervisor *s, struct process *p);
 /* RULES_READY; SP_EPROTO. */
 int supervisor_rules_ready(struct supervisor *s, struct process *p,
                            const uint8_t *data, size_t length) SP_MUST_USE;
+
+/* supervisor_metrics.c */
+int supervisor_metrics_init(struct supervisor *s) SP_MUST_USE;
+/* A process was started and set up; became ready; has ended. */
+void supervisor_metrics_started(struct process *p);
+void supervisor_metrics_ready(struct process *p);
+void supervisor_metrics_ended(struct process *p);
+/* From the revoker: SP_EPROTO. */
+int supervisor_list_ages(struct supervisor *s, const uint8_t *data,
+                         size_t length) SP_MUST_USE;
 
 /* supervisor.c */
 /* A role became ready. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gateway/admission.h"
+#include "gateway/metrics_page.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -74,6 +75,7 @@ void refused_count(struct refusals *rs, const char *address, const char *reason)
 
     snprintf(r->reason, sizeof(r->reason), "%s", reason);
     r->count++;
+    metrics_add(METRICS_TURNED_AWAY, 1);
     if (now - r->last >= REFUSED_MS)
         refused_tell(rs, r, now);
 }

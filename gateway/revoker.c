@@ -168,6 +168,15 @@ static int set_to_memory(const struct revoker *r, int *fd)
     return 0;
 }
 
+static void tell_ages(struct revoker *r)
+{
+    static uint8_t data[CHANNEL_MESSAGE_MAX];
+    size_t length;
+
+    if (revoker_ages(r, data, sizeof(data), &length))
+        supervisor_send(r, data, length, NULL);
+}
+
 static void tell_set(struct revoker *r)
 {
     struct revocations_number v = {.revoker = r->start->setup.generation};
@@ -186,6 +195,7 @@ static void tell_set(struct revoker *r)
     log_info("revocations", "number=%llu lists=%u serials=%llu bytes=%zu",
              (unsigned long long)v.number, r->set.nlists,
              (unsigned long long)r->set.nrecords, r->set.length);
+    tell_ages(r);
 }
 
 /* --- making the set --- */

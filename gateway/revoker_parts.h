@@ -127,6 +127,10 @@ void lists_tick(struct revoker *r);
 /* What was under way went with the dialer. */
 void lists_dialer_gone(struct revoker *r);
 
+/* revoker_metrics.c: a message for the supervisor. False: there is none. */
+bool revoker_ages(const struct revoker *r, uint8_t *data, size_t capacity,
+                  size_t *length);
+
 /* revoker_ask.c */
 void question_ask(struct asker *a, const struct ask_revocation *ask);
 bool question_answered(struct revoker *r, const struct answer_fetch *v,

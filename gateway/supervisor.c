@@ -251,6 +251,8 @@ static void events_init(struct supervisor *s)
     supervisor_rules_init(s);
     supervisor_revocation_init(s);
     supervisor_authority_init(s);
+    if (supervisor_metrics_init(s) != 0)
+        fatal("metrics", "error=%s", log_quote("out of memory"));
     for (size_t i = 0; i < LIMIT_WORKERS; i++) {
         process_init(s, WORKERS + i, ROLE_WORKER);
         s->processes[WORKERS + i].unused = i >= s->nworkers;

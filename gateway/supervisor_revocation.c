@@ -247,6 +247,8 @@ int supervisor_revoker_message(struct supervisor *s, const uint8_t *data,
             return SP_EPROTO;
         offer(s, &number, fd, data, length);
         return 0;
+    case MESSAGE_LIST_AGES:
+        return fd >= 0 ? SP_EPROTO : supervisor_list_ages(s, data, length);
     default:
         return SP_EPROTO;
     }

@@ -25,6 +25,8 @@
 #include "gateway/exchange.h"
 #include "gateway/listener.h"
 #include "gateway/log_reads.h"
+#include "gateway/metrics_messages.h"
+#include "gateway/metrics_page.h"
 #include "gateway/peer.h"
 #include "gateway/revocation_messages.h"
 #include "gateway/rules_messages.h"
@@ -305,6 +307,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     struct reload_message again;
     struct revocations_number set;
     struct listen_message on;
+    struct metrics_page_message page;
     struct stop stop;
 
     switch (message_type(data, length)) {
@@ -370,6 +373,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (nfds != 1 || link_message_get(&link, data, length) != 0)
             break;
         upstreams_dialer(w->upstreams, fds[0]);
+        return;
+    case MESSAGE_METRICS_PAGE:
+        if (nfds != 1 || metrics_page_message_get(&page, data, length) != 0 ||
+            metrics_adopt(fds[0]) != 0)
+            break;
         return;
     case MESSAGE_STOP:
         if (nfds != 0 || stop_get(&stop, data, length) != 0)

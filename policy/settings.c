@@ -323,6 +323,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
         goto out;
     b.s->deployment = settings_take_text(&b, b.d->root, "deployment");
     settings_tls_build(&b, b.d->root);
+    settings_metrics_build(&b, b.d->root);
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
     staff_build(&b, b.d->root);
@@ -374,6 +375,7 @@ void settings_free(struct settings *s)
     free(s->transcripts);
     free(s->control);
     free(s->crl_listen);
+    free(s->metrics_listen);
     free(s);
 }
 

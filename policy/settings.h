@@ -48,6 +48,9 @@ struct settings_staff {
     enum staff role;
 };
 
+/* In front of a path, where an address may stand, too. */
+#define SETTINGS_UNIX "unix:"
+
 /* Where clients connect, and how (docs/tls.md). */
 struct settings_listener {
     char *address;       /* "127.0.0.1:8443", "[::1]:8443", port 0 allowed */
@@ -103,6 +106,8 @@ struct settings {
     char *control;                /* "control.sock" */
     struct settings_staff *staff; /* each uid once */
     size_t nstaff;                /* at most 3 * SETTINGS_STAFF_MAX */
+    char *metrics_listen; /* "127.0.0.1:9464", "[::1]:9464" or "unix:PATH" (a
+                             relative path is below the folder); NULL: off */
     enum log_level log_level;
     int64_t clock_settle_ms; /* 0 … 1 h */
     int64_t drain_ms;

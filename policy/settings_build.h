@@ -22,4 +22,7 @@ int64_t settings_take_number(const struct node *n, const char *key);
 void settings_tls_build(struct settings_build *b, const struct node *root);
 void settings_tls_release(struct settings *s);
 
+/* settings_metrics.c */
+void settings_metrics_build(struct settings_build *b, const struct node *root);
+
 #endif

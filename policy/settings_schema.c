@@ -348,6 +348,17 @@ static const struct schema_field crl[] = {
     END,
 };
 
+static const struct schema_field metrics[] = {
+    {.name = "listen",
+     .type = SCHEMA_TEXT,
+     .min = 1,
+     .max = 128,
+     .help = "Where they are served over plain HTTP, as `/metrics`, `/healthz` "
+             "and `/readyz`: `127.0.0.1:9464`, `[::1]:9464` or `unix:PATH`. "
+             "Without it: nowhere."},
+    END,
+};
+
 const struct schema_field settings_schema[] = {
     {.name = "deployment",
      .type = SCHEMA_NAME,
@@ -440,6 +451,11 @@ const struct schema_field settings_schema[] = {
      .max = SETTINGS_STAFF_MAX,
      .fields = staff_uid,
      .help = "Who may only look: `status` and `windows`."},
+    {.name = "metrics",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = metrics,
+     .help = "Metrics and health, for this machine alone (docs/metrics.md)."},
     {.name = "log",
      .type = SCHEMA_CHOICE,
      .words = levels,

@@ -495,6 +495,30 @@ static void listeners_and_certificates_are_read(void **state)
     settings_free(s);
 }
 
+/* Where metrics may be served, and that they are not unless they are asked for.
+ */
+static void metrics_listen_on_this_machine(void **state)
+{
+    static const char *const good[] = {"127.0.0.1:9464", "127.255.0.3:0",
+                                       "[::1]:65535", "unix:metrics.sock",
+                                       "unix:/run/x"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char line[80], *text, *said;
+        struct settings *s;
+
+        snprintf(line, sizeof line, "workers: 2\nmetrics: {listen: \"%s\"}",
+                 good[i]);
+        text = text_replace(good_settings, "workers: 2", line);
+        assert_int_equal(settings_say(text, strlen(text), &said, &s), 0);
+        assert_string_equal(s->metrics_listen, good[i]);
+        settings_free(s);
+        free(said);
+        free(text);
+    }
+}
+
 static void settings_have_defaults(void **state)
 {
     static const char least[] = "deployment: a\n"
@@ -505,6 +529,7 @@ static void settings_have_defaults(void **state)
 
     (void)state;
     assert_int_equal(settings_say(least, sizeof least - 1, &said, &s), 0);
+    assert_null(s->metrics_listen);
     free(said);
     assert_int_equal(s->nlisteners, 1);
     assert_string_equal(s->listeners[0].address, "127.0.0.1:8443");
@@ -592,6 +617,7 @@ int main(void)
         cmocka_unit_test(witnesses_are_read),
         cmocka_unit_test(listeners_and_certificates_are_read),
         cmocka_unit_test(settings_have_defaults),
+        cmocka_unit_test(metrics_listen_on_this_machine),
         cmocka_unit_test(references_are_current),
     };
 

@@ -698,6 +698,97 @@ static const struct wrong wrong_policies[] = {
 };
 
 static const struct wrong wrong_settings[] = {
+    /* Metrics: nobody else's machine can reach them. */
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"0.0.0.0:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"0.0.0.0:9464\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"10.0.0.1:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"10.0.0.1:9464\": expected an address "
+     "of this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[::]:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"[::]:9464\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[2001:db8::1]:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"[2001:db8::1]:9464\": expected an "
+     "address of this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"128.0.0.1:1\"}",
+     "sallyport.yaml:4:19: bad listen \"128.0.0.1:1\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"localhost:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"localhost:9464\": expected an address "
+     "of this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"127.0.0.1\"}",
+     "sallyport.yaml:4:19: bad listen \"127.0.0.1\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"127.0.0.1:\"}",
+     "sallyport.yaml:4:19: bad listen \"127.0.0.1:\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"127.0.0.1:65536\"}",
+     "sallyport.yaml:4:19: bad listen \"127.0.0.1:65536\": expected an address "
+     "of this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"127.0.0.1:-1\"}",
+     "sallyport.yaml:4:19: bad listen \"127.0.0.1:-1\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[::1]:x\"}",
+     "sallyport.yaml:4:19: bad listen \"[::1]:x\": expected an address of this "
+     "machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[::1]\"}",
+     "sallyport.yaml:4:19: bad listen \"[::1]\": expected an address of this "
+     "machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[::1]x:1\"}",
+     "sallyport.yaml:4:19: bad listen \"[::1]x:1\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"unix:\"}",
+     "sallyport.yaml:4:19: bad listen \"unix:\": expected an address of this "
+     "machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"9464\"}",
+     "sallyport.yaml:4:19: bad listen \"9464\": expected an address of this "
+     "machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \":9464\"}",
+     "sallyport.yaml:4:19: bad listen \":9464\": expected an address of this "
+     "machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"[::ffff:127.0.0.1]:9464\"}",
+     "sallyport.yaml:4:19: bad listen \"[::ffff:127.0.0.1]:9464\": expected an "
+     "address of this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
+    {"workers: 2", "workers: 2\nmetrics: {listen: \"127.0.0.1.:1\"}",
+     "sallyport.yaml:4:19: bad listen \"127.0.0.1.:1\": expected an address of "
+     "this machine "
+     "alone, which nobody else can reach: 127.0.0.1:9464, [::1]:9464 or "
+     "unix:PATH\n"},
     /* P8: no deployment without approvers, none twice, never fewer than are
      * required. */
     {"approvals:\n  valid: 12h\n  approvers:\n    bob: " GOOD_KEY_BOB
