@@ -134,9 +134,10 @@ struct exchange {
     bool complete;         /* nothing comes behind what is held */
     bool bodyless;         /* to a HEAD */
     bool head_sent;
-    bool streaming;               /* the model answers with events */
-    uint64_t called_at, ready_at; /* boot ns: the model was, the answer is and
-                                     waits for the disk; 0: not */
+    bool streaming; /* the model answers with events */
+    /* boot ns: it was let in, the head of the model's answer came, the answer
+     * began to wait for the disk; 0: not yet */
+    uint64_t admitted_at, heard_at, ready_at;
     struct answer reader; /* of what the model says; no rule: it said nothing */
     struct buf held;      /* not yet taken by the codec: whole events, or all */
     struct sse out;       /* what the client got */

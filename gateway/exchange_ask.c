@@ -277,7 +277,6 @@ static void call(struct exchange *x)
     exchange_request_release(x);
     exchange_charge(x, x->forward.length); /* a model may read slowly, too */
     x->state = EXCHANGE_CALLING;
-    x->called_at = clock_boot_ns();
     if (r != 0) {
         x->cause = CAUSE_UPSTREAM;
         exchange_answer_error(x, REASON_OVERLOADED, &x->substitute);
@@ -357,11 +356,12 @@ static void admitted(struct exchange *x, const struct answer_admit *a)
     x->deadline_wall = a->deadline_wall;
     x->closes = a->closes;
     x->deadline_reason = a->deadline_reason;
+    x->admitted_at = clock_boot_ns();
     commit_asked(x);
     x->state = EXCHANGE_CALLING;
     if (x->client_done && !local)
         exchange_finish(x, CAUSE_CLIENT_LEFT, CODEC_BROKEN);
-    else if (x->deadline <= clock_boot_ms())
+    else if (x->deadline <= (int64_t)(x->admitted_at / 1000000))
         exchange_cut(x, x->deadline_reason);
     else if (local)
         answer_local(x, a);
