@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gateway/messages.h"
+#include "gateway/metrics_messages.h"
 #include "gateway/own_messages.h"
 #include "gateway/revocation_messages.h"
 #include "gateway/witness_messages.h"
@@ -105,6 +106,27 @@ static void set_is_same(const uint8_t *data, size_t length)
     must(n == length && memcmp(again, data, n) == 0);
 }
 
+/* An answer of the keeper's: each row that is read is written the same. */
+static void standings_are_same(const uint8_t *data, size_t length)
+{
+    static struct standings_row row;
+    static uint8_t again[65536];
+    struct standings_head head;
+    struct msg_out out;
+    struct msg_in in;
+
+    if (standings_head_get(&in, &head, data, length) != 0)
+        return;
+    msg_put_begin(&out, again, sizeof(again), MESSAGE_ANSWER_STANDINGS);
+    standings_head_put(&out, &head);
+    while (in.position < in.length) {
+        if (standings_row_get(&in, &row) != 0)
+            return;
+        must(standings_row_put(&out, &row) == 0);
+    }
+    must(out.length == length && memcmp(again, data, length) == 0);
+}
+
 static void list_is_recordable(const uint8_t *data, size_t length)
 {
     struct crl_loaded v;
@@ -165,7 +187,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(crl_loaded, crl_loaded);
     SAME(certificate_matched, certificate_matched);
     SAME(certificate_is_revoked, certificate_is_revoked);
+    SAME(metrics_page_message, metrics_page_message);
+    SAME(ask_standings, ask_standings);
+    SAME(list_ages, list_ages);
     set_is_same(data, length);
+    standings_are_same(data, length);
     list_is_recordable(data, length);
     question_is_recordable(data, length);
     end_is_recordable(data, length);
