@@ -12,6 +12,7 @@ endfunction()
 
 dependency(event libevent_core)
 dependency(event_extra libevent_extra) # its HTTP server, for the demo model
+dependency(event_tls libevent_openssl) # for `sallyport connect`
 dependency(sodium libsodium)
 dependency(yaml yaml-0.1)
 dependency(seccomp libseccomp)

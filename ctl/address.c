@@ -121,6 +121,18 @@ static int socket_new(const struct address *a)
     return fd;
 }
 
+bool address_is_local(const struct address *a)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+    if (a->sa.ss_family == AF_INET)
+        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    if (a->sa.ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    return a->sa.ss_family == AF_UNIX;
+}
+
 int address_listen(struct address *a)
 {
     socklen_t length = sizeof a->sa;
@@ -147,6 +159,17 @@ static int connect_wait(int fd, int timeout_ms)
         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
     errno = error;
     return error == 0 ? 0 : -1;
+}
+
+int address_dial(const struct address *a)
+{
+    int fd = socket_new(a);
+
+    if (fd >= 0 &&
+        connect(fd, (const struct sockaddr *)&a->sa, a->length) != 0 &&
+        errno != EINPROGRESS)
+        return close_failed(fd);
+    return fd;
 }
 
 int address_connect(const struct address *a, int timeout_ms)

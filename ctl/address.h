@@ -26,9 +26,15 @@ const char *address_path(const char *text);
 /* "address=HOST port=PORT" or "path=PATH" */
 void address_format(const struct address *a, char text[ADDRESS_TEXT]);
 
+/* 127.0.0.0/8, ::1, or a path: nobody reaches it from outside. */
+bool address_is_local(const struct address *a);
+
 /* A listening, non-blocking socket; port 0 is replaced by the one it got.
  * -1 with errno. */
 int address_listen(struct address *a);
+/* Begins to connect: the socket is writable once it is decided. -1 with errno.
+ */
+int address_dial(const struct address *a);
 /* Connects within `timeout_ms`; the socket is non-blocking. -1 with errno. */
 int address_connect(const struct address *a, int timeout_ms);
 

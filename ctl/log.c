@@ -33,6 +33,7 @@ static const char usage[] =
     "SERIAL=FILE]...\n"
     "       sallyport log open-commitment DIR N;SALT [--asked FILE]\n"
     "                                                [--answered FILE]\n"
+    "       sallyport log open-commitment DIR --receipts FILE\n"
     "       sallyport log export DIR --party PARTY -o FOLDER [--from TIME] "
     "[--to TIME]\n"
     "       sallyport log check-export FOLDER --key VKEY\n"

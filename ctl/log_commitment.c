@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ctl/log.h"
+#include "ctl/log_receipts.h"
 #include "ctl/verbs.h"
 #include "lib/file.h"
 #include "policy/entry.h"
@@ -26,6 +27,9 @@ static const char usage[] =
     "                                     [--answered FILE] [--json]\n"
     "                                     [--key VKEY | --key-file FILE | "
     "--no-key]\n"
+    "       sallyport log open-commitment DIR --receipts FILE [--json]\n"
+    "                                     [--key VKEY | --key-file FILE | "
+    "--no-key]\n"
     "\n"
     "'N;SALT' is the receipt (x-sallyport-receipt) of a request that was let "
     "in.\n"
@@ -33,11 +37,14 @@ static const char usage[] =
     "what\n"
     "was answered, as the end of that request has it in the ledger.\n"
     "\n"
+    "--receipts FILE: the same for all receipts that `sallyport connect` has "
+    "kept.\n"
+    "\n"
     "Exit status: 0 each file is what the ledger has, 1 one is not, 2 wrong "
     "usage.\n";
 
 struct options {
-    const char *dir, *key, *key_file, *asked, *answered;
+    const char *dir, *key, *key_file, *asked, *answered, *receipts;
     uint64_t n;
     uint8_t salt[SALT_BYTES];
     bool no_key, json;
@@ -178,7 +185,9 @@ static int open_commitment(const struct options *o)
     status = log_source_need_key(&s, o->no_key, "open-commitment");
     if (status == EXIT_HOLDS)
         status = log_view_open(&s, &v);
-    if (status == EXIT_HOLDS) {
+    if (status == EXIT_HOLDS && o->receipts != NULL) {
+        status = log_receipts_compare(v, o->receipts, o->json);
+    } else if (status == EXIT_HOLDS) {
         entry_reader_init(&reader);
         status = view_find(o, v, &reader);
         entry_reader_release(&reader);
@@ -193,6 +202,7 @@ int log_open_commitment(int argc, char **argv)
     static const struct option options[] = {
         {"asked", required_argument, NULL, 'a'},
         {"answered", required_argument, NULL, 'b'},
+        {"receipts", required_argument, NULL, 'r'},
         {"key", required_argument, NULL, 'k'},
         {"key-file", required_argument, NULL, 'f'},
         {"no-key", no_argument, NULL, 'n'},
@@ -210,16 +220,23 @@ int log_open_commitment(int argc, char **argv)
         }
         o.asked = c == 'a' ? optarg : o.asked;
         o.answered = c == 'b' ? optarg : o.answered;
+        o.receipts = c == 'r' ? optarg : o.receipts;
         o.key = c == 'k' ? optarg : o.key;
         o.key_file = c == 'f' ? optarg : o.key_file;
         o.no_key = o.no_key || c == 'n';
         o.json = o.json || c == 'j';
         good = good && c != '?';
     }
-    if (!good || argc - optind != 2 || sodium_init() < 0 ||
-        (o.asked == NULL && o.answered == NULL) ||
-        (o.key != NULL) + (o.key_file != NULL) + o.no_key > 1 ||
-        !receipt_parse(argv[optind + 1], &o)) {
+    good = good && sodium_init() >= 0 &&
+           (o.key != NULL) + (o.key_file != NULL) + o.no_key <= 1;
+    if (o.receipts != NULL)
+        good =
+            good && argc - optind == 1 && o.asked == NULL && o.answered == NULL;
+    else
+        good = good && argc - optind == 2 &&
+               (o.asked != NULL || o.answered != NULL) &&
+               receipt_parse(argv[optind + 1], &o);
+    if (!good) {
         fputs(usage, stderr);
         return EXIT_MISUSED;
     }

@@ -20,6 +20,8 @@ static const struct verb verbs[] = {
      "the deployment's own authority, for parties that bring none"},
     {"check", verb_check, "check a configuration and its policy"},
     {"close", verb_close, "end one window now"},
+    {"connect", verb_connect,
+     "a local port for tools that know no certificates"},
     {"demo", verb_demo, "show the gate at work with real connections"},
     {"demo-model", verb_demo_model, "a stand-in for a model's endpoint"},
     {"drain", verb_drain, "end a running daemon, and what is open in time"},

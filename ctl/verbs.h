@@ -26,6 +26,7 @@ int verb_explain(int argc, char **argv);
 int verb_ca(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_close(int argc, char **argv);
+int verb_connect(int argc, char **argv);
 int verb_drain(int argc, char **argv);
 int verb_demo(int argc, char **argv);
 int verb_demo_model(int argc, char **argv);

@@ -10,10 +10,11 @@
  */
 #include "gateway/http1_server.h"
 
-#include "policy/labels.h"
-
 #include <string.h>
 #include <strings.h>
+
+#include "lib/http_head.h"
+#include "policy/labels.h"
 
 enum field {
     FIELD_HOST,
@@ -78,71 +79,9 @@ enum chunk {
 /* No chunk is longer than any body may be; a longer one cannot overflow. */
 #define CHUNK_LIMIT (1u << 30)
 
-/* ---- the head's bytes ---- */
-
-static const char head_too_large[] = "head_too_large";
-
-/* A NUL, a control byte, DEL: no head has them. CR and LF are looked at where
- * they stand. */
-static bool byte_is_plain(uint8_t b)
-{
-    return (b >= 0x20 && b != 0x7f) || b == '\t';
-}
-
-/* Looks at bytes [h->scanned, length) of a head that begins at data[0].
- * DONE: *end is behind the empty line. */
-static enum http1_step head_scan(struct http1_server *h, const uint8_t *data,
-                                 size_t length, size_t *end)
-{
-    size_t i;
-
-    for (i = h->scanned; i < length; i++) {
-        uint8_t b = data[i];
-        uint8_t before = i > 0 ? data[i - 1] : 0;
-
-        if (i >= LIMIT_HEAD_BYTES) {
-            h->why = head_too_large;
-            return HTTP1_FAULT;
-        }
-        if (before == '\r' && b != '\n') {
-            h->why = "bare_cr";
-            return HTTP1_FAULT;
-        }
-        if (b == '\n') {
-            if (before != '\r') {
-                h->why = "bare_lf";
-                return HTTP1_FAULT;
-            }
-            if (i >= 3 && data[i - 2] == '\n') {
-                *end = i + 1;
-                return HTTP1_DONE;
-            }
-        } else if (before == '\n' && (b == ' ' || b == '\t')) {
-            h->why = "folded_line";
-            return HTTP1_FAULT;
-        } else if (b != '\r' && !byte_is_plain(b)) {
-            h->why = "control_byte";
-            return HTTP1_FAULT;
-        }
-    }
-    h->scanned = length;
-    return HTTP1_MORE;
-}
-
-/* RFC 9110, section 5.6.2. */
-static bool is_token_byte(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-           (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
 static bool is_token(struct span s)
 {
-    for (size_t i = 0; i < s.length; i++)
-        if (!is_token_byte(s.data[i]))
-            return false;
-    return s.length > 0;
+    return http_token_is(s.data, s.length);
 }
 
 /* ---- llhttp's calls ---- */
@@ -598,7 +537,7 @@ static void head_is_too_large(const char *data, size_t length,
     if (space != NULL)
         head->dialect =
             target_dialect(space + 1, (size_t)(data + length - space - 1));
-    refuse(head, REASON_HEAD_TOO_LARGE, head_too_large);
+    refuse(head, REASON_HEAD_TOO_LARGE, http_head_too_large);
 }
 
 enum http1_step http1_server_head(struct http1_server *h, const uint8_t *data,
@@ -606,7 +545,7 @@ enum http1_step http1_server_head(struct http1_server *h, const uint8_t *data,
                                   size_t *used)
 {
     size_t skip = empty_line(data, length);
-    enum http1_step step;
+    enum http_head step;
     size_t end = 0;
 
     memset(head, 0, sizeof(*head));
@@ -616,14 +555,16 @@ enum http1_step http1_server_head(struct http1_server *h, const uint8_t *data,
         return HTTP1_MORE;
     data += skip;
     length -= skip;
-    step = length > 0 && data[0] == '\r' ? HTTP1_FAULT
-                                         : head_scan(h, data, length, &end);
-    if (step == HTTP1_MORE)
+    step = length > 0 && data[0] == '\r'
+               ? HTTP_HEAD_FAULT
+               : http_head_scan(data, length, LIMIT_HEAD_BYTES, &h->scanned,
+                                &end, &h->why);
+    if (step == HTTP_HEAD_MORE)
         return HTTP1_MORE;
-    if (step == HTTP1_DONE) {
+    if (step == HTTP_HEAD_WHOLE) {
         head_parse(h, (const char *)data, end, head);
         *used = skip + end;
-    } else if (h->why == head_too_large) {
+    } else if (h->why == http_head_too_large) {
         head_is_too_large((const char *)data, length, head);
     } else {
         refuse(head, REASON_BAD_REQUEST,

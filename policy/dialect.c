@@ -6,9 +6,14 @@
  */
 #include "policy/dialect.h"
 
+static const struct reason_info *error_info(const struct dialect_error *e)
+{
+    return e->info != NULL ? e->info : reason_info(e->reason);
+}
+
 static const char *error_text(const struct dialect_error *e)
 {
-    return e->text != NULL ? e->text : reason_info(e->reason)->text;
+    return e->text != NULL ? e->text : error_info(e)->text;
 }
 
 static void member(struct text *t, const char *name, const char *value)
@@ -41,7 +46,7 @@ static void message(struct text *t, const struct dialect_error *e)
 /* {"error":{"message":S,"type":S,"param":S or null,"code":S}} */
 static void openai_body(struct text *t, const struct dialect_error *e)
 {
-    const struct reason_info *info = reason_info(e->reason);
+    const struct reason_info *info = error_info(e);
 
     text_put(t, "{\"error\":{");
     message(t, e);
@@ -61,7 +66,7 @@ static void openai_body(struct text *t, const struct dialect_error *e)
  *  "request_id":S}: clients read the code from `details`. */
 static void anthropic_body(struct text *t, const struct dialect_error *e)
 {
-    const struct reason_info *info = reason_info(e->reason);
+    const struct reason_info *info = error_info(e);
 
     text_put(t, "{\"type\":\"error\",\"error\":{");
     member(t, "type", info->anthropic_type);
@@ -91,7 +96,7 @@ void dialect_body(struct text *t, const struct dialect_error *e)
 static void responses_event(struct text *t, const struct dialect_error *e,
                             uint64_t sequence)
 {
-    const struct reason_info *info = reason_info(e->reason);
+    const struct reason_info *info = error_info(e);
 
     text_put(t, "{\"type\":\"error\",");
     member(t, "code", info->code);

@@ -20,6 +20,7 @@ struct dialect_error {
     enum dialect dialect;
     enum route route; /* of the request: the form of a stream's events */
     enum reason reason;
+    const struct reason_info *info; /* instead of the reason's, or NULL */
     const char *text;  /* instead of the reason's own, or NULL */
     const char *param; /* JSON pointer to the cause, "" or NULL: none. Printable
                           ASCII without '"' and '\\' */
