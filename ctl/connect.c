@@ -263,8 +263,10 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     c->stop_at = clock_boot_ms() + (first ? STOP_MS : 0);
-    if (first)
+    if (first) {
         callers_stop(c->callers);
+        listening_close(&c->where);
+    }
     event_add(c->tick, &often);
 }
 

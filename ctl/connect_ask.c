@@ -231,15 +231,16 @@ static bool length_is_fine(const struct ask *a)
     return s.length > 0 && s.length <= 18;
 }
 
-static bool length_is_zero(const struct ask *a)
+/* Of one that is fine. */
+static int64_t length_value(const struct ask *a)
 {
     struct ask_span s = a->field[ASK_CONTENT_LENGTH];
     const char *digits = bytes_at(a, s);
+    int64_t value = 0;
 
     for (size_t i = 0; i < s.length; i++)
-        if (digits[i] != '0')
-            return false;
-    return true;
+        value = value * 10 + (digits[i] - '0');
+    return value;
 }
 
 /* Where the request ends (RFC 9112, section 6). */
@@ -260,9 +261,11 @@ static enum ask_step framing_check(struct ask *a)
         return refuse(a, REASON_BAD_REQUEST, "transfer_encoding");
     if (a->times[ASK_UPGRADE] > 0)
         return refuse(a, REASON_BAD_REQUEST, "upgrade");
-    a->has_body = has_coding || (has_length && !length_is_zero(a));
+    a->has_body = has_coding || (has_length && length_value(a) > 0);
     if (a->has_body && a->method != METHOD_POST)
         return refuse(a, REASON_BAD_REQUEST, "unexpected_body");
+    if (has_length && length_value(a) > LIMIT_BODY_BYTES)
+        return refuse(a, REASON_BODY_TOO_LARGE, NULL);
     if (a->times[ASK_EXPECT] > 0 && !a->http10) {
         if (!span_is(a, a->field[ASK_EXPECT], "100-continue"))
             return refuse(a, REASON_EXPECTATION_FAILED, "expect");

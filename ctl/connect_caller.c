@@ -82,7 +82,7 @@ static void caller_free(struct caller *c)
     if (c->later != NULL)
         event_free(c->later);
     free(c);
-    if (all->listener != NULL && !all->stopping)
+    if (all->listener != NULL)
         evconnlistener_enable(all->listener);
 }
 
@@ -522,7 +522,9 @@ void callers_stop(struct callers *all)
     struct caller *c, *next;
 
     all->stopping = true;
-    evconnlistener_disable(all->listener);
+    if (all->listener != NULL)
+        evconnlistener_free(all->listener);
+    all->listener = NULL;
     for (c = LIST_FIRST(&all->all); c != NULL; c = next) {
         next = LIST_NEXT(c, all);
         if (c->state == CALLER_HEAD || c->state == CALLER_BODY)

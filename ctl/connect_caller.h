@@ -36,7 +36,8 @@ struct callers;
 /* SP_ENOMEM. `o` is copied. */
 int callers_new(const struct callers_options *o,
                 struct callers **c) SP_MUST_USE;
-/* Nobody new; who waits is refused, who is answered may finish. */
+/* Nobody new (the socket may be closed then); who waits is refused, who is
+ * answered may finish. */
 void callers_stop(struct callers *c);
 /* Whether anything is still going on. */
 bool callers_busy(const struct callers *c);

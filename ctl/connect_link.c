@@ -100,16 +100,24 @@ static void fault_set(struct fault *f, enum connect_reason reason,
     snprintf(f->text, sizeof f->text, "%s", text);
 }
 
-/* The gateway told by an alert; in TLS 1.3 perhaps only after the handshake. */
-static void fault_alert(const struct gate_connection *c, struct fault *f)
+/* The gateway told by an alert that it does not want our certificate; in TLS
+ * 1.3 we learn it only after the handshake. */
+static bool refused(const struct gate_connection *c)
 {
-    const char *words = remote_alert_words(c->alert);
-    char text[128];
+    return !c->reused && !c->answered && remote_alert_words(c->alert) != NULL;
+}
 
-    if (words == NULL)
-        snprintf(text, sizeof text, "the gateway ends the connection: %s",
-                 SSL_alert_desc_string_long(c->alert));
-    fault_set(f, CONNECT_CERTIFICATE_REFUSED, words != NULL ? words : text);
+static void fault_tls(const struct gate_connection *c, unsigned long e,
+                      struct fault *f)
+{
+    const char *says = c->alert >= 0 ? SSL_alert_desc_string_long(c->alert)
+                       : e != 0      ? ERR_reason_error_string(e)
+                                     : NULL;
+    char text[REMOTE_WORDS];
+
+    snprintf(text, sizeof text, "no encrypted connection to %.128s: %.200s",
+             c->gate->o.remote->host, says != NULL ? says : "it was ended");
+    fault_set(f, CONNECT_GATE_UNREACHABLE, text);
 }
 
 /* While a connection is opened; `error` is an errno, or 0. */
@@ -120,17 +128,19 @@ static void fault_open(struct gate_connection *c, int error, struct fault *f)
     long trust = SSL_get_verify_result(c->ssl);
     char text[REMOTE_WORDS];
 
-    if (c->alert >= 0) {
-        fault_alert(c, f);
+    if (ERR_SYSTEM_ERROR(e))
+        error = ERR_GET_REASON(e);
+    if (ERR_GET_LIB(e) == 0) /* libevent keeps what SSL_get_error() said, too */
+        e = 0;
+    if (refused(c)) {
+        fault_set(f, CONNECT_CERTIFICATE_REFUSED, remote_alert_words(c->alert));
     } else if (trust != X509_V_OK) {
         remote_trust_words(trust, r->name, text);
         fault_set(f, CONNECT_GATE_UNTRUSTED, text);
-    } else if (SSL_get_state(c->ssl) == TLS_ST_CW_CERT_VRFY) {
+    } else if (c->alert < 0 && SSL_get_state(c->ssl) == TLS_ST_CW_CERT_VRFY) {
         fault_set(f, CONNECT_KEY_UNAVAILABLE, "");
-    } else if (e != 0) {
-        snprintf(text, sizeof text, "no encrypted connection to %.128s: %.200s",
-                 r->host, ERR_reason_error_string(e));
-        fault_set(f, CONNECT_GATE_UNREACHABLE, text);
+    } else if (c->alert >= 0 || (e != 0 && !ERR_SYSTEM_ERROR(e))) {
+        fault_tls(c, e, f);
     } else {
         remote_connect_words(error != 0 ? error : ECONNRESET, r->host, r->port,
                              text);
@@ -164,10 +174,9 @@ static void broke(struct gate_connection *c, const struct fault *f)
     link_close(c);
     /* Whoever is refused learns it from the first read; nothing that was
      * written has been looked at. */
-    if (c->alert >= 0 && !answered && !reused)
+    if (refused(c))
         gate_link_failed(g, f->reason, f->text);
-    gate_link_broke(g, call, answered, reused && c->alert < 0, f->reason,
-                    f->text);
+    gate_link_broke(g, call, answered, reused, f->reason, f->text);
 }
 
 /* ---- what comes ---- */
@@ -256,8 +265,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
     if (!c->answered)
         alert_look(c);
-    if (c->alert >= 0 && !c->answered)
-        fault_alert(c, &f);
+    if (refused(c))
+        fault_set(&f, CONNECT_CERTIFICATE_REFUSED,
+                  remote_alert_words(c->alert));
     else
         fault_set(&f, CONNECT_GATE_LOST, "");
     broke(c, &f);
