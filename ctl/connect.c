@@ -55,10 +55,12 @@ static const char usage[] =
     "certificate then: --token-file or a Unix socket keep them out. Web pages "
     "in a\n"
     "browser are refused in any case.\n"
-    "\n" REMOTE_USAGE "  --listen 127.0.0.1:PORT, [::1]:PORT or unix:PATH\n"
+    "\n" REMOTE_USAGE "  --listen 127.0.0.1:PORT|unix:PATH\n"
     "                  where tools ask (" LISTEN_DEFAULT
-    "); port 0 takes a free one;\n"
-    "                  a Unix socket may be used by you alone\n"
+    "); port 0 takes a free one,\n"
+    "                  [::1]:PORT is as good; a Unix socket may be used by "
+    "you\n"
+    "                  alone\n"
     "  --receipts FILE\n"
     "                  where the receipts of answers are kept, one JSON object "
     "a\n"
@@ -98,7 +100,7 @@ struct connect {
     struct gate *gate;
     struct callers *callers;
     struct lookout *lookout;
-    struct event *tick, *term, *interrupt;
+    struct event *tick, *term, *interrupt, *hangup;
     int64_t stop_at; /* boot time; 0: nobody wants us to end */
     struct client_answer answer;
     struct json status;
@@ -277,8 +279,11 @@ static int events_start(struct connect *c)
     c->tick = event_new(c->base, -1, EV_PERSIST, on_tick, c);
     c->term = evsignal_new(c->base, SIGTERM, on_stop, c);
     c->interrupt = evsignal_new(c->base, SIGINT, on_stop, c);
-    if (c->tick == NULL || c->term == NULL || c->interrupt == NULL)
+    c->hangup = evsignal_new(c->base, SIGHUP, on_stop, c);
+    if (c->tick == NULL || c->term == NULL || c->interrupt == NULL ||
+        c->hangup == NULL)
         return SP_ENOMEM;
+    event_add(c->hangup, NULL);
     event_add(c->tick, &second);
     event_add(c->term, NULL);
     event_add(c->interrupt, NULL);
@@ -387,6 +392,8 @@ static int finish(struct connect *c, int status)
         event_free(c->term);
     if (c->interrupt != NULL)
         event_free(c->interrupt);
+    if (c->hangup != NULL)
+        event_free(c->hangup);
     if (c->base != NULL)
         event_base_free(c->base);
     json_release(&c->status);

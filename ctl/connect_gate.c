@@ -15,7 +15,11 @@
 
 /* After a failure nothing is tried for so long: who is refused is recorded by
  * the gateway each time, and a card signs each time. */
-#define AGAIN_MS 1000
+#define AGAIN_MS 500
+/* Nothing was sent yet, so trying again is safe: who waits is told only after
+ * so many failures in a row. A gateway that is restarted is seldom away longer.
+ */
+#define TRIES 3
 
 static void pump(struct gate *g);
 
@@ -78,10 +82,14 @@ static void trouble_begin(struct gate *g, const struct reason_info *reason,
                           const char *text)
 {
     bool news = g->trouble != reason || strcmp(g->trouble_text, text) != 0;
+    int64_t now = clock_boot_ms();
 
     g->trouble = reason;
     snprintf(g->trouble_text, sizeof g->trouble_text, "%s", text);
-    g->again_at = clock_boot_ms() + AGAIN_MS;
+    if (now >= g->again_at) { /* those that were begun together count once */
+        g->again_at = now + AGAIN_MS;
+        g->failures++;
+    }
     if (news)
         g->o.trouble(g->o.arg, reason, g->trouble_text);
 }
@@ -91,6 +99,8 @@ static void trouble_end(struct gate *g)
     if (g->trouble == NULL)
         return;
     g->trouble = NULL;
+    g->failures = 0;
+    g->again_at = 0;
     g->trouble_text[0] = '\0';
     g->o.trouble(g->o.arg, NULL, "");
 }
@@ -106,13 +116,20 @@ void gate_link_answered(struct gate *g)
     trouble_end(g);
 }
 
+/* Whether those who wait would wait in vain. Connections that stand will serve
+ * them, unless it is something that somebody has to do something about. */
+static bool waiting_is_vain(const struct gate *g)
+{
+    return !g->trouble->retry || (g->nlinks == 0 && g->failures >= TRIES);
+}
+
 void gate_link_failed(struct gate *g, const struct reason_info *reason,
-                      const char *text)
+                      const char *text, bool slowly)
 {
     trouble_begin(g, reason, text);
-    /* Connections that stand will serve those who wait; unless it is
-     * something that somebody has to do something about. */
-    if (g->nlinks == 0 || !reason->retry)
+    if (slowly)
+        g->failures = TRIES;
+    if (waiting_is_vain(g))
         waiting_fail(g);
     if (g->nlinks == 0)
         g->stale = true;
@@ -183,14 +200,14 @@ static bool addresses_there(struct gate *g)
 
 static void pump(struct gate *g)
 {
-    const struct timeval again = {.tv_usec = AGAIN_MS * 1000 / 2};
+    const struct timeval again = {.tv_usec = AGAIN_MS * 1000 + 1000};
 
     if (g->pumping || g->over)
         return;
     g->pumping = true;
     waiting_serve(g);
     if (g->trouble != NULL && clock_boot_ms() < g->again_at) {
-        if (g->nlinks == 0 || !g->trouble->retry)
+        if (waiting_is_vain(g))
             waiting_fail(g);
         else if (g->nwaiting > 0)
             event_add(g->timer, &again);

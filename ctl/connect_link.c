@@ -151,7 +151,8 @@ static void fault_open(struct gate_connection *c, int error, struct fault *f)
 static int dial(struct gate_connection *c);
 
 /* Another address of the name may lead there, if this one did not. */
-static void open_failed(struct gate_connection *c, const struct fault *f)
+static void open_failed(struct gate_connection *c, const struct fault *f,
+                        bool slowly)
 {
     struct gate *g = c->gate;
 
@@ -162,7 +163,7 @@ static void open_failed(struct gate_connection *c, const struct fault *f)
         return;
     }
     link_close(c);
-    gate_link_failed(g, f->reason, f->text);
+    gate_link_failed(g, f->reason, f->text, slowly);
 }
 
 static void broke(struct gate_connection *c, const struct fault *f)
@@ -175,7 +176,7 @@ static void broke(struct gate_connection *c, const struct fault *f)
     /* Whoever is refused learns it from the first read; nothing that was
      * written has been looked at. */
     if (refused(c))
-        gate_link_failed(g, f->reason, f->text);
+        gate_link_failed(g, f->reason, f->text, false);
     gate_link_broke(g, call, answered, reused, f->reason, f->text);
 }
 
@@ -260,7 +261,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     }
     if (c->state == LINK_CONNECTING) {
         fault_open(c, error, &f);
-        open_failed(c, &f);
+        open_failed(c, &f, false);
         return;
     }
     if (!c->answered)
@@ -282,7 +283,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (c->state == LINK_CONNECTING) {
         fault_open(c, ETIMEDOUT, &f);
-        open_failed(c, &f);
+        open_failed(c, &f, true);
     } else if (c->state == LINK_IDLE) {
         link_close(c);
     } else if (c->state == LINK_BUSY && c->paused) {
@@ -306,7 +307,7 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
     }
     if (dial(c) != 0) {
         fault_set(&f, CONNECT_GATE_UNREACHABLE, "");
-        open_failed(c, &f);
+        open_failed(c, &f, false);
     }
 }
 

@@ -42,6 +42,7 @@ struct gate {
     const struct reason_info *trouble; /* NULL: all is well */
     char trouble_text[CONNECT_TEXT];
     int64_t again_at; /* boot time */
+    int failures;     /* in a row, until an answer comes */
     struct event *timer;
     bool pumping, over;
 };
@@ -56,12 +57,13 @@ void link_pause(struct gate_connection *c, bool paused);
 void link_close(struct gate_connection *c);
 void link_free(struct gate_connection *c);
 
-/* To the pool: it is idle; the gateway answers; it could not be opened; it is
- * closed, with a call on it or without; its call's answer is complete. */
+/* To the pool: it is idle; the gateway answers; it could not be opened, and
+ * whether that took long; it is closed, with a call on it or without; its
+ * call's answer is complete. */
 void gate_link_ready(struct gate *g);
 void gate_link_answered(struct gate *g);
 void gate_link_failed(struct gate *g, const struct reason_info *reason,
-                      const char *text);
+                      const char *text, bool slowly);
 void gate_link_broke(struct gate *g, struct gate_call *call, bool answered,
                      bool reused, const struct reason_info *reason,
                      const char *text);

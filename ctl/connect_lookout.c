@@ -230,6 +230,8 @@ static void on_end(void *arg, const struct gate_end *e)
         person_status_parse(&j, (const char *)buf_bytes(&w->body),
                             w->body.length) == 0)
         lookout_take(w, &j, true);
+    else if (!e->complete && e->reason->retry)
+        w->wonders = true; /* nobody has been asked */
     json_release(&j);
     buf_release(&w->body);
 }
