@@ -126,9 +126,31 @@ static struct watched_window *window_find(struct lookout *w, const char *id)
     return &w->windows[w->nwindows++];
 }
 
-static void window_tell(const struct person_window *x, int64_t now)
+/* The budget of which the smallest part is left; false: there is none. */
+static bool budget_scarcest(const struct json *j, const struct person_window *x,
+                            struct person_budget *least)
 {
-    char words[128];
+    bool found = false;
+
+    for (uint32_t t = 0; (t = person_terms_next(j, x, t)) != 0;) {
+        struct person_budget b = {0};
+
+        while (person_budget_next(j, t, &b)) {
+            if (found && (double)b.left * (double)least->limit >=
+                             (double)least->left * (double)b.limit)
+                continue;
+            *least = b;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void window_tell(const struct json *j, const struct person_window *x,
+                        int64_t now)
+{
+    char words[128], budget[128] = "";
+    struct person_budget least;
     const struct tell_member m[] = {
         TELL_TEXT("model", x->model),
         TELL_TEXT("window", x->id),
@@ -139,11 +161,14 @@ static void window_tell(const struct person_window *x, int64_t now)
         {0}};
 
     person_window_words(x, now, words);
-    tell("window", m, "%s: %s", x->model, words);
+    if (x->open && budget_scarcest(j, x, &least))
+        snprintf(budget, sizeof budget, "; %s: %" PRId64 " left of %" PRId64,
+                 least.name, least.left, least.limit);
+    tell("window", m, "%s: %s%s", x->model, words, budget);
 }
 
-static void window_take(struct lookout *w, const struct person_window *x,
-                        int64_t now)
+static void window_take(struct lookout *w, const struct json *j,
+                        const struct person_window *x, int64_t now)
 {
     struct watched_window *known = window_find(w, x->id);
     bool news;
@@ -161,7 +186,7 @@ static void window_take(struct lookout *w, const struct person_window *x,
     if (x->open && known->told > x->seconds_left)
         known->told = x->seconds_left;
     if (news || (w->tells && x->open))
-        window_tell(x, now);
+        window_tell(j, x, now);
 }
 
 void lookout_take(struct lookout *w, const struct json *j, bool tells)
@@ -175,7 +200,7 @@ void lookout_take(struct lookout *w, const struct json *j, bool tells)
         now = clock_wall_ms();
     w->tells = tells;
     while (person_window_next(j, &x)) {
-        window_take(w, &x, now);
+        window_take(w, j, &x, now);
         if (x.open)
             budgets_take(w, j, &x);
     }
