@@ -40,7 +40,7 @@ static const char usage[] =
     "                         [--listen 127.0.0.1:PORT|unix:PATH]\n"
     "                         [--receipts FILE] [--keep DIR]\n"
     "                         [--token-file FILE] [--connections N]\n"
-    "                         [--every MINUTES] [--json]\n"
+    "                         [--any-user] [--every MINUTES] [--json]\n"
     "\n"
     "Listens on a local port and forwards what is asked there to the gateway "
     "GATE\n"
@@ -50,11 +50,9 @@ static const char usage[] =
     "URL,\n"
     "who you are, what is open and what is left; ends with SIGINT or SIGTERM.\n"
     "\n"
-    "Other users of this machine can reach a port of 127.0.0.1, and ask with "
-    "your\n"
-    "certificate then: --token-file or a Unix socket keep them out. Web pages "
-    "in a\n"
-    "browser are refused in any case.\n"
+    "Whoever can use the port can use your certificate: other users of this "
+    "machine\n"
+    "are refused, and web pages in a browser.\n"
     "\n" REMOTE_USAGE "  --listen 127.0.0.1:PORT|unix:PATH\n"
     "                  where tools ask (" LISTEN_DEFAULT
     "); port 0 takes a free one,\n"
@@ -74,6 +72,9 @@ static const char usage[] =
     "                  tools must send its first line as API key; made, with a "
     "new\n"
     "                  one, if it is not there\n"
+    "  --any-user      other users of this machine may use the port, too: "
+    "with\n"
+    "                  --token-file those who have it\n"
     "  --connections N\n"
     "                  to the gateway, at most (8); requests wait for one\n"
     "  --every MINUTES\n"
@@ -92,7 +93,7 @@ struct connect {
     char token[CONNECT_TOKEN_SIZE];
     char gate_host[300]; /* for Host */
     int connections, every;
-    bool json;
+    bool json, any_user;
     struct listening where;
     struct receipts *receipts;
     int keep;
@@ -314,6 +315,7 @@ static int parts_start(struct connect *c)
                                       .keep = c->keep,
                                       .token = c->token_path != NULL ? c->token
                                                                      : NULL,
+                                      .any_user = c->any_user,
                                       .host = c->gate_host,
                                       .refused = on_refused,
                                       .arg = c};
@@ -423,7 +425,8 @@ enum {
     OPT_KEEP,
     OPT_TOKEN,
     OPT_CONNECTIONS,
-    OPT_EVERY
+    OPT_EVERY,
+    OPT_ANY_USER
 };
 
 static bool option_take(struct connect *c, int option, const char *value)
@@ -442,8 +445,8 @@ static bool option_take(struct connect *c, int option, const char *value)
         return number_take(value, 1, CONNECTIONS_MAX, &c->connections);
     if (option == OPT_EVERY)
         return number_take(value, 0, EVERY_MAX, &c->every);
-    if (option == 'j') {
-        c->json = true;
+    if (option == 'j' || option == OPT_ANY_USER) {
+        *(option == 'j' ? &c->json : &c->any_user) = true;
         return true;
     }
     return remote_option(&c->remote, option, value);
@@ -458,6 +461,7 @@ int verb_connect(int argc, char **argv)
         {"keep", required_argument, NULL, OPT_KEEP},
         {"token-file", required_argument, NULL, OPT_TOKEN},
         {"connections", required_argument, NULL, OPT_CONNECTIONS},
+        {"any-user", no_argument, NULL, OPT_ANY_USER},
         {"every", required_argument, NULL, OPT_EVERY},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "ctl/connect_caller_parts.h"
+#include "ctl/connect_tell.h"
+#include "ctl/connect_user.h"
 #include "lib/json.h"
 
 /* More than an SDK's pool has; those behind it wait to be accepted. */
@@ -188,6 +190,8 @@ static const struct reason_info *denied(const struct caller *c)
         (c->ask.times[ASK_FETCH_SITE] > 0 &&
          (length != 4 || strncasecmp(site, "none", 4) != 0)))
         return connect_reason(CONNECT_BROWSER_DENIED);
+    if (c->stranger)
+        return connect_reason(CONNECT_USER_DENIED);
     if (!token_fits(c))
         return connect_reason(CONNECT_TOKEN_REQUIRED);
     if (c->of->stopping)
@@ -446,16 +450,37 @@ static void on_later(evutil_socket_t fd, short what, void *arg)
         request_read(c);
 }
 
+/* Root may do anything with our key anyway. If the kernel does not tell, it is
+ * told once; who has gone already gets nothing. */
+static bool user_is_stranger(const struct callers *all, int fd, bool *gone)
+{
+    static bool told;
+    uid_t uid = 0;
+    int r = all->o.any_user || all->o.where->path != NULL
+                ? 0
+                : connect_user(fd, &uid);
+
+    *gone = r == SP_ENOENT;
+    if (r == SP_EIO && !told)
+        tell("users_unknown", NULL,
+             "the kernel does not say whose connections are: other users of "
+             "this machine are not kept out (--token-file does it)");
+    told = told || r == SP_EIO;
+    return r == 0 && uid != 0 && uid != geteuid();
+}
+
 static void caller_new(struct callers *all, int fd)
 {
     struct event_base *base = all->o.base;
-    struct caller *c = calloc(1, sizeof *c);
+    bool gone, stranger = user_is_stranger(all, fd, &gone);
+    struct caller *c = gone ? NULL : calloc(1, sizeof *c);
 
     if (c == NULL) {
         close(fd);
         return;
     }
     c->of = all;
+    c->stranger = stranger;
     LIST_INSERT_HEAD(&all->all, c, all);
     all->count++;
     ask_init(&c->ask);

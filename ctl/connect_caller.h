@@ -26,6 +26,7 @@ struct callers_options {
     struct receipts *receipts; /* or NULL */
     int keep;                  /* a folder, or -1 */
     const char *token;         /* that clients must send, or NULL */
+    bool any_user;             /* also those of other users, at a TCP port */
     const char *host;          /* the gateway's, for the Host field */
     caller_refused_fn *refused;
     void *arg;

@@ -37,6 +37,7 @@ struct caller {
     struct receipt receipt;
     struct keep keep;
     /* The answer: */
+    bool stranger; /* another user's */
     bool chunked, closes, events, paused;
     int status;
     char tail[TAIL_BYTES];

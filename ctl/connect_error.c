@@ -22,6 +22,10 @@ static const struct reason_info infos[CONNECT_REASONS] = {
         {"connect_browser_denied", 403, false, 0, DENIED,
          "sallyport connect is not for web pages: the request has an Origin or "
          "Sec-Fetch-Site header."},
+    [CONNECT_USER_DENIED] =
+        {"connect_user_denied", 403, false, 0, DENIED,
+         "sallyport connect answers only to the user who started it; with "
+         "--any-user to others, too, and --token-file chooses among them."},
     [CONNECT_TOKEN_REQUIRED] = {"connect_token_required", 401, false, 0,
                                 "authentication_error", "authentication_error",
                                 "sallyport connect was started with "

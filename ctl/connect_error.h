@@ -13,6 +13,7 @@
 enum connect_reason {
     CONNECT_HOST_DENIED,      /* 403 a name that is not ours: DNS rebinding */
     CONNECT_BROWSER_DENIED,   /* 403 a web page */
+    CONNECT_USER_DENIED,      /* 403 another user of this machine */
     CONNECT_TOKEN_REQUIRED,   /* 401 */
     CONNECT_GATE_UNREACHABLE, /* 503 */
     CONNECT_GATE_UNTRUSTED,   /* 403 it does not prove that it is the gateway */
