@@ -30,7 +30,7 @@
 
 /* So many that among all of them somebody has two: whoever has one keeps it. */
 #define CLIENTS_MAX 64
-_Static_assert(CLIENTS_MAX > 3 * SETTINGS_STAFF_MAX + 2, "one place for each");
+_Static_assert(CLIENTS_MAX > STAFF_MAX + 2, "one place for each");
 /* Nobody holds a place without asking. */
 #define CLIENT_IDLE_S 60
 /* Taken from the queue before others have their turn. */
@@ -57,8 +57,7 @@ struct control {
     LIST_HEAD(, client) clients;
     size_t nclients;
     struct control_status status;
-    struct settings_staff staff[3 * SETTINGS_STAFF_MAX];
-    size_t nstaff;
+    struct staff_list staff;
     uint64_t tickets; /* the newest; it has the number of this start above */
     int64_t second;   /* boot time, of the lines below */
     unsigned lines;
@@ -178,7 +177,7 @@ static int take(struct client *c, const uint8_t *data, size_t length)
 
     if (c->ticket != 0)
         return SP_EPROTO;
-    c->role = staff_of(k->staff, k->nstaff, geteuid(), c->uid);
+    c->role = staff_of(&k->staff, geteuid(), c->uid);
     if (c->role == STAFF_NONE) /* since it came in */
         return SP_EPERM;
     if (ask_status_get(data, length) == 0)
@@ -267,7 +266,7 @@ static enum staff peer_role(struct control *k, int fd, uid_t *uid)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return STAFF_NONE;
     *uid = peer.uid;
-    role = staff_of(k->staff, k->nstaff, geteuid(), peer.uid);
+    role = staff_of(&k->staff, geteuid(), peer.uid);
     if (role == STAFF_NONE && may_log(k))
         log_warn("control_client_refused", "uid=%u", (unsigned)peer.uid);
     return role;
@@ -350,6 +349,9 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     case MESSAGE_LEDGER:
         r = ledger_message_get(&k->status.ledger, data, length);
         break;
+    case MESSAGE_STAFF:
+        r = staff_message_get(&k->staff, data, length);
+        break;
     case MESSAGE_ANSWER_ORDER:
         r = order_answer_message_get(&answer, data, length);
         if (r == 0)
@@ -365,15 +367,6 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     }
     if (r != 0)
         role_message_unknown(data, length, nfds);
-}
-
-/* Copied: the snapshot does not stay. */
-static void staff_take(struct control *k, const struct settings *s)
-{
-    for (k->nstaff = 0;
-         k->nstaff < s->nstaff && k->nstaff < 3 * SETTINGS_STAFF_MAX;
-         k->nstaff++)
-        k->staff[k->nstaff] = s->staff[k->nstaff];
 }
 
 static int control_events(struct control *k, int listening)
@@ -399,7 +392,7 @@ int control_main(struct role_start *start)
                            sp_strerror(r));
     snapshot_forget_text(&snapshot);
     role_log(start, snapshot.settings->log_level);
-    staff_take(k, snapshot.settings);
+    staff_take(&k->staff, snapshot.settings);
     k->tickets = start->setup.generation << 32;
     snapshot_release(&snapshot);
     snprintf(k->status.version, sizeof(k->status.version), "%s", SP_VERSION);

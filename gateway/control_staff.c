@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "gateway/messages.h"
+
 #define MAY(role) (1u << STAFF_##role)
 #define LOOKS     (MAY(OBSERVER) | MAY(OPERATOR) | MAY(RELEASER) | MAY(OWNER))
 #define ACTS      (MAY(OPERATOR) | MAY(OWNER))
@@ -54,15 +56,57 @@ bool staff_may(enum staff role, unsigned verb)
            (table[verb].who & (1u << role)) != 0;
 }
 
-enum staff staff_of(const struct settings_staff *staff, size_t nstaff,
-                    uint32_t own, uint32_t uid)
+enum staff staff_of(const struct staff_list *l, uint32_t own, uint32_t uid)
 {
     if (uid == 0 || uid == own)
         return STAFF_OWNER;
-    for (size_t i = 0; i < nstaff; i++)
-        if (staff[i].uid == uid)
-            return staff[i].role;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (l->staff[i].uid == uid)
+            return l->staff[i].role;
     return STAFF_NONE;
+}
+
+void staff_take(struct staff_list *l, const struct settings *s)
+{
+    for (l->count = 0; l->count < s->nstaff && l->count < STAFF_MAX; l->count++)
+        l->staff[l->count] = s->staff[l->count];
+}
+
+int staff_message_put(const struct staff_list *v, void *memory, size_t capacity,
+                      size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, MESSAGE_STAFF);
+    msg_put_u32(&m, v->count);
+    for (uint32_t i = 0; i < v->count && i < STAFF_MAX; i++) {
+        msg_put_u32(&m, v->staff[i].uid);
+        msg_put_u8(&m, (uint8_t)v->staff[i].role);
+    }
+    *length = m.length;
+    return msg_put_end(&m);
+}
+
+int staff_message_get(struct staff_list *v, const void *data, size_t length)
+{
+    struct msg_in m;
+
+    *v = (struct staff_list){0};
+    if (msg_get_begin(&m, data, length) != MESSAGE_STAFF)
+        return SP_EPROTO;
+    v->count = msg_get_u32(&m);
+    if (m.failed || v->count > STAFF_MAX)
+        return SP_EPROTO;
+    for (uint32_t i = 0; i < v->count; i++) {
+        uint8_t role;
+
+        v->staff[i].uid = msg_get_u32(&m);
+        role = msg_get_u8(&m);
+        if (role < STAFF_OBSERVER || role > STAFF_RELEASER)
+            return SP_EPROTO;
+        v->staff[i].role = (enum staff)role;
+    }
+    return msg_get_end(&m);
 }
 
 /* An owner is not named: whoever may become one knows. */

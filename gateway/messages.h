@@ -113,7 +113,9 @@ enum message_type {
     MESSAGE_STANDINGS,
     MESSAGE_ASK_STANDINGS,    /* control → keeper */
     MESSAGE_ANSWER_STANDINGS, /* keeper → control */
-    MESSAGE_LIST_AGES         /* revoker → supervisor → control */
+    MESSAGE_LIST_AGES,        /* revoker → supervisor → control */
+    /* supervisor → control: who is heard now (control_staff.h) */
+    MESSAGE_STAFF
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */

@@ -94,6 +94,14 @@ static int open_control(struct openings *o, const struct settings *s,
     return socket_control_listen(&a, s->nstaff > 0, report, &o->control);
 }
 
+/* One that was handed over has the mode of its unit. */
+void openings_share_control(const struct openings *o, bool shared)
+{
+    if (!o->control_held && chmod(o->control_path, shared ? 0666 : 0600) != 0)
+        log_warn("control_not_shared", "path=%s error=%s",
+                 log_quote(o->control_path), log_quote(strerror(errno)));
+}
+
 /* --- All sockets --- */
 
 /* What is handed over comes first: a mistake in it is not to be told as an

@@ -81,6 +81,8 @@ int openings_open_metrics(struct openings *o, const struct settings *s,
 void openings_metrics_close(struct openings *o);
 /* A control role that was taken over may have shut it down, too. */
 int openings_metrics_again(const struct openings *o) SP_MUST_USE;
+/* Whether other users can connect to the control socket. */
+void openings_share_control(const struct openings *o, bool shared);
 /* The listening sockets only: from now on connections are refused. */
 void openings_stop_listening(struct openings *o);
 /* Also takes the control socket's name away. */

@@ -272,8 +272,10 @@ static void process_ready(struct process *p)
     }
     if (p->role == ROLE_PUBLISHER)
         supervisor_publish(s);
-    if (p->role == ROLE_CONTROL)
+    if (p->role == ROLE_CONTROL) {
         tell_ledger(s);
+        supervisor_tell_staff(s); /* its set-up may have older lists */
+    }
     if (p->role == ROLE_WORKER && s->accepting)
         supervisor_listen(s, p);
     supervisor_metrics_ready(p);

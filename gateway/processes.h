@@ -149,6 +149,8 @@ void processes_reap(struct supervisor *s);
 int supervisor_order(struct supervisor *s, const uint8_t *data, size_t length);
 int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
                             size_t length);
+/* Control hears who is on the settings' lists. */
+void supervisor_tell_staff(struct supervisor *s);
 /* The keeper is gone: what it had is answered. */
 void supervisor_orders_lost(struct supervisor *s);
 /* What became of the reload: told in the log, and to who ordered it. */

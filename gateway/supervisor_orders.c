@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/control_staff.h"
 #include "gateway/processes.h"
 #include "lib/clock.h"
 
@@ -192,4 +193,18 @@ void supervisor_orders_lost(struct supervisor *s)
                "the keeper ended before it was on disk: every request is "
                "refused meanwhile; look at the ledger, and give the order "
                "again if it is not there");
+}
+
+/* --- Who is heard --- */
+
+void supervisor_tell_staff(struct supervisor *s)
+{
+    uint8_t data[512];
+    struct staff_list v;
+    size_t length;
+
+    staff_take(&v, s->snapshot.settings);
+    if (s->processes[CONTROL].state == ROLE_STATE_READY &&
+        staff_message_put(&v, data, sizeof(data), &length) == 0)
+        process_send(&s->processes[CONTROL], data, length, NULL, 0);
 }

@@ -305,6 +305,8 @@ static void adapt_revoker(struct supervisor *s, const struct snapshot *before)
 static void adapt(struct supervisor *s, const struct snapshot *before)
 {
     log_open("supervisor", s->snapshot.settings->log_level);
+    openings_share_control(&s->openings, s->snapshot.settings->nstaff > 0);
+    supervisor_tell_staff(s);
     if (openings_seal(&s->openings, s->snapshot.settings, s->snapshot.policy) !=
         0)
         log_error("transcripts_not_opened", "problem=%s",

@@ -46,17 +46,6 @@ static bool witnesses_equal(const struct settings *a, const struct settings *b)
     return true;
 }
 
-static bool staff_equal(const struct settings *a, const struct settings *b)
-{
-    if (a->nstaff != b->nstaff)
-        return false;
-    for (size_t i = 0; i < a->nstaff; i++)
-        if (a->staff[i].uid != b->staff[i].uid ||
-            a->staff[i].role != b->staff[i].role)
-            return false;
-    return true;
-}
-
 const char *settings_fixed_change(const struct settings *a,
                                   const struct settings *b)
 {
@@ -78,7 +67,6 @@ const char *settings_fixed_change(const struct settings *a,
         {a->checkpoint_ms == b->checkpoint_ms, "ledger/checkpoint"},
         {a->connections >= b->connections, "limits/connections (larger)"},
         {listeners_equal(a, b), "listen"},
-        {staff_equal(a, b), "operators, observers, releasers"},
         {witnesses_equal(a, b), "witnesses"},
     };
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "check_messages.h"
 #include "gateway/control_staff.h"
 
 #define OWN 990
@@ -81,8 +82,11 @@ static void P8_the_papers_table_is_this_one(void **state)
 
 static void roles_follow_from_the_lists(void **state)
 {
-    static const struct settings_staff staff[] = {
-        {1001, STAFF_OPERATOR}, {1002, STAFF_RELEASER}, {1003, STAFF_OBSERVER}};
+    static const struct staff_list staff = {3,
+                                            {{1001, STAFF_OPERATOR},
+                                             {1002, STAFF_RELEASER},
+                                             {1003, STAFF_OBSERVER}}};
+    static const struct staff_list none = {0};
     static const struct {
         uint32_t uid;
         enum staff role;
@@ -94,8 +98,8 @@ static void roles_follow_from_the_lists(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(who) / sizeof(*who); i++) {
-        assert_int_equal(staff_of(staff, 3, OWN, who[i].uid), who[i].role);
-        assert_int_equal(staff_of(NULL, 0, OWN, who[i].uid),
+        assert_int_equal(staff_of(&staff, OWN, who[i].uid), who[i].role);
+        assert_int_equal(staff_of(&none, OWN, who[i].uid),
                          who[i].role == STAFF_OWNER ? STAFF_OWNER : STAFF_NONE);
     }
 }
@@ -112,12 +116,40 @@ static void a_refusal_says_who_might(void **state)
                         "uid 4294967294 is releaser: `suspend` needs operator");
 }
 
+DECODER(staff_message, staff_list)
+
+static void lists_come_back_and_wrong_ones_do_not(void **state)
+{
+    struct staff_list v = {.count = STAFF_MAX}, told;
+    uint8_t data[512];
+    size_t length;
+
+    (void)state;
+    for (uint32_t i = 0; i < STAFF_MAX; i++)
+        v.staff[i] = (struct settings_staff){
+            UINT32_MAX - 1 - i,
+            (enum staff)(STAFF_OBSERVER + i / SETTINGS_STAFF_MAX)};
+    ROUND_TRIP(staff_message, &v, &told, MESSAGE_STAFF);
+    assert_memory_equal(&v, &told, sizeof(v));
+    assert_int_equal(staff_message_put(&v, data, sizeof(data), &length), 0);
+    for (unsigned role = 0; role < 256; role++) {
+        data[length - 1] = (uint8_t)role;
+        assert_int_equal(
+            staff_message_get(&told, data, length),
+            role >= STAFF_OBSERVER && role <= STAFF_RELEASER ? 0 : SP_EPROTO);
+    }
+    v.count = STAFF_MAX + 1;
+    assert_int_equal(staff_message_put(&v, data, sizeof(data), &length), 0);
+    assert_int_equal(staff_message_get(&told, data, length), SP_EPROTO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(P8_every_cell),
         cmocka_unit_test(P8_the_papers_table_is_this_one),
         cmocka_unit_test(roles_follow_from_the_lists),
+        cmocka_unit_test(lists_come_back_and_wrong_ones_do_not),
         cmocka_unit_test(a_refusal_says_who_might),
     };
 
