@@ -133,6 +133,7 @@ static void window_print(const struct overview *d, uint32_t i, int64_t now)
     people_print(p, w->party);
     certificates_print(&p->parties[w->party]);
     agreement_print_source(&p->parties[w->party], "    ", stdout);
+    agreement_print_notify(w, "    ", stdout);
     printf("    terms: ");
     for (size_t k = 0; k < w->nterms; k++)
         printf("%s%s", k == 0 ? "" : ", ", p->terms[w->terms[k]].name);

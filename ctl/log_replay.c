@@ -279,10 +279,12 @@ static void outcome_json(const struct course *c, const struct checkpoint *head,
            ",\"refused\":%" PRIu64 ",\"closed\":%" PRIu64
            ",\"windows\":%" PRIu64 ",\"tripwires\":%" PRIu64
            ",\"orders\":%" PRIu64 ",\"certificates\":%" PRIu64
+           ",\"notices\":%" PRIu64 ",\"missed_notices\":%" PRIu64
            ",\"policies\":%" PRIu64 ",\"approved\":%" PRIu64
            ",\"snapshots\":%" PRIu64 ",\"not_checked\":[",
            k->entries, k->admitted, k->refused, k->closed, k->windows,
-           k->tripwires, k->orders, k->certificates, k->policies, k->approved,
+           k->tripwires, k->orders, k->certificates, k->notices,
+           k->missed_notices, k->policies, k->approved,
            k->snapshots - k->other_snapshots);
     for (unsigned i = 0; i < n; i++) {
         fputs(i == 0 ? "" : ",", stdout);
@@ -316,6 +318,9 @@ static void outcome_text(const struct course *c, const struct checkpoint *head,
            problem == NULL ? "replay       good:" : "agreed until", k->entries,
            k->admitted, k->refused, k->closed, k->windows, k->tripwires,
            k->policies, k->approved, k->snapshots - k->other_snapshots);
+    if (k->notices > 0 || k->missed_notices > 0)
+        printf("notices      %" PRIu64 " of windows' ends%s\n", k->notices,
+               k->missed_notices > 0 ? "; some that were due are missing" : "");
     for (unsigned i = 0; i < n; i++)
         printf("%-12s %s\n", i == 0 ? "not checked" : "", list[i]);
 }

@@ -125,6 +125,10 @@ static void due_tell(struct keeper *k, const struct entry *e)
         keeper_certificate_pass_on(k, r->sha256, r->reason);
         log_info("certificate_revoked", "serial=%s party=%s person=%s cause=%s",
                  r->serial, r->party, r->person, r->cause);
+    } else if (e->kind == ENTRY_WINDOW_NOTICE) {
+        log_info("window_notice", "window=%s seconds_left=%lld",
+                 log_quote(e->u.window_notice.window),
+                 (long long)(e->u.window_notice.closes - k->now) / 1000);
     } else {
         log_info("window_opened", "window=%s",
                  log_quote(e->u.window_opened.window));

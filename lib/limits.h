@@ -68,6 +68,11 @@
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50
+/* Of one window: when its end is told. */
+#define LIMIT_WINDOW_NOTICES 8
+/* Where a party wants to hear of it. */
+#define LIMIT_NOTICE_ADDRESSES     8
+#define LIMIT_NOTICE_ADDRESS_BYTES 254
 /* Documents that people accept: half of what a fileset holds, together. */
 #define LIMIT_POLICY_DOCUMENTS 32
 #define LIMIT_DOCUMENT_BYTES   (1u << 20)

@@ -326,6 +326,28 @@ static void revocation_print(const struct policy_revocation *r,
     line_end(&l);
 }
 
+static void notices_print(const struct policy_notices *n, const char *indent,
+                          FILE *out)
+{
+    struct line l = {.out = out, .indent = indent, .title = "notices go to"};
+
+    for (size_t i = 0; i < n->naddresses; i++)
+        part(&l, "%s", n->addresses[i]);
+    if (n->syslog != NULL)
+        part(&l, "syslog at %s", n->syslog);
+    line_end(&l);
+}
+
+void agreement_print_notify(const struct policy_window *w, const char *indent,
+                            FILE *out)
+{
+    char text[200] = "";
+    struct words words = {text, sizeof text, 0};
+
+    say_durations(&words, w->notify, w->nnotify);
+    fprintf(out, "%sits end is told before: %s\n", indent, text);
+}
+
 void agreement_print_source(const struct policy_party *party,
                             const char *indent, FILE *out)
 {
@@ -348,6 +370,7 @@ void agreement_print_source(const struct policy_party *party,
     }
     line_end(&l);
     revocation_print(&party->revocation, indent, out);
+    notices_print(&party->notices, indent, out);
     if (!party->has_sealing_key)
         return;
     sealing_key_format(party->sealing_key, text);

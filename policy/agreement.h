@@ -16,6 +16,9 @@ void agreement_print_terms(const struct policy *p, const struct policy_terms *t,
 /* Where a party's people come from and when they may: a line, or none. */
 void agreement_print_source(const struct policy_party *party,
                             const char *indent, FILE *out);
+/* When people are told that a window ends: a line. */
+void agreement_print_notify(const struct policy_window *w, const char *indent,
+                            FILE *out);
 /* What all parties together may use of a model: a line, or none. */
 void agreement_print_model(const struct policy_model *m, const char *indent,
                            FILE *out);

@@ -390,6 +390,19 @@ static void compare_scope(struct comparison *c, const struct policy_party *a,
         change_tell(c, CHANGE_WIDER, "scope: %s (was %s)", is, was);
 }
 
+/* What is said of a party is its own matter; where it goes is its approvers'.
+ * Another place is one more that hears of it. */
+static void compare_notices(struct comparison *c,
+                            const struct policy_notices *a,
+                            const struct policy_notices *b)
+{
+    const struct allowed was = {a->addresses, a->naddresses, false};
+    const struct allowed is = {b->addresses, b->naddresses, false};
+
+    compare_list(c, "notices to", &was, &is);
+    compare_text(c, "notices to syslog", a->syslog, b->syslog);
+}
+
 static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
 {
     const struct policy_party *a = &c->before->parties[before];
@@ -405,6 +418,7 @@ static void compare_party(struct comparison *c, uint32_t before, uint32_t now)
     compare_sealing(c, a, b);
     compare_scope(c, a, b);
     compare_revocation(c, &a->revocation, &b->revocation);
+    compare_notices(c, &a->notices, &b->notices);
     compare_people(c, before, now);
 }
 
@@ -500,6 +514,17 @@ static void compare_agreement(struct comparison *c,
         change_tell(c, CHANGE_OTHER, "agreement: another document");
 }
 
+static void compare_notify(struct comparison *c, const struct policy_window *a,
+                           const struct policy_window *b)
+{
+    char was[200] = "", is[200] = "";
+    struct words v = {was, sizeof was, 0}, w = {is, sizeof is, 0};
+
+    say_durations(&v, a->notify, a->nnotify);
+    say_durations(&w, b->notify, b->nnotify);
+    compare_text(c, "notices before the end", was, is);
+}
+
 /* A window that opens at another time is another one in the ledger: the old
  * one is closed when the policy comes into force. */
 static void compare_window(struct comparison *c, const struct policy_window *a,
@@ -513,6 +538,7 @@ static void compare_window(struct comparison *c, const struct policy_window *a,
                     a->id);
     compare_routes(c, "uses", uses_of(c->before, a), uses_of(c->now, b));
     compare_agreement(c, a, b);
+    compare_notify(c, a, b);
 }
 
 static void tell_new_window(struct comparison *c, const struct policy_window *w)

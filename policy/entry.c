@@ -40,6 +40,7 @@ bool entry_is_of_party(const struct entry *e, const char *party)
         [ENTRY_REQUEST_ADMITTED] = e->u.request.party,
         [ENTRY_REQUEST_REFUSED] = e->u.request.party,
         [ENTRY_WINDOW_OPENED] = e->u.window_opened.party,
+        [ENTRY_WINDOW_NOTICE] = e->u.window_notice.party,
         [ENTRY_NDA_ACCEPTED] = e->u.nda_accepted.party,
         [ENTRY_FINDING_FILED] = e->u.finding_filed.party,
         [ENTRY_TRIPWIRE_ALERTED] = e->u.tripwire_alerted.party,

@@ -54,6 +54,7 @@ enum entry_kind {
     ENTRY_CERTIFICATE_MATCHED, /* certificate.matched */
     ENTRY_CRL_LOADED,          /* crl.loaded */
     ENTRY_GATEWAY_ORDERED,     /* gateway.ordered */
+    ENTRY_WINDOW_NOTICE,       /* window.notice */
     ENTRY_KIND_COUNT
 };
 
@@ -92,6 +93,14 @@ struct entry_window_opened {
     uint8_t agreement_sha256[32];
     const char *designation, *designated_by, *designation_reference;
     int64_t opens, closes; /* closes: what holds, with P3 applied */
+};
+
+/* An open window ends soon: `before` its end, if not later, was the time to
+ * say so. Once for each time and end. */
+struct entry_window_notice {
+    const char *window, *party, *model;
+    int64_t closes; /* ms UTC, with P3 applied */
+    int64_t before; /* ms */
 };
 
 /* What was done in a window that has ended, said once all of it has an end. */
@@ -360,6 +369,7 @@ struct entry {
         struct entry_witness_alarm witness_alarm;
         struct entry_snapshot snapshot;
         struct entry_window_statement window_statement;
+        struct entry_window_notice window_notice;
         struct entry_certificate_issued certificate_issued;
         struct entry_certificate_revoked certificate_revoked;
         struct entry_certificate_matched certificate_matched;

@@ -241,6 +241,14 @@ static const struct field window_statement[] = {
     FIELD("content_bytes", U64, ALWAYS, window_statement.content_bytes),
     {0},
 };
+static const struct field window_notice[] = {
+    FIELD("window", TEXT, ALWAYS, window_notice.window),
+    FIELD("party", TEXT, ALWAYS, window_notice.party),
+    FIELD("model", TEXT, ALWAYS, window_notice.model),
+    FIELD("closes", I64, ALWAYS, window_notice.closes),
+    FIELD("before", I64, ALWAYS, window_notice.before),
+    {0},
+};
 static const struct field certificate_issued[] = {
     FIELD("sha256", HASH, ALWAYS, certificate_issued.sha256),
     FIELD("serial", TEXT, ALWAYS, certificate_issued.serial),
@@ -323,6 +331,7 @@ const struct kind entry_kinds[ENTRY_KIND_COUNT] = {
     [ENTRY_TRANSCRIPT_REVEALED] = {"transcript.revealed", transcript_revealed},
     [ENTRY_SNAPSHOT] = {"snapshot", snapshot},
     [ENTRY_WINDOW_STATEMENT] = {"window.statement", window_statement},
+    [ENTRY_WINDOW_NOTICE] = {"window.notice", window_notice},
     [ENTRY_LOG_REKEYED] = {"log.rekeyed", log_rekeyed},
     [ENTRY_CERTIFICATE_ISSUED] = {"certificate.issued", certificate_issued},
     [ENTRY_CERTIFICATE_REVOKED] = {"certificate.revoked", certificate_revoked},

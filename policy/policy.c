@@ -73,6 +73,7 @@ static void people_free(struct policy *p)
         free(p->parties[i].certificates);
         free(p->parties[i].networks);
         revocation_release(&p->parties[i].revocation);
+        notices_release(&p->parties[i]);
         free(p->parties[i].scope);
         free(p->parties[i].tripwires);
     }

@@ -117,21 +117,32 @@ struct policy_revocation {
     int64_t timeout_ms;    /* of one question to a responder */
 };
 
+/* Where a party hears of what concerns it (docs/notices.md). */
+struct policy_notices {
+    char **addresses; /* URIs for the hook */
+    size_t naddresses;
+    char *syslog; /* "unix:/PATH", or NULL */
+};
+/* Of such a PATH: as much as a socket's address holds. */
+#define SYSLOG_PATH_MAX 107
+bool syslog_path_is_good(const char *text);
+
 struct policy_party {
     char *name;
     enum party_kind kind;
-    char *anchors;            /* "ca" (the deployment's own) or a file's name */
-    char *intermediates;      /* a file's name or NULL */
+    char *anchors;       /* "ca" (the deployment's own) or a file's name */
+    char *intermediates; /* a file's name or NULL */
     bool has_anchors_sha256;
     uint8_t anchors_sha256[32]; /* that the anchors' file must have */
     /* One of them must hold for a certificate's chain; none: none is asked. */
     struct policy_certificate *certificates;
     size_t ncertificates;
-    bool any_eku; /* clientAuth may be left unsaid */
+    bool any_eku;             /* clientAuth may be left unsaid */
     struct network *networks; /* where its people come from; none: anywhere */
     size_t nnetworks;
     struct hours hours; /* when they may come */
     struct policy_revocation revocation;
+    struct policy_notices notices;
     char *selection; /* its reference, or NULL */
     bool has_sealing_key;
     uint8_t sealing_key[32]; /* X25519: its transcripts are sealed to it */
@@ -251,6 +262,9 @@ struct policy_window {
     uint8_t agreement_sha256[32];
     uint32_t *terms; /* indices; no route is in two of them */
     size_t nterms;
+    int64_t notify[LIMIT_WINDOW_NOTICES]; /* ms before its end, the longest
+                                             first; less than it lasts */
+    size_t nnotify;
 };
 
 struct policy {

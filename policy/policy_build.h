@@ -46,6 +46,14 @@ void *build_array(struct policy_build *b, size_t count, size_t size);
 /* policy_revocation.c: who is asked about a party's certificates. */
 void revocation_build(struct policy_build *b, struct policy_revocation *r,
                       const struct node *n);
+/* policy_notices.c: when a window's end is told (`list` NULL: not written);
+ * `lasts` as it is written, 0: that is wrong itself. Where a party's go. */
+void notify_build(struct policy_build *b, struct policy_window *w,
+                  const struct node *list, int64_t lasts);
+void notices_build(struct policy_build *b, struct policy_party *party,
+                   const struct node *n);
+void notices_release(struct policy_party *party);
+
 /* A file that the policy names must be there. */
 void file_check(struct policy_build *b, const struct node *n, const char *key,
                 bool read, const char *expected);

@@ -277,6 +277,7 @@ static void parties_build(struct policy_build *b)
         hours_build(b, &b->p->parties[i].hours, node_member(party, "hours"));
         revocation_build(b, &b->p->parties[i].revocation,
                          node_member(party, "revocation"));
+        notices_build(b, &b->p->parties[i], node_member(party, "notices"));
         b->p->parties[i].first = (uint32_t)b->p->npeople;
         people_build(b, (uint32_t)i, node_member(party, "people"));
     }
@@ -380,8 +381,10 @@ static int64_t window_end(struct policy_build *b, const struct node *n,
     return closes->number;
 }
 
+/* *lasts: as it is written, before the model's release cuts it. */
 static void window_times(struct policy_build *b, struct policy_window *w,
-                         const struct node *n, const struct policy_model *m)
+                         const struct node *n, const struct policy_model *m,
+                         int64_t *lasts)
 {
     const struct node *opens = node_member(n, "opens");
 
@@ -392,6 +395,7 @@ static void window_times(struct policy_build *b, struct policy_window *w,
         w->opens = 0;
     }
     w->closes = window_end(b, n, w->opens);
+    *lasts = w->closes == 0 ? 0 : w->closes - w->opens;
     if (m == NULL || w->closes == 0)
         return;
     if (m->release <= w->opens)
@@ -430,6 +434,7 @@ static void window_build(struct policy_build *b, struct policy_window *w,
 {
     const struct node *terms = node_member(n, "terms");
     int party, model, found;
+    int64_t lasts;
 
     if (!node_is_good(n) || n->kind != NODE_MAP)
         return;
@@ -442,7 +447,8 @@ static void window_build(struct policy_build *b, struct policy_window *w,
             w->terms[w->nterms++] = (uint32_t)found;
     }
     agreement_build(b, w, node_member(n, "agreement"));
-    window_times(b, w, n, model < 0 ? NULL : &b->p->models[model]);
+    window_times(b, w, n, model < 0 ? NULL : &b->p->models[model], &lasts);
+    notify_build(b, w, node_member(n, "notify"), lasts);
     if (party < 0 || model < 0 || w->closes == 0)
         return; /* without an id: unfinished */
     w->party = (uint32_t)party;

@@ -563,6 +563,14 @@ static const struct schema_field agreement[] = {
     END,
 };
 
+static const struct schema_field notice_time[] = {
+    {.name = "time",
+     .type = SCHEMA_DURATION,
+     .min = 1000,
+     .max = LIMIT_ACCESS_MS},
+    END,
+};
+
 static const struct schema_field window_fields[] = {
     {.name = "party",
      .type = SCHEMA_NAME,
@@ -599,7 +607,13 @@ static const struct schema_field window_fields[] = {
      .fields = agreement,
      .help = "The agreement that the window carries out: recorded when it "
              "opens."},
-    LATER_FIELD("notify", "When to remind of the end."),
+    {.name = "notify",
+     .type = SCHEMA_LIST,
+     .max = LIMIT_WINDOW_NOTICES,
+     .fields = notice_time,
+     .help = "How long before its end that is told, the longest time first, "
+             "each less than the window lasts; `[]`: never. Without it: 72h, "
+             "24h and 1h, as far as it lasts longer (docs/notices.md)."},
     END,
 };
 

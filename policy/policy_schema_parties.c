@@ -199,6 +199,31 @@ static const struct schema_field revocation[] = {
     END,
 };
 
+static const struct schema_field notice_address[] = {
+    {.name = "address",
+     .type = SCHEMA_TEXT,
+     .min = 3,
+     .max = LIMIT_NOTICE_ADDRESS_BYTES},
+    END,
+};
+
+static const struct schema_field notices[] = {
+    {.name = "addresses",
+     .type = SCHEMA_LIST,
+     .min = 1,
+     .max = LIMIT_NOTICE_ADDRESSES,
+     .fields = notice_address,
+     .help = "URIs such as `mailto:soc@example.org`, which the settings' "
+             "`notices.hook` is given."},
+    {.name = "syslog",
+     .type = SCHEMA_TEXT,
+     .min = 7,
+     .max = 5 + SYSLOG_PATH_MAX,
+     .help = "`unix:/PATH`, a datagram socket that takes RFC 5424 messages: "
+             "those of this party alone."},
+    END,
+};
+
 static const struct schema_field certificate_policy[] = {
     {.name = "policy", .type = SCHEMA_TEXT, .min = 1, .max = 63},
     END,
@@ -287,7 +312,11 @@ static const struct schema_field party_fields[] = {
      .fields = selection,
      .help = "How the party was selected: recorded when a window of it opens."},
     LATER_FIELD("retention", "How long records are kept."),
-    LATER_FIELD("notices", "Where notices go."),
+    {.name = "notices",
+     .type = SCHEMA_RECORD,
+     .fields = notices,
+     .help = "Where the party hears of its own windows and people "
+             "(docs/notices.md). Without it: nowhere."},
     END,
 };
 

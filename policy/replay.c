@@ -37,6 +37,7 @@ struct replay {
     const char *line; /* of this entry */
     size_t length;
     char derived[LIMIT_ENTRY_BYTES];
+    int64_t missed_end, missed_before; /* the newest missed notice */
     struct replay_counts counts;
     struct replay_difference difference;
 };
@@ -195,9 +196,23 @@ static const char *due_name(const struct entry *due)
         return due->u.window_opened.window;
     if (due->kind == ENTRY_WINDOW_CLOSED)
         return due->u.window_closed.window;
+    if (due->kind == ENTRY_WINDOW_NOTICE)
+        return due->u.window_notice.window;
     return due->kind == ENTRY_CERTIFICATE_REVOKED
                ? due->u.certificate_revoked.serial
                : due->u.model_released.model;
+}
+
+/* No decision depends on a notice, and a gateway of before there were any wrote
+ * none: counted, each once for the first window that lacks one. Everything else
+ * that is due comes before it. */
+static void notice_miss(struct replay *r, const struct entry_window_notice *n)
+{
+    if (n->closes == r->missed_end && n->before == r->missed_before)
+        return;
+    r->missed_end = n->closes;
+    r->missed_before = n->before;
+    r->counts.missed_notices++;
 }
 
 /* What time had made due before this decision must have been written. */
@@ -209,6 +224,10 @@ static int due_check(struct replay *r, const struct entry *e)
     if (r->clock == TOLD_GOOD ? !standing_due(r->s, e->t, true, &due)
                               : !standing_due(r->s, e->t, false, &due))
         return 0;
+    if (due.kind == ENTRY_WINDOW_NOTICE) {
+        notice_miss(r, &due.u.window_notice);
+        return 0;
+    }
     certificate = due.kind == ENTRY_CERTIFICATE_REVOKED;
     differs(r, e->n,
             certificate
@@ -297,6 +316,12 @@ static int window_check(struct replay *r, const struct entry *e)
 {
     return due_entry_check(r, e, "a window's beginning or end",
                            "a window's beginning or end that was not due");
+}
+
+static int notice_check(struct replay *r, const struct entry *e)
+{
+    return due_entry_check(r, e, "a window's notice",
+                           "a window's notice that was not due");
 }
 
 static int certificate_check(struct replay *r, const struct entry *e)
@@ -534,6 +559,7 @@ static int (*const checks[ENTRY_KIND_COUNT])(struct replay *,
     [ENTRY_WINDOW_OPENED] = window_check,
     [ENTRY_WINDOW_CLOSED] = window_check,
     [ENTRY_MODEL_RELEASED] = window_check,
+    [ENTRY_WINDOW_NOTICE] = notice_check,
     [ENTRY_CERTIFICATE_REVOKED] = certificate_check,
     [ENTRY_TRIPWIRE_ALERTED] = trip_check,
     [ENTRY_PERSON_SUSPENDED] = trip_check,
@@ -561,6 +587,7 @@ static void count(struct replay *r, const struct entry *e)
         [ENTRY_CERTIFICATE_ISSUED] = &c->certificates,
         [ENTRY_CERTIFICATE_REVOKED] = &c->certificates,
         [ENTRY_SNAPSHOT] = &c->snapshots,
+        [ENTRY_WINDOW_NOTICE] = &c->notices,
     };
 
     c->entries++;

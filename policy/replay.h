@@ -31,6 +31,8 @@ struct replay_counts {
     uint64_t entries, admitted, refused, closed, windows, tripwires, orders;
     uint64_t policies, approved; /* those whose signatures were judged again */
     uint64_t certificates;       /* issued or revoked */
+    uint64_t notices;            /* of windows' ends */
+    uint64_t missed_notices; /* that were due at a decision; at least so many */
     uint64_t snapshots, other_snapshots; /* of another format, not compared */
 };
 

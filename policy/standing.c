@@ -24,6 +24,7 @@ struct standing *standing_new(void)
     }
     s->npeople = SLOT_NEWCOMER + 1;
     s->next_close = s->next_open = s->next_release = INT64_MAX;
+    s->next_notice = INT64_MAX;
     s->next_forget = INT64_MAX;
     s->due_certificate = SLOT_NONE;
     return s;
@@ -763,6 +764,7 @@ int standing_apply(struct standing *s, const struct entry *e)
         [ENTRY_TRANSCRIPT_REVEALED] = apply_revealed,
         [ENTRY_SNAPSHOT] = apply_snapshot,
         [ENTRY_WINDOW_STATEMENT] = standing_apply_statement,
+        [ENTRY_WINDOW_NOTICE] = standing_apply_notice,
         [ENTRY_LOG_REKEYED] = apply_log_rekeyed,
         [ENTRY_CERTIFICATE_ISSUED] = standing_apply_issued,
         [ENTRY_CERTIFICATE_REVOKED] = standing_apply_certificate_revoked,

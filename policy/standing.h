@@ -59,8 +59,8 @@ size_t standing_open_requests(const struct standing *s);
 uint64_t standing_next_open(const struct standing *s, uint64_t from);
 
 /* What time makes due at `now`: the next window.opened, window.closed,
- * model.released or certificate.revoked entry to append and apply (call until
- * false). Fills kind and its fields, with texts that live as long as the bound
+ * model.released, certificate.revoked or window.notice entry to append and
+ * apply (call until false). Fills kind and its fields, with texts that live as long as the bound
  * policy and the standing; not n and t. `may_open` is false while the clock
  * settles: then only closings are due. */
 bool standing_due(const struct standing *s, int64_t now, bool may_open,

@@ -22,6 +22,7 @@ void standing_unbind(struct standing *s)
     for (size_t i = 0; i < s->nwindows; i++)
         s->windows[i].bound = SLOT_NONE;
     s->next_close = s->next_open = s->next_release = INT64_MAX;
+    s->next_notice = INT64_MAX;
     s->due_certificate = SLOT_NONE;
 }
 
@@ -161,9 +162,7 @@ const char *standing_policy_objection(const struct standing *s,
     return NULL;
 }
 
-/* When a window of the bound policy ends: as it says, but not past 30 days
- * from the pair's first opening (P3), its own included. */
-static int64_t window_end(const struct standing *s, uint32_t window)
+int64_t standing_window_end(const struct standing *s, uint32_t window)
 {
     const struct policy_window *w = &s->policy->windows[window];
     int64_t first = s->pairs[s->bound_windows[window].pair];
@@ -179,11 +178,11 @@ bool standing_window_may_open(const struct standing *s, uint32_t window)
 {
     return s->bound_windows[window].state == SLOT_NONE &&
            !standing_model_released(s, s->policy->windows[window].model) &&
-           window_end(s, window) > s->policy->windows[window].opens;
+           standing_window_end(s, window) > s->policy->windows[window].opens;
 }
 
-static bool window_is_released(const struct standing *s,
-                               const struct window_state *w)
+bool standing_window_is_released(const struct standing *s,
+                                 const struct window_state *w)
 {
     return s->models[w->model].released != NO_ENTRY;
 }
@@ -191,6 +190,7 @@ static bool window_is_released(const struct standing *s,
 void standing_schedule(struct standing *s)
 {
     s->next_close = s->next_open = s->next_release = INT64_MAX;
+    s->next_notice = INT64_MAX;
     if (s->policy == NULL)
         return;
     for (size_t i = 0; i < s->nwindows; i++) {
@@ -199,9 +199,9 @@ void standing_schedule(struct standing *s)
 
         if (w->closed)
             continue;
-        end = w->bound == SLOT_NONE || window_is_released(s, w)
+        end = w->bound == SLOT_NONE || standing_window_is_released(s, w)
                   ? 0
-                  : window_end(s, w->bound);
+                  : standing_window_end(s, w->bound);
         if (end < s->next_close)
             s->next_close = end;
     }
@@ -215,6 +215,7 @@ void standing_schedule(struct standing *s)
         if (!standing_model_released(s, i) &&
             s->policy->models[i].release < s->next_release)
             s->next_release = s->policy->models[i].release;
+    s->next_notice = standing_notice_next(s);
 }
 
 /* The developer's time has come: said once, and for ever. */
@@ -236,7 +237,7 @@ static bool release_due(const struct standing *s, int64_t now, struct entry *e)
 static const char *closing_cause(const struct standing *s,
                                  const struct window_state *w)
 {
-    if (window_is_released(s, w))
+    if (standing_window_is_released(s, w))
         return "released";
     return w->bound == SLOT_NONE ? "policy" : "expired";
 }
@@ -246,8 +247,9 @@ static bool closing_due(const struct standing *s, int64_t now, struct entry *e)
     for (size_t i = 0; i < s->nwindows; i++) {
         const struct window_state *w = &s->windows[i];
 
-        if (w->closed || (w->bound != SLOT_NONE && !window_is_released(s, w) &&
-                          now < window_end(s, w->bound)))
+        if (w->closed ||
+            (w->bound != SLOT_NONE && !standing_window_is_released(s, w) &&
+             now < standing_window_end(s, w->bound)))
             continue;
         e->kind = ENTRY_WINDOW_CLOSED;
         e->u.window_closed.window = w->id;
@@ -278,7 +280,7 @@ static bool opening_due(const struct standing *s, int64_t now, struct entry *e)
         e->u.window_opened.designated_by = p->models[w->model].designated_by;
         e->u.window_opened.designation_reference =
             p->models[w->model].designation_reference;
-        e->u.window_opened.closes = window_end(s, i);
+        e->u.window_opened.closes = standing_window_end(s, i);
         return true;
     }
     return false;
@@ -353,7 +355,9 @@ bool standing_due(const struct standing *s, int64_t now, bool may_open,
     /* For ever, so not by a clock that may be wrong. */
     if (may_open && standing_certificate_due(s, e))
         return true;
-    return may_open && now >= s->next_open && opening_due(s, now, e);
+    if (may_open && now >= s->next_open && opening_due(s, now, e))
+        return true;
+    return may_open && now >= s->next_notice && standing_notice_due(s, now, e);
 }
 
 int64_t standing_next_due(const struct standing *s)
@@ -364,6 +368,8 @@ int64_t standing_next_due(const struct standing *s)
         next = s->next_close;
     if (s->next_open < next)
         next = s->next_open;
+    if (s->next_notice < next)
+        next = s->next_notice;
     return next < s->next_release ? next : s->next_release;
 }
 
@@ -376,7 +382,7 @@ void standing_window(const struct standing *s, uint32_t window,
     if (s->policy == NULL || window >= s->policy->nwindows)
         return;
     b = &s->bound_windows[window];
-    w->closes = window_end(s, window);
+    w->closes = standing_window_end(s, window);
     w->first_opened = s->pairs[b->pair];
     w->never = b->state == SLOT_NONE && !standing_window_may_open(s, window);
     w->released = standing_model_released(s, s->policy->windows[window].model);

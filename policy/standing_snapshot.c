@@ -19,7 +19,7 @@
 
 #include "policy/standing_state.h"
 
-#define LAYOUT    4
+#define LAYOUT    5
 #define MINUTE_MS 60000
 
 /* Names that are sorted. */
@@ -429,6 +429,8 @@ static void window_walk(struct walk *w, size_t i)
     pack_number(&w->p, &v->output_tokens, UINT64_MAX);
     pack_number(&w->p, &v->content_bytes, UINT64_MAX);
     pack_number(&w->p, &v->statement, w->s->count);
+    pack_time(&w->p, &v->noticed_end, INT64_MAX);
+    pack_time(&w->p, &v->noticed, LIMIT_ACCESS_MS);
     if (!w->p.reading || !is_well(w))
         return;
     if (standing_slot(w->s, 'w', id, "") != SLOT_NONE)
@@ -446,6 +448,8 @@ static void window_walk(struct walk *w, size_t i)
     state->output_tokens = new.output_tokens;
     state->content_bytes = new.content_bytes;
     state->statement = new.statement;
+    state->noticed_end = new.noticed_end;
+    state->noticed = new.noticed;
     w->s->unsaid += new.closed &&new.statement == 0;
 }
 

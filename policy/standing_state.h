@@ -44,7 +44,9 @@ struct window_state {
     uint64_t requests;
     uint32_t open_requests;
     uint64_t refused, input_tokens, output_tokens, content_bytes;
-    uint64_t statement; /* the entry that sums it up; 0: none yet */
+    uint64_t statement;           /* the entry that sums it up; 0: none yet */
+    int64_t noticed_end, noticed; /* of the newest window.notice: the end that
+                                     it told of, and how long before; 0: none */
 };
 
 struct person_state {
@@ -160,7 +162,7 @@ struct standing {
     uint32_t *bound_people; /* SLOT_NEWCOMER: nothing is known of that person */
     uint32_t *bound_terms;
     uint32_t *bound_models;
-    int64_t next_close, next_open, next_release;
+    int64_t next_close, next_open, next_release, next_notice;
 };
 
 /* SP_EINVAL, with the text that standing_error() gives. */
@@ -259,6 +261,20 @@ void standing_certificates_free(struct standing *s);
 /* Computes again which one is to be revoked first. */
 void standing_certificates_schedule(struct standing *s);
 bool standing_certificate_due(const struct standing *s, struct entry *e);
+
+/* standing_due.c: when a window of the bound policy ends: as it says, but not
+ * past 30 days from the pair's first opening (P3), its own included. */
+int64_t standing_window_end(const struct standing *s, uint32_t window);
+bool standing_window_is_released(const struct standing *s,
+                                 const struct window_state *w);
+
+/* standing_notice.c: that windows end soon. */
+int standing_apply_notice(struct standing *s,
+                          const struct entry *e) SP_MUST_USE;
+bool standing_notice_due(const struct standing *s, int64_t now,
+                         struct entry *e);
+/* When it is next due; INT64_MAX: never. */
+int64_t standing_notice_next(const struct standing *s);
 
 /* standing_due.c: whether a window of the bound policy was never opened, and
  * something is left of it to open. */

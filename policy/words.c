@@ -38,6 +38,25 @@ void say_list(struct words *w, char *const *list, size_t count)
         say(w, "%s%s", i == 0 ? "" : ", ", list[i]);
 }
 
+void say_durations(struct words *w, const int64_t *ms, size_t count)
+{
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+
+    if (count == 0)
+        say(w, "none");
+    for (size_t i = 0; i < count; i++) {
+        size_t u = 0;
+
+        while (ms[i] % units[u].ms != 0)
+            u++;
+        say(w, "%s%lld %s", i == 0 ? "" : ", ",
+            (long long)(ms[i] / units[u].ms), units[u].unit);
+    }
+}
+
 void say_hours(struct words *w, const struct hours *h)
 {
     static const char *const names[] = {"Mon", "Tue", "Wed", "Thu",

@@ -24,6 +24,8 @@ void say(struct words *w, const char *format, ...);
 void say_time(struct words *w, int64_t t);
 /* With commas between. */
 void say_list(struct words *w, char *const *list, size_t count);
+/* Of milliseconds: "72 h, 90 min, 5 s"; "none". */
+void say_durations(struct words *w, const int64_t *ms, size_t count);
 /* "Mon, Tue 08:00 to 18:00 UTC"; of a rule that there is. */
 void say_hours(struct words *w, const struct hours *h);
 

@@ -331,7 +331,7 @@ def policy_text(serial=1, endpoint="http://127.0.0.1:1", deployment="test", wind
     for w in windows:
         lines += [f"  - party: {w.get('party', 'caisi')}", f"    model: {w.get('model', 'orion')}",
                   f"    opens: {utc(w['opens'] // 1000 * 1000)}", f"    closes: {utc(w['closes'])}",
-                  f"    terms: [{w.get('terms', 'evaluation')}]"]
+                  f"    notify: {w.get('notify', '[]')}", f"    terms: [{w.get('terms', 'evaluation')}]"]
     return "\n".join(lines) + "\n"
 
 

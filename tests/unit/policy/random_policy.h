@@ -453,6 +453,29 @@ static void put_lasts(struct random_policy *g)
     random_put(g, times[random_any(g, 5)]);
 }
 
+/* Shorter than any window. */
+static void put_notify(struct random_policy *g)
+{
+    static const char *const times[] = {"1h", "45m", "3600s", "1s"};
+
+    random_put(g, times[random_any(g, 4)]);
+}
+
+static void put_address(struct random_policy *g)
+{
+    static const char *const uris[] = {"mailto:soc@p.example", "sms:+15550100",
+                                       "https://p.example/in?a=1&b=%20#x"};
+
+    random_put(g, uris[random_any(g, 3)]);
+}
+
+static void put_syslog(struct random_policy *g)
+{
+    static const char *const paths[] = {"unix:/dev/log", "unix:/run/p log"};
+
+    random_put(g, paths[random_any(g, 2)]);
+}
+
 static void put_closes(struct random_policy *g)
 {
     random_time(g, window_opens_of(g, g->window) +
@@ -927,6 +950,14 @@ static const struct random_rule random_rules[] = {
     {.path = "windows.[].party", .put = put_window_party},
     {.path = "windows.[].model", .put = put_window_model},
     {.path = "windows.[].opens", .put = put_opens},
+    {.path = "windows.[].notify", .has = has_seldom, .count = count_one},
+    {.path = "windows.[].notify.[]", .put = put_notify},
+    {.path = "parties.*.notices", .has = has_seldom},
+    {.path = "parties.*.notices.addresses",
+     .has = has_always,
+     .count = count_one},
+    {.path = "parties.*.notices.addresses.[]", .put = put_address},
+    {.path = "parties.*.notices.syslog", .put = put_syslog},
     {.path = "windows.[].lasts", .has = has_lasts, .put = put_lasts},
     {.path = "windows.[].closes", .has = has_closes, .put = put_closes},
     {.path = "windows.[].terms",

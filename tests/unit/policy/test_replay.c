@@ -46,6 +46,7 @@ static const char yaml[] =
     "    model: orion\n"
     "    opens: 2026-11-01T00:00:00Z\n"
     "    lasts: 2h\n"
+    "    notify: [30m, 10m]\n"
     "    terms: [t]\n";
 
 #define WINDOW "caisi/orion/2026-11-01T00:00:00Z"
@@ -428,6 +429,48 @@ static struct entry certificate_revoked(uint8_t id, const char *cause)
                                   .reason = "cessationOfOperation"}};
 }
 
+static struct entry notice(int64_t before)
+{
+    return (struct entry){.kind = ENTRY_WINDOW_NOTICE,
+                          .u.window_notice = {.window = WINDOW,
+                                              .party = "caisi",
+                                              .model = "orion",
+                                              .closes = T0 + 2 * HOUR,
+                                              .before = before}};
+}
+
+static void P6_notices_are_due_by_time(void **state)
+{
+    const struct replay_counts *c = replay_counts(replay);
+    struct entry e = notice(HOUR / 2);
+
+    (void)state;
+    begin();
+    differs(e, "a window's notice that was not due", "window.notice", "nothing",
+            "");
+    now = T0 + 3 * HOUR / 2;
+    differs(notice(HOUR / 6), "a window's notice", "600000", "1800000", "");
+    e.u.window_notice.closes++;
+    differs(e, "a window's notice", "", "", "");
+    agrees(notice(HOUR / 2));
+    differs(notice(HOUR / 2), "a window's notice that was not due", "", "", "");
+    agrees(admitted());
+    assert_int_equal(c->missed_notices, 0);
+    /* No decision needs one, but that it was not written is seen. */
+    now = T0 + 2 * HOUR - 60000;
+    agrees(admitted());
+    agrees(admitted());
+    assert_int_equal(c->missed_notices, 1);
+    agrees(notice(HOUR / 6));
+    agrees(refused(REASON_BUDGET_EXHAUSTED, STEP_BUDGET));
+    now = T0 + 2 * HOUR;
+    differs(notice(1000), "a window's notice", "window.notice", "window.closed",
+            "");
+    agrees(window_closed("expired"));
+    assert_int_equal(c->missed_notices, 1);
+    assert_int_equal(c->notices, 2);
+}
+
 static void P6_certificates_end_with_the_last_window(void **state)
 {
     struct entry e;
@@ -713,6 +756,7 @@ int main(void)
         TEST(P6_a_wrong_grant_is_told_by_its_member),
         TEST(P6_windows_open_and_end_when_they_are_due),
         TEST(P6_a_window_comes_to_its_sum),
+        TEST(P6_notices_are_due_by_time),
         TEST(P6_certificates_end_with_the_last_window),
         TEST(P6_what_is_revoked_decides),
         TEST(P6_orders_are_taken_as_they_are),

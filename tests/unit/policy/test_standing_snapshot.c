@@ -200,6 +200,12 @@ static void orders(struct standing *s)
     put(s, (struct entry){
                .kind = ENTRY_WINDOW_CLOSED,
                .u.window_closed = {.window = VEGA, .cause = "released"}});
+    put(s, (struct entry){.kind = ENTRY_WINDOW_NOTICE,
+                          .u.window_notice = {.window = ORION,
+                                              .party = "caisi",
+                                              .model = "orion",
+                                              .closes = T0 + 777600000,
+                                              .before = 777600000}});
 }
 
 /* Issued and left, issued and revoked, of another authority. */
@@ -379,11 +385,11 @@ static void the_layout_is_what_its_number_says(void **state)
     head = 1 + strlen(format);
     assert_int_equal(bytes[0], strlen(format));
     assert_memory_equal(bytes + 1, format, strlen(format));
-    assert_memory_equal(format, "4-", 2);
+    assert_memory_equal(format, "5-", 2);
     crypto_hash_sha256(hash, bytes + head, length - head);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    assert_string_equal(hex, "d8b987ffeee9e4030993c5e2bc02efc0"
-                             "dbf44b4c7be0019da1f447b2c7b09589");
+    assert_string_equal(hex, "afda68e9017704e07c27673e1ffb211d"
+                             "f8f90eb3388737f92eb1e346dcd1734e");
 }
 
 /* More addresses than are told apart: a moment, and no list. */

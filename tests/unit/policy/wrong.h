@@ -481,7 +481,7 @@ static const struct wrong wrong_policies[] = {
      "anchors, intermediates, people, revocation, anchors_sha256, "
      "certificate_policies, service_policies, eku, networks, hours, "
      "sealing_key, scope, "
-     "selection\n"
+     "selection, notices\n"
      "policy.yaml:22:5: \"people\" is missing: expected a mapping of names\n"},
     {"uses: [chat.completions, messages, models]",
      "uses: [chat.completion, messages]",
