@@ -155,6 +155,10 @@ static void settings_print(const struct overview *d)
         printf("a worker per core\n");
     else
         printf("%u worker%s\n", s->workers, s->workers == 1 ? "" : "s");
+    if (s->notice_hook != NULL)
+        printf("  notices are given to %s\n", s->notice_hook);
+    if (s->notice_syslog != NULL)
+        printf("  notices go to syslog at %s\n", s->notice_syslog);
 }
 
 static void model_print(const struct policy *p, size_t model)

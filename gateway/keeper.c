@@ -40,6 +40,7 @@ uint64_t keeper_record(struct keeper *k, struct entry *e)
     if (r != 0)
         fatal("entry_not_encodable", "kind=%s error=%s",
               entry_kind_text(e->kind), log_quote(sp_strerror(r)));
+    keeper_notice(k, e); /* while its texts live */
     /* Applied first: what the standing refuses must never get into a ledger
      * that has to be replayed. If appending fails then, this process ends,
      * and with it the standing that was ahead. */
@@ -337,6 +338,7 @@ static void keeper_stop(struct keeper *k)
     r = ledger_close(k->ledger);
     keeper_snapshot_stop(k);
     keeper_orders_turn(k);
+    keeper_notices_turn(k);
     if (r != 0)
         log_error("ledger_close_failed", "error=%s", log_quote(sp_strerror(r)));
     else
@@ -514,6 +516,7 @@ static void keeper_turn(struct keeper *k)
     }
     keeper_alarm_set(k);
     keeper_orders_turn(k);
+    keeper_notices_turn(k);
     keeper_revocations_turn(k);
     keeper_certificates_turn(k);
     keeper_rules_turn(k);
@@ -623,6 +626,7 @@ int keeper_main(struct role_start *start)
     k->origin = k->snapshot.settings->origin;
     k->rules = start->setup.rules;
     buf_init(&k->to_revoke.list, KEEPER_REVOKE_BYTES);
+    buf_init(&k->notices, KEEPER_NOTICE_BYTES);
     if ((r = people_load(&k->snapshot, &k->identities, problem)) != 0)
         return role_failed(start, false, "keeper: %s", problem);
     if ((k->standing = standing_new()) == NULL || (r = keeper_events(k)) != 0 ||

@@ -7,7 +7,8 @@
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
  * heartbeat), keeper_certificates.c (what is issued and revoked),
  * keeper_rules.c (another policy while it runs), keeper_snapshot.c (the
- * standing as a file). One thread runs all
+ * standing as a file), keeper_notices.c (what parties are told). One thread
+ * runs all
  * of it; the ledger's threads only call keeper_durable() and keeper_failed().
  * keeper_metrics.c counts, and tells control how windows and budgets stand.
  * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
@@ -47,6 +48,8 @@ struct event_base;
 #define KEEPER_BACKLOG_MS    2000
 #define KEEPER_BACKLOG_BYTES (1u << 20)
 #define KEEPER_TICK_MS       500
+/* Notices that wait for the disk, or for the supervisor. */
+#define KEEPER_NOTICE_BYTES (256u << 10)
 /* Answers to orders that wait for the disk. */
 #define KEEPER_ORDERS       64
 #define KEEPER_HEARTBEAT_MS 600000
@@ -178,6 +181,7 @@ struct keeper {
     bool refusing; /* everything, because of what witnesses said or did not */
     struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
     size_t norders;
+    struct buf notices; /* keeper_notices.c */
     struct keeper_snapshot snapshots;
     struct {
         struct revocations_number number;
@@ -281,6 +285,12 @@ void keeper_own_release(struct keeper_link *l);
 void keeper_order(struct keeper *k, const struct order_message *m);
 /* Answers those whose entries are on disk; each turn. */
 void keeper_orders_turn(struct keeper *k);
+
+/* keeper_notices.c */
+/* What a party is told of an entry that is about to be, if anything. */
+void keeper_notice(struct keeper *k, const struct entry *e);
+/* Tells what is on disk; each turn. */
+void keeper_notices_turn(struct keeper *k);
 
 /* keeper_certificates.c */
 /* Takes the authority's index (policy/issued.h) and records what is new in it,

@@ -115,7 +115,8 @@ enum message_type {
     MESSAGE_ANSWER_STANDINGS, /* keeper → control */
     MESSAGE_LIST_AGES,        /* revoker → supervisor → control */
     /* supervisor → control: who is heard now (control_staff.h) */
-    MESSAGE_STAFF
+    MESSAGE_STAFF,
+    MESSAGE_NOTICE /* keeper → supervisor: what a party is told (notice.h) */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */

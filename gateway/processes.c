@@ -426,6 +426,10 @@ static int role_message(struct process *p, const uint8_t *data, size_t length)
         if (!starting)
             r = supervisor_rules_ready(p->supervisor, p, data, length);
         break;
+    case MESSAGE_NOTICE:
+        if (keeper)
+            r = supervisor_notice(p->supervisor, data, length);
+        break;
     case MESSAGE_REVOCATIONS_RECORDED:
         if (keeper)
             r = supervisor_revocations_recorded(p->supervisor, data, length);

@@ -21,6 +21,7 @@
 struct channel;
 struct event;
 struct event_base;
+struct notices;
 struct supervisor;
 struct supervisor_metrics;
 
@@ -121,6 +122,7 @@ struct supervisor {
         struct snapshot fresh;
         struct event *limit;
     } change;
+    struct notices *notices; /* supervisor_notices.c */
     struct supervisor_metrics *metrics; /* NULL: they are off */
 };
 
@@ -207,6 +209,16 @@ void supervisor_worker_gone(struct supervisor *s, struct process *p);
 
 /* supervisor_reload.c: SIGHUP, or an order. What is not right changes nothing.
  * Its end, now or later, is supervisor_reload_over(). */
+/* supervisor_notices.c */
+void supervisor_notices_init(struct supervisor *s);
+/* From the keeper: one is delivered, as far as there is anywhere; SP_EPROTO. */
+int supervisor_notice(struct supervisor *s, const uint8_t *data, size_t length);
+/* SIGCHLD: the hook may have ended. */
+void supervisor_notices_reap(struct supervisor *s);
+/* Ends the hook that runs; what waits is not delivered. */
+void supervisor_notices_end(struct supervisor *s);
+
+/* supervisor_reload.c: SIGHUP. What is not right changes nothing. */
 void supervisor_reload(struct supervisor *s);
 /* Other rules are in force, or what was wrong with them: lines, which it cuts
  * up. */

@@ -178,6 +178,7 @@ static void on_child(evutil_socket_t number, short what, void *arg)
     (void)number;
     (void)what;
     processes_reap(arg);
+    supervisor_notices_reap(arg);
 }
 
 /* --- The start of the daemon --- */
@@ -251,6 +252,7 @@ static void events_init(struct supervisor *s)
     supervisor_rules_init(s);
     supervisor_revocation_init(s);
     supervisor_authority_init(s);
+    supervisor_notices_init(s);
     if (supervisor_metrics_init(s) != 0)
         fatal("metrics", "error=%s", log_quote("out of memory"));
     for (size_t i = 0; i < LIMIT_WORKERS; i++) {
@@ -264,6 +266,7 @@ static void events_init(struct supervisor *s)
  * that nothing of ours runs when our caller goes on. */
 static void kill_all(struct supervisor *s)
 {
+    supervisor_notices_end(s);
     for (size_t i = 0; i < processes_count(s); i++) {
         process_kill(&s->processes[i]);
         if (s->processes[i].pid > 0)

@@ -115,6 +115,67 @@ int process_start(char *const argv[], pid_t *pid, int *channel)
     return 0;
 }
 
+static int descriptors_of_program(int input)
+{
+    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (nowhere < 0 || dup2(input, STDIN_FILENO) < 0 ||
+        dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0)
+        return SP_EIO;
+    return syscall(SYS_close_range, STDERR_FILENO + 1, ~0U,
+                   CLOSE_RANGE_CLOEXEC) != 0
+               ? SP_EIO
+               : 0;
+}
+
+/* The supervisor's limit of descriptors is far above what programs that use
+ * select(2) can take. */
+static void limits_of_program(void)
+{
+    const struct rlimit none = {0, 0}, files = {1024, 1024};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void program_run(char *path, int input, pid_t parent)
+    __attribute__((noreturn));
+
+static void program_run(char *path, int input, pid_t parent)
+{
+    static char search[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    static char language[] = "LANG=C.UTF-8";
+    char *const environment[] = {search, language, NULL};
+    char *const argv[] = {path, NULL};
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent ||
+        setsid() < 0 || chdir("/") != 0 || descriptors_of_program(input) != 0)
+        _exit(127);
+    (void)umask(077);
+    limits_of_program();
+    signals_reset();
+    (void)execve(path, argv, environment);
+    _exit(127);
+}
+
+int process_start_program(char *path, int input, pid_t *pid)
+{
+    sigset_t all, before;
+    pid_t parent = getpid(), child;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    child = fork();
+    if (child == 0)
+        program_run(path, input, parent);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    if (child < 0)
+        return SP_EIO;
+    *pid = child;
+    return 0;
+}
+
 static int channel_check(int fd)
 {
     int domain = 0, type = 0;

@@ -19,6 +19,13 @@
  * end, non-blocking. SP_EIO. */
 int process_start(char *const argv[], pid_t *pid, int *channel) SP_MUST_USE;
 
+/* Starts another program, with no argument but its own path, in a session of
+ * its own: `input` (which stays the caller's) is its standard input, output and
+ * errors go nowhere; no other descriptor, a fixed environment, the root as its
+ * folder, no core, no new privileges. It dies when this process does. SP_EIO;
+ * a program that cannot be run ends with status 127. */
+int process_start_program(char *path, int input, pid_t *pid) SP_MUST_USE;
+
 /* In the child: dumpable off, no core, no new privileges, umask 077; checks
  * that descriptor 3 is the channel. SP_EPROTO if it is not. */
 int process_harden(void) SP_MUST_USE;

@@ -235,6 +235,28 @@ static void staff_build(struct settings_build *b, const struct node *root)
     }
 }
 
+static void settings_notices_build(struct settings_build *b,
+                                   const struct node *n)
+{
+    const struct node *syslog = node_member(n, "syslog");
+    const struct node *timeout = node_member(n, "timeout");
+    struct settings *s = b->s;
+
+    s->notice_hook = settings_take_text(b, n, "hook");
+    s->notice_timeout_ms = settings_take_number(n, "timeout");
+    s->notice_syslog = settings_take_text(b, n, "syslog");
+    if (s->notice_syslog != NULL && !syslog_path_is_good(s->notice_syslog))
+        document_error(b->d, b->report, syslog,
+                       "bad socket \"%.128s\": expected unix:/PATH of at most "
+                       "%d bytes",
+                       s->notice_syslog, SYSLOG_PATH_MAX);
+    if (s->notice_hook == NULL && timeout != NULL && !timeout->bad &&
+        !timeout->implied && node_member(n, "hook") == NULL)
+        document_error_key(b->d, b->report, timeout,
+                           "timeout without a program: expected `hook` beside "
+                           "it");
+}
+
 static void paths_build(struct settings_build *b, const struct node *root)
 {
     const struct node *server = node_member(root, "server");
@@ -326,6 +348,7 @@ int settings_parse(const char *name, const char *yaml, size_t length,
     settings_metrics_build(&b, b.d->root);
     paths_build(&b, b.d->root);
     numbers_build(&b, b.d->root);
+    settings_notices_build(&b, node_member(b.d->root, "notices"));
     staff_build(&b, b.d->root);
     credentials_build(&b, node_member(b.d->root, "credentials"));
     approvals_build(&b, node_member(b.d->root, "approvals"));
@@ -374,6 +397,8 @@ void settings_free(struct settings *s)
     free(s->origin);
     free(s->transcripts);
     free(s->control);
+    free(s->notice_hook);
+    free(s->notice_syslog);
     free(s->crl_listen);
     free(s->metrics_listen);
     free(s);

@@ -102,7 +102,10 @@ struct settings {
     char *transcripts; /* folder: "transcripts" */
     char *origin;      /* the ledger's name: "<deployment>.sallyport/ledger" */
     char *crl_listen;  /* where the own authority's lists are served; NULL */
-    int64_t crl_lifetime_ms;      /* of such a list */
+    int64_t crl_lifetime_ms; /* of such a list */
+    char *notice_hook;       /* program that is run for each notice, or NULL */
+    char *notice_syslog;     /* "unix:/PATH" that gets all of them, or NULL */
+    int64_t notice_timeout_ms;    /* of the hook */
     char *control;                /* "control.sock" */
     struct settings_staff *staff; /* each uid once */
     size_t nstaff;                /* at most 3 * SETTINGS_STAFF_MAX */

@@ -348,6 +348,26 @@ static const struct schema_field crl[] = {
     END,
 };
 
+static const struct schema_field notices[] = {
+    {.name = "hook",
+     .type = SCHEMA_PATH,
+     .help = "Program that is run for each notice, with JSON on its standard "
+             "input. Without it: none."},
+    {.name = "timeout",
+     .type = SCHEMA_DURATION,
+     .min = 100,
+     .max = 300000,
+     .fallback = "10s",
+     .help = "How long it may take; then it is killed."},
+    {.name = "syslog",
+     .type = SCHEMA_TEXT,
+     .min = 7,
+     .max = 5 + SYSLOG_PATH_MAX,
+     .help = "`unix:/PATH`, a datagram socket that takes the notices of every "
+             "party as RFC 5424 messages. Without it: none."},
+    END,
+};
+
 static const struct schema_field metrics[] = {
     {.name = "listen",
      .type = SCHEMA_TEXT,
@@ -435,6 +455,12 @@ const struct schema_field settings_schema[] = {
      .type = SCHEMA_PATH,
      .fallback = "control.sock",
      .help = "The socket for the operators' command."},
+    {.name = "notices",
+     .type = SCHEMA_RECORD,
+     .flags = SCHEMA_IMPLIED,
+     .fields = notices,
+     .help = "How people hear that windows end, and of what else concerns "
+             "their party (docs/notices.md)."},
     {.name = "operators",
      .type = SCHEMA_LIST,
      .max = SETTINGS_STAFF_MAX,

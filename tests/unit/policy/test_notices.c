@@ -307,10 +307,14 @@ static void late_starts_tell_the_nearest(void **state)
         int64_t first, then; /* before the end */
         const char *told;
     } cases[] = {
-        {240 * HOUR, 30 * MINUTE, "60"}, {240 * HOUR, HOUR, "60"},
-        {240 * HOUR, 2 * HOUR, "1440"},  {0, 2 * HOUR, "1440"},
-        {0, 70 * HOUR, "4320"},          {0, 5 * MINUTE, "60"},
-        {0, 1, "60"},                    {240 * HOUR, 0, ""},
+        {240 * HOUR, 30 * MINUTE, "60"},
+        {240 * HOUR, HOUR, "60"},
+        {240 * HOUR, 2 * HOUR, "1440"},
+        {0, 2 * HOUR, "1440"},
+        {0, 70 * HOUR, "4320"},
+        {0, 5 * MINUTE, "60"},
+        {0, 1, "60"},
+        {240 * HOUR, 0, ""},
         {0, 0, ""},
     };
 
@@ -394,8 +398,7 @@ static struct entry notice(int64_t closes, int64_t before)
                                               .before = before}};
 }
 
-static void refuses(struct gate *g, struct entry e, int64_t t,
-                    const char *what)
+static void refuses(struct gate *g, struct entry e, int64_t t, const char *what)
 {
     assert_int_equal(put(g, &e, t), SP_EINVAL);
     if (strstr(standing_error(g->s), what) == NULL)

@@ -698,6 +698,18 @@ static const struct wrong wrong_policies[] = {
 };
 
 static const struct wrong wrong_settings[] = {
+    {"log: debug", "log: debug\nnotices: {syslog: /dev/log}",
+     "sallyport.yaml:5:19: bad socket \"/dev/log\": expected unix:/PATH of at "
+     "most 107 bytes\n"},
+    {"log: debug", "log: debug\nnotices: {timeout: 5s}",
+     "sallyport.yaml:5:11: timeout without a program: expected `hook` beside "
+     "it\n"},
+    {"log: debug", "log: debug\nnotices: {hook: /bin/true, timeout: 6m}",
+     "sallyport.yaml:5:37: bad timeout \"6m\": expected a duration, such as "
+     "12h or 30d, from 100ms to 5m\n"},
+    {"log: debug", "log: debug\nnotices: {hook: ../mail}",
+     "sallyport.yaml:5:17: bad hook \"../mail\": expected the path of a file, "
+     "without '..'\n"},
     /* Metrics: nobody else's machine can reach them. */
     {"workers: 2", "workers: 2\nmetrics: {listen: \"0.0.0.0:9464\"}",
      "sallyport.yaml:4:19: bad listen \"0.0.0.0:9464\": expected an address of "
