@@ -49,7 +49,7 @@ struct event_base;
 #define KEEPER_BACKLOG_BYTES (1u << 20)
 #define KEEPER_TICK_MS       500
 /* Notices that wait for the disk, or for the supervisor. */
-#define KEEPER_NOTICE_BYTES (256u << 10)
+#define KEEPER_NOTICE_BYTES (1u << 20)
 /* Answers to orders that wait for the disk. */
 #define KEEPER_ORDERS       64
 #define KEEPER_HEARTBEAT_MS 600000

@@ -24,8 +24,9 @@
 #include "gateway/processes.h"
 #include "lib/process.h"
 
-/* That wait for the hook; what comes then is not delivered to it. */
-#define NOTICES_WAITING 256
+/* That wait for the hook: as many windows may open at once. What comes then is
+ * not delivered to it. */
+#define NOTICES_WAITING LIMIT_POLICY_WINDOWS
 
 struct waiting {
     char *line; /* JSON */
