@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "gateway/messages.h"
+#include "gateway/notice.h"
 #include "gateway/metrics_messages.h"
 #include "gateway/own_messages.h"
 #include "gateway/revocation_messages.h"
@@ -146,6 +147,26 @@ static void list_is_recordable(const uint8_t *data, size_t length)
     entry_is_replayable(&e);
 }
 
+/* What the supervisor takes it can tell, in one line of printable ASCII. */
+static void notice_is_tellable(const uint8_t *data, size_t length)
+{
+    static char memory[NOTICE_BYTES];
+    struct notice v;
+    struct text t;
+
+    if (notice_get(&v, data, length) != 0)
+        return;
+    text_init(&t, memory, sizeof(memory));
+    notice_json(&t, &v, "deployment", NULL);
+    must(text_end(&t) == 0 &&
+         memchr(t.data, '\n', t.length) == t.data + t.length - 1);
+    text_init(&t, memory, sizeof(memory));
+    notice_syslog(&t, &v, "deployment");
+    must(text_end(&t) == 0);
+    for (size_t i = 0; i < t.length; i++)
+        must(t.data[i] >= 0x20 && t.data[i] <= 0x7e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
     SAME(ask_admit, ask_admit);
@@ -187,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     SAME(crl_loaded, crl_loaded);
     SAME(certificate_matched, certificate_matched);
     SAME(certificate_is_revoked, certificate_is_revoked);
+    SAME(notice, notice);
+    notice_is_tellable(data, length);
     SAME(metrics_page_message, metrics_page_message);
     SAME(ask_standings, ask_standings);
     SAME(list_ages, list_ages);
