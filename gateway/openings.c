@@ -174,8 +174,7 @@ static int open_folder(const struct settings *s, const char *name, int *fd,
     return r;
 }
 
-/* It runs as the daemon does: nobody else may put their words into it. */
-static int check_hook(const struct settings *s, struct report *report)
+int openings_check_hook(const struct settings *s, struct report *report)
 {
     char *path =
         s->notice_hook == NULL ? NULL : settings_path(s, s->notice_hook);
@@ -186,17 +185,17 @@ static int check_hook(const struct settings *s, struct report *report)
         return s->notice_hook == NULL ? 0 : SP_ENOMEM;
     if (stat(path, &st) != 0)
         r = report_problem(report, path, strerror(errno),
-                    "expected the program of `notices.hook`");
+                           "expected the program of `notices.hook`");
     else if (!S_ISREG(st.st_mode) ||
              faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0)
         r = report_problem(report, path, "is no program",
-                    "expected a file that the daemon may run, for "
-                    "`notices.hook`");
+                           "expected a file that the daemon may run, for "
+                           "`notices.hook`");
     else if ((st.st_mode & 022) != 0 ||
              (st.st_uid != 0 && st.st_uid != geteuid()))
         r = report_problem(report, path, "others may write to it",
-                    "run `chmod go-w` on it, and give it to root or the "
-                    "daemon's user");
+                           "run `chmod go-w` on it, and give it to root or the "
+                           "daemon's user");
     free(path);
     return r;
 }
@@ -214,7 +213,7 @@ int openings_open(struct openings *o, const struct settings *s,
     int r;
 
     *o = nothing;
-    if ((r = check_hook(s, report)) != 0)
+    if ((r = openings_check_hook(s, report)) != 0)
         return r;
     r = open_folder(s, s->ledger, &o->ledger, report);
     if (r == 0 && policy_seals(policy))
@@ -273,7 +272,7 @@ int openings_check(const struct settings *s, const struct policy *policy,
                                "not an address",
                                "expected 127.0.0.1:8443 or [::1]:8443");
     if (socket_control_address(path, &a, report) != 0 ||
-        check_hook(s, report) != 0)
+        openings_check_hook(s, report) != 0)
         r = SP_EINVAL;
     free(path);
     return r;

@@ -41,6 +41,10 @@ struct openings {
 int openings_open(struct openings *o, const struct settings *s,
                   const struct policy *policy, unsigned workers,
                   struct inherited *in, struct report *report) SP_MUST_USE;
+/* The program for notices, if there is one, is one, and nobody else may put
+ * their words into it: it runs as the daemon does. SP_EINVAL, reported. */
+int openings_check_hook(const struct settings *s,
+                        struct report *report) SP_MUST_USE;
 /* For `-n`: the same questions, nothing bound and nothing made. */
 int openings_check(const struct settings *s, const struct policy *policy,
                    struct report *report) SP_MUST_USE;

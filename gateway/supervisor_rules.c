@@ -87,6 +87,8 @@ static int may_come(struct supervisor *s, const struct snapshot *fresh,
         report->errors++;
         return SP_EUNSUPPORTED;
     }
+    if (openings_check_hook(fresh->settings, report) != 0)
+        return SP_EINVAL;
     return approvals_check(fresh, s->openings.ledger, report);
 }
 
