@@ -553,6 +553,8 @@ static void process_dead(struct process *p)
     supervisor_metrics_ended(p);
     process_gone(p);
     supervisor_worker_gone(s, p);
+    if (p->unused)
+        supervisor_tell_roles(s); /* nobody waits for it any more */
     supervisor_rules_gone(s, p);
     if (s->phase < PHASE_DRAINING && !p->unused)
         process_again(p);
