@@ -107,9 +107,7 @@ static int certificates_make(struct making *m)
     int64_t now = clock_wall_ms();
     char stem[256], why[256] = "";
     char *ca = path_join(m->stage, "ca");
-    int r = ca == NULL
-                ? SP_ENOMEM
-                : authority_create(ca, p->deployment, why);
+    int r = ca == NULL ? SP_ENOMEM : authority_create(ca, p->deployment, why);
 
     if (r == 0)
         r = authority_issue_server(ca, p->deployment, p->names, p->nnames, now,
@@ -302,6 +300,8 @@ static void settings_print(FILE *f, const struct making *m)
             "docs/settings-reference.md.\n"
             "deployment: %s   # in certificates and in the ledger's name\n"
             "listen: \"%s\"\n"
+            "# metrics: {listen: \"127.0.0.1:9464\"}   # for Prometheus, on "
+            "this machine alone: docs/metrics.md\n"
             "approvals:\n"
             "  required: 2    # how many of them must sign a policy\n"
             "  approvers:     # docs/approvals.md: how to put officers here\n",
