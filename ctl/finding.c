@@ -296,7 +296,7 @@ int verb_finding(int argc, char **argv)
 
     if (argc < 2)
         return misused();
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (verb_asks_help(argc, argv)) {
         fputs(usage, stdout);
         return EXIT_HOLDS;
     }

@@ -51,10 +51,14 @@ static const struct verb verbs[] = {
 
 static void help_print(FILE *out)
 {
-    fputs("usage: sallyport VERB [ARGUMENT]...\n\n", out);
+    fputs("usage: sallyport VERB [ARGUMENT]...\n"
+          "       sallyport --help | --version\n\n",
+          out);
     for (size_t i = 0; i < NVERBS; i++)
         fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
     fputs(
+        "\n  -h, --help     this text\n"
+        "  -V, --version  which version it is\n"
         "\n`sallyport VERB --help` explains one of them. Exit status: 0, 1 if "
         "what was\nchecked does not hold or the work failed, 2 for wrong "
         "usage.\n",
@@ -116,6 +120,14 @@ static int verb_unknown(const char *word)
     return EXIT_MISUSED;
 }
 
+bool verb_asks_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     /* A reader that leaves (`| head`) or a peer that hangs up is an error
@@ -132,7 +144,7 @@ int main(int argc, char **argv)
         help_print(stdout);
         return EXIT_HOLDS;
     }
-    if (strcmp(word, "--version") == 0) {
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         puts("sallyport " SP_VERSION);
         return EXIT_HOLDS;
     }

@@ -121,8 +121,8 @@ int verb_seal(int argc, char **argv)
 
     if (argc < 2)
         return misused();
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        fputs(usage, stdout);
+    if (strcmp(argv[1], "reveal") != 0 && verb_asks_help(argc, argv)) {
+        fputs(usage, stdout); /* `reveal` has its own */
         return EXIT_HOLDS;
     }
     if (sodium_init() < 0)

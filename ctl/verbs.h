@@ -8,11 +8,17 @@
 #ifndef SP_CTL_VERBS_H
 #define SP_CTL_VERBS_H
 
+#include <stdbool.h>
+
 struct verb {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary; /* one line for `sallyport --help` */
 };
+
+/* True if any argument is --help or -h: for what takes a file's name where
+ * getopt does not look, and must not make a file of that name. In main.c. */
+bool verb_asks_help(int argc, char **argv);
 
 #define EXIT_HOLDS   0
 #define EXIT_FAILS   1

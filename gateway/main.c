@@ -3,25 +3,30 @@
  * sallyportd's command line. Runs in every process of the daemon: the
  * supervisor starts this program again with `--role NAME` for each role.
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gateway/roles.h"
 #include "gateway/supervisor.h"
 
 static const char usage_text[] =
     "usage: sallyportd -c FILE [-n]\n"
+    "       sallyportd --help | --version\n"
     "\n"
-    "  -c FILE  the configuration, DIR/sallyport.yaml\n"
-    "  -n       check everything, start nothing; exit status 0 or 1\n"
-    "  -h       this text\n"
-    "  -V       the version\n"
+    "  -c FILE        the configuration, DIR/sallyport.yaml\n"
+    "  -n             check everything, start nothing\n"
+    "  -h, --help     this text\n"
+    "  -V, --version  which version it is\n"
     "\n"
     "Runs in the foreground and logs to standard error. SIGTERM drains and\n"
     "stops; a second one stops at once. `sallyport init DIR` makes a\n"
-    "configuration.\n";
+    "configuration.\n"
+    "\n"
+    "Exit status: 0 stopped as asked, or with -n all is right; 1 it failed, "
+    "or\n"
+    "could not start; 2 wrong usage.\n";
 
 static int usage_error(const char *what)
 {
@@ -31,13 +36,16 @@ static int usage_error(const char *what)
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {NULL, 0, NULL, 0}};
     const char *config = NULL;
     bool check = false;
     int c;
 
     if (argc == 3 && strcmp(argv[1], "--role") == 0)
         return role_run(argv[2]);
-    while ((c = getopt(argc, argv, "c:nhV")) != -1) {
+    while ((c = getopt_long(argc, argv, "c:nhV", options, NULL)) != -1) {
         switch (c) {
         case 'c':
             config = optarg;
