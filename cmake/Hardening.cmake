@@ -8,6 +8,8 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g -DNDEBUG")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g3")
 
 target_compile_options(sp_flags INTERFACE -fno-strict-aliasing -fno-common)
+# Where it is built is not in what is built: the same bytes anywhere.
+add_compile_options($<$<CONFIG:Release>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.>)
 if(SP_SANITIZE)
   target_compile_options(sp_flags INTERFACE
       -fsanitize=${SP_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
