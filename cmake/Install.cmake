@@ -11,7 +11,7 @@ install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # Dashboards, rules, and whatever else is there to be copied and changed.
-file(GLOB examples CONFIGURE_DEPENDS docs/*.json docs/*.yml docs/*.yaml docs/*.rules
+file(GLOB examples CONFIGURE_DEPENDS docs/*.json docs/*.yml docs/*.rules docs/grafana/*.json
     docs/examples/*)
 if(examples)
   install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
