@@ -21,6 +21,7 @@
 #include "certs/crypto.h"
 #include "certs/tls.h"
 #include "gateway/people.h"
+#include "gateway/service_credential.h"
 #include "gateway/snapshot_reading.h"
 #include "gateway/tls_files.h"
 #include "ledger/note.h"
@@ -255,11 +256,13 @@ static int file_elsewhere(void *arg, const char *name, const uint8_t **data,
 }
 
 /* A secret file that others may read is no secret. */
-static int check_private(struct reading *r, const char *where, const char *path)
+static int check_private(struct reading *r, const char *where, const char *path,
+                         bool handed)
 {
     struct stat st;
 
-    if (stat(path, &st) != 0 || (st.st_mode & 077) == 0)
+    if (stat(path, &st) != 0 || (st.st_mode & 077) == 0 ||
+        (handed && service_credential_mode_private(st.st_mode)))
         return 0;
     reading_complain(
         r, where,
@@ -268,19 +271,36 @@ static int check_private(struct reading *r, const char *where, const char *path)
     return SP_EINVAL;
 }
 
+/* Where a file is that the settings name at `where`. */
+static int find_file(struct reading *r, const char *where, const char *setting,
+                     char **path)
+{
+    const char *problem = NULL;
+    int e;
+
+    if (!service_credential_named(setting)) {
+        *path = settings_path(r->s->settings, setting);
+        return *path != NULL ? 0 : SP_ENOMEM;
+    }
+    e = service_credential_path(setting, path, &problem);
+    if (e == SP_EINVAL)
+        reading_complain(r, where, "%s: %s", setting, problem);
+    return e;
+}
+
 /* One file that the settings name at `where`, relative to the deployment's
  * folder. */
 int reading_add(struct reading *r, const char *name, const char *where,
                 const char *setting, size_t max, bool secret, const char *what)
 {
-    char *path = settings_path(r->s->settings, setting);
-    int e;
+    char *path;
+    int e = find_file(r, where, setting, &path);
 
-    if (path == NULL)
-        return SP_ENOMEM;
+    if (e != 0)
+        return e;
     e = add_file(r, name, where, path, max, what);
     if (e == 0 && secret)
-        e = check_private(r, where, path);
+        e = check_private(r, where, path, service_credential_named(setting));
     free(path);
     return e;
 }

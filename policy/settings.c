@@ -406,11 +406,18 @@ void settings_free(struct settings *s)
 
 char *settings_path(const struct settings *s, const char *path)
 {
+    static const char credential[] = SETTINGS_CREDENTIAL;
+    const char *below = "";
     char *joined;
 
-    if (path[0] == '/' || s->folder[0] == 0)
+    if (strncmp(path, credential, sizeof(credential) - 1) == 0) {
+        path += sizeof(credential) - 1;
+        below = "keys/";
+    } else if (path[0] == '/' || s->folder[0] == 0) {
         return strdup(path);
-    if (asprintf(&joined, "%s/%s", s->folder, path) < 0)
+    }
+    if (asprintf(&joined, "%s/%s%s", s->folder[0] != 0 ? s->folder : ".", below,
+                 path) < 0)
         return NULL;
     return joined;
 }

@@ -140,8 +140,12 @@ const char *settings_fixed_change(const struct settings *running,
 /* The client certificate of that name, or NULL. */
 const struct settings_client_certificate *
 settings_client_certificate(const struct settings *s, const char *name);
+/* A path that starts so names a file that the service manager hands over
+ * (docs/systemd.md); gateway/service_credential.h knows where. */
+#define SETTINGS_CREDENTIAL "credential:"
 /* `path` as it is if absolute, else below the folder; malloc'd, NULL: memory.
- */
+ * `credential:NAME` is keys/NAME: what lies beside a key (its .vkey) is looked
+ * for there, wherever the key itself is. */
 char *settings_path(const struct settings *s, const char *path);
 
 #endif
