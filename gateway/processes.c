@@ -137,6 +137,7 @@ static void process_enter(struct process *p, enum role_state state)
     log_debug("role_state", "role=%s pid=%d state=%s", process_name(p),
               (int)p->pid, role_state_text(state));
     supervisor_tell_roles(p->supervisor);
+    supervisor_status(p->supervisor, NULL);
 }
 
 /* --- Joining processes --- */
@@ -727,6 +728,7 @@ void process_begin(struct process *p)
     p->generation++;
     p->started = clock_boot_ms();
     p->status = 0;
+    p->still = 0;
     if ((r = process_spawn(p)) != 0) {
         log_error("role_not_started", "role=%s error=%s", process_name(p),
                   log_quote(sp_strerror(r)));

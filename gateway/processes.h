@@ -39,6 +39,7 @@ struct process {
     unsigned deaths; /* before the first time everything was ready */
     int64_t started; /* boot ms */
     int64_t backoff;
+    unsigned still;      /* looks in a row that found it so */
     struct event *limit; /* of the set-up, or of the stop */
     struct event *again; /* the back-off */
     bool preparing;      /* was given other rules, and did not say yet */
@@ -88,7 +89,8 @@ struct supervisor {
     struct openings openings;
     struct event_base *base;
     struct event *signals[4];
-    struct event *watchdog;
+    struct event *watchdog, *look; /* supervisor_watch.c */
+    char status_told[96];
     struct event *patience; /* see supervisor_accept() */
     bool accepting;         /* workers are given listening sockets */
     uint64_t links;         /* made so far */
@@ -249,6 +251,12 @@ void supervisor_metrics_ended(struct process *p);
 /* From the revoker: SP_EPROTO. */
 int supervisor_list_ages(struct supervisor *s, const uint8_t *data,
                          size_t length) SP_MUST_USE;
+
+/* supervisor_watch.c */
+void supervisor_watch_init(struct supervisor *s);
+/* Tells the service manager how things are, if it is news or comes with
+ * `state` ("READY=1"). */
+void supervisor_status(struct supervisor *s, const char *state);
 
 /* supervisor.c */
 /* A role became ready. */

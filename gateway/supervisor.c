@@ -84,7 +84,7 @@ void supervisor_ready(struct supervisor *s)
              o->listeners[0].address, o->listeners[0].port, s->nworkers,
              s->snapshot.policy->serial, (int)getpid());
     supervisor_tell_roles(s);
-    notify("READY=1\nSTATUS=Serving");
+    supervisor_status(s, "READY=1");
     if (s->reload_wanted)
         supervisor_reload(s);
 }
@@ -210,27 +210,6 @@ static void signal_init(struct supervisor *s, size_t i, int number,
         fatal("event", "error=%s", log_quote("out of memory"));
 }
 
-static void on_watchdog(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    (void)arg;
-    notify("WATCHDOG=1");
-}
-
-static void watchdog_init(struct supervisor *s)
-{
-    int64_t ms = notify_watchdog_ms();
-    const struct timeval every = {.tv_sec = (time_t)(ms / 1000),
-                                  .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-
-    if (ms <= 0)
-        return;
-    s->watchdog = event_new(s->base, -1, EV_PERSIST, on_watchdog, s);
-    if (s->watchdog != NULL)
-        (void)event_add(s->watchdog, &every);
-}
-
 static void events_init(struct supervisor *s)
 {
     s->base = event_base_new();
@@ -241,7 +220,7 @@ static void events_init(struct supervisor *s)
     signal_init(s, 1, SIGINT, on_stop_signal);
     signal_init(s, 2, SIGHUP, on_reload_signal);
     signal_init(s, 3, SIGCHLD, on_child);
-    watchdog_init(s);
+    supervisor_watch_init(s);
     patience_init(s);
     process_init(s, KEEPER, ROLE_KEEPER);
     process_init(s, DIALER, ROLE_DIALER);

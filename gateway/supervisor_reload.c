@@ -171,7 +171,7 @@ void supervisor_reloaded(struct supervisor *s, int error, char *problem)
         refused(s, error);
     else
         tell_reloaded(s);
-    notify("READY=1\nSTATUS=Serving");
+    supervisor_status(s, "READY=1");
     supervisor_reload_over(s, &s->reload);
     if (s->reload_wanted)
         supervisor_reload(s);

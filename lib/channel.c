@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +24,9 @@
 
 #define QUEUE_MAX 1024 /* messages that wait for a slow reader */
 #define BURST_MAX 32   /* messages read before others have their turn */
+
+/* A message has two bytes for its type alone. */
+static const uint8_t nudge[] = {0};
 
 union control {
     struct cmsghdr align;
@@ -312,6 +317,8 @@ static void channel_readable(evutil_socket_t fd, short what, void *arg)
             channel_close(c, error == SP_EAGAIN ? SP_ECLOSED : error);
             return;
         }
+        if (length == sizeof(nudge) && data[0] == nudge[0] && nfds == 0)
+            continue;
         c->calling = true;
         c->on_message(c->arg, data, length, fds, nfds);
         if (!channel_called(c))
@@ -457,4 +464,20 @@ int channel_send(struct channel *c, const void *data, size_t length,
 size_t channel_queued(const struct channel *c)
 {
     return c->queued;
+}
+
+int channel_nudge(struct channel *c)
+{
+    if (c->state != CHANNEL_OPEN || c->unwritable)
+        return SP_ECLOSED;
+    return c->queued > 0 ? SP_EAGAIN
+                         : packet_send(c->fd, nudge, sizeof(nudge), NULL, 0);
+}
+
+/* What was sent over a Unix socket counts as out until it is read. */
+bool channel_unread(const struct channel *c)
+{
+    int bytes = 0;
+
+    return c->queued > 0 || (ioctl(c->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0);
 }

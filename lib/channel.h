@@ -9,6 +9,7 @@
 #ifndef SP_LIB_CHANNEL_H
 #define SP_LIB_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -60,5 +61,10 @@ int channel_send(struct channel *c, const void *data, size_t length,
  * keeps off from CHANNEL_BUSY on: there must be room for what matters more. */
 #define CHANNEL_BUSY 512
 size_t channel_queued(const struct channel *c);
+/* A packet that the other side reads without its owner being told. SP_EAGAIN:
+ * something is on its way already. Also SP_ECLOSED, SP_EIO. */
+int channel_nudge(struct channel *c) SP_MUST_USE;
+/* Whether the other side has something of ours still to read. */
+bool channel_unread(const struct channel *c);
 
 #endif

@@ -521,6 +521,32 @@ static void test_peer_that_stops_reading(void **state)
     owner_end(&o);
 }
 
+/* Who does not read is found out, and whose owner is told nothing. */
+static void test_nudges_are_read_and_not_told(void **state)
+{
+    struct owner o;
+    struct channel *other;
+
+    (void)state;
+    owner_begin(&o);
+    other = channel_new(o.base, o.other, on_message, on_closed, &o);
+    assert_non_null(other);
+    assert_false(channel_unread(other));
+    assert_int_equal(channel_nudge(other), 0);
+    assert_true(channel_unread(other));
+    owner_turn(&o);
+    assert_false(channel_unread(other));
+    assert_int_equal(o.messages, 0);
+    assert_int_equal(channel_send(other, "a", 1, NULL, 0), 0);
+    assert_true(channel_unread(other));
+    owner_turn(&o);
+    assert_int_equal(o.messages, 1);
+    assert_false(channel_unread(other));
+    channel_free(other);
+    o.other = -1;
+    owner_end(&o);
+}
+
 static void test_flood_leaves_others_their_turn(void **state)
 {
     struct owner o;
@@ -554,6 +580,7 @@ int main(void)
         TEST(test_queue_is_bounded_and_in_order),
         TEST(test_what_is_queued_is_given_back),
         TEST(test_peer_that_stops_reading),
+        TEST(test_nudges_are_read_and_not_told),
         TEST(test_flood_leaves_others_their_turn),
     };
 
