@@ -10,9 +10,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -25,6 +28,7 @@
 
 static char process_name[NAME_MAX_BYTES] = "-";
 static enum log_level lowest = LOG_LEVEL_INFO;
+static bool journal; /* reads lines from our standard error */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -33,8 +37,32 @@ static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
 };
 
+/* sd-daemon(3): what a line of the journal may begin with. */
+static const char *const priorities[] = {
+    [LOG_LEVEL_ERROR] = "<3>",
+    [LOG_LEVEL_WARN] = "<4>",
+    [LOG_LEVEL_INFO] = "<6>",
+    [LOG_LEVEL_DEBUG] = "<7>",
+};
+
+/* systemd.exec(5), $JOURNAL_STREAM: "device:inode" of the journal's socket. A
+ * standard error that was led elsewhere has another. */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char ours[48];
+    struct stat st;
+
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+        return false;
+    (void)snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)st.st_dev,
+                   (uintmax_t)st.st_ino);
+    return strcmp(stream, ours) == 0;
+}
+
 void log_open(const char *name, enum log_level level)
 {
+    journal = is_journal();
     (void)snprintf(process_name, sizeof(process_name), "%s", name);
     lowest = level;
 }
@@ -81,7 +109,8 @@ static void log_write_list(enum log_level level, const char *event,
     int saved = errno;
 
     clock_format_utc(clock_wall_ms(), time);
-    length = written(snprintf(line, room, "%s %s %s %s ", time,
+    length = written(snprintf(line, room, "%s%s %s %s %s ",
+                              journal ? priorities[level] : "", time,
                               level_names[level], process_name, event),
                      room);
     errno = saved; /* the format may say %m */
