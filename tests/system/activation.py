@@ -59,8 +59,8 @@ def start(d, program, sockets, names=None, env=None, **more):
 class Notices:
     """A socket in a service manager's place."""
 
-    def __init__(self, t):
-        self.path = pathlib.Path(t.folder) / "notify"
+    def __init__(self, t, name="notify"):
+        self.path = pathlib.Path(t.folder) / name
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(self.path))
         self.socket.setblocking(False)
