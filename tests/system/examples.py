@@ -87,6 +87,8 @@ def read_page(text, name):
             if kind not in INFO or not re.fullmatch(INFO[kind], info.strip()):
                 wrong.append(f"{name}:{i + 1}: what is to become of this block is not said "
                              f"(```{fence[3].strip()}): see docs/testing.md, \"Examples\"")
+            elif kind == "text" and re.search(r"(?m)^ *(\$|sudo|sallyportd|curl) ", body):
+                wrong.append(f"{name}:{i + 1}: what is typed is a block of sh")
             else:
                 blocks.append(Block(i + 2, kind, info.strip(), body))
             i, before = end + 1, "```"
