@@ -63,6 +63,7 @@ INFO = {  # what may stand behind each kind
     "output": r"",
     "yaml": r"(policy|settings)( [\w.-]+)?|not checked: \S.*",
     "json": r"|not checked: \S.*",
+    "python": r"",
     "text": r"",
 }
 
@@ -466,6 +467,11 @@ def try_page(folder, name, text, seconds=PAGE_SECONDS):
     if wrong:
         raise Wrong("\n".join(wrong))
     for b in blocks:
+        if b.kind == "python":
+            try:
+                compile(b.text, name, "exec")
+            except SyntaxError as e:
+                raise Wrong(f"{name}:{b.line}: no Python: {e}")
         if b.kind == "json" and not b.reason:
             try:
                 check_json(b)
@@ -495,7 +501,7 @@ def tell(t, name, blocks):
     left = [b for b in shown if b.reason]
     t.ok(True, f"{name}: {len(ran)} blocks of commands run, "
          f"{sum(b.kind == 'output' for b in shown)} outputs compared, "
-         f"{sum(b.kind in ('yaml', 'json') and not b.reason for b in shown)} files checked, {len(left)} not run")
+         f"{sum(b.kind in ('yaml', 'json', 'python') and not b.reason for b in shown)} files checked, {len(left)} not run")
     for b in left:
         t.note(f"{name}:{b.line}: not run: {b.reason}")
 
