@@ -8,6 +8,7 @@ and a folder of their own; ports that the page names are replaced by free ones.
 """
 import dataclasses
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -31,6 +32,11 @@ READY_SECONDS = 20
 # ---------------------------------------------------------------- reading a page
 
 
+@functools.cache
+def may_mount():
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
 @dataclasses.dataclass
 class Block:
     line: int  # of its first line of text, from 1
@@ -42,8 +48,8 @@ class Block:
     @property
     def reason(self):
         """Why it is not run or checked, or None."""
-        if self.info == "as root" and os.geteuid() != 0:
-            return "needs root"
+        if self.info == "as root" and not may_mount():
+            return "needs root, and to be allowed to mount"
         found = re.fullmatch(r"not (?:run|checked): (\S.*)", self.info)
         return found and found[1]
 
