@@ -23,6 +23,8 @@
 #define WATCH_MS 100
 /* Ends that wait for room in the ring; the ring itself holds thousands. */
 #define BACKLOG_MAX 65536
+/* What else is told once there is a link again. */
+#define LATER_BYTES 65536
 
 /* What is asked and not yet answered. A ticket is generation << 32 | slot, so
  * that an answer to one that was forgotten finds nobody. */
@@ -41,6 +43,12 @@ struct admissions {
     bool slept;     /* we asked for the doorbell */
     bool silent;    /* there is a link, but no heartbeat */
     int64_t linked; /* boot ms */
+    /* The keeper hands over to the next: since then nothing is put but our last
+     * record, which may wait for room. 0: it does not. Boot ms. */
+    int64_t handed;
+    bool last_put;
+    bool asking_again; /* there is a link again, and questions that waited */
+    struct buf later;  /* records for it, each behind its length */
     struct event *bell, *watch;
     struct slot *slots;
     uint32_t nslots, free_slot;
@@ -107,11 +115,23 @@ bool admissions_alive(const struct admissions *a)
 
     if (a->link == NULL)
         return false;
+    if (a->handed != 0)
+        return clock_boot_ms() - a->handed <= LIMIT_HANDOVER_MS;
     /* A keeper that has not yet taken its end has its time as well. */
     heard = link_last_beat(a->link);
     if (heard < a->linked)
         heard = a->linked;
     return clock_boot_ms() - heard <= LIMIT_KEEPER_DEAD_MS;
+}
+
+bool admissions_pausing(const struct admissions *a)
+{
+    return (a->handed != 0 || a->asking_again) && admissions_alive(a);
+}
+
+bool admissions_settled(const struct admissions *a)
+{
+    return a->backlog_count == 0 && a->later.length == 0;
 }
 
 uint64_t admissions_generation(const struct admissions *a)
@@ -213,7 +233,7 @@ void admission_settle(struct admissions *a, uint64_t link,
 
     if (a->link == NULL || link != a->generation)
         return;
-    r = a->backlog_count > 0 ? SP_EAGAIN : settle_send(a, s);
+    r = a->backlog_count > 0 || a->handed != 0 ? SP_EAGAIN : settle_send(a, s);
     if (r == SP_EAGAIN)
         r = backlog_add(a, s);
     if (r != 0)
@@ -233,6 +253,44 @@ static void backlog_flush(struct admissions *a)
             a->backlog_count * sizeof(*a->backlog));
 }
 
+static int later_add(struct admissions *a, const void *record, size_t length)
+{
+    uint16_t head = (uint16_t)length;
+    uint8_t *space;
+    int r = buf_reserve(&a->later, length + sizeof(head), &space);
+
+    if (r != 0)
+        return r;
+    memcpy(space, &head, sizeof(head));
+    memcpy(space + sizeof(head), record, length);
+    buf_commit(&a->later, length + sizeof(head));
+    return 0;
+}
+
+static void later_flush(struct admissions *a)
+{
+    while (a->later.length > 0) {
+        uint16_t length;
+
+        memcpy(&length, buf_bytes(&a->later), sizeof(length));
+        if (link_put_quiet(a->link, buf_bytes(&a->later) + sizeof(length),
+                           length) != 0)
+            return;
+        buf_drain(&a->later, length + sizeof(length));
+    }
+    buf_release(&a->later);
+}
+
+/* What belongs to no request. */
+static int put_word(struct admissions *a, const void *record, size_t length)
+{
+    if (a->link == NULL)
+        return SP_ECLOSED;
+    return a->handed != 0 || a->later.length > 0
+               ? later_add(a, record, length)
+               : link_put_quiet(a->link, record, length);
+}
+
 /* Worth an entry, not worth waiting for: without a keeper or room it is in
  * the log alone. */
 void admission_connection_refused(struct admissions *a,
@@ -241,9 +299,8 @@ void admission_connection_refused(struct admissions *a,
     uint8_t record[RING_RECORD_MAX];
     size_t length;
 
-    if (a->link == NULL ||
-        connection_refused_put(c, record, sizeof(record), &length) != 0 ||
-        link_put_quiet(a->link, record, length) != 0)
+    if (connection_refused_put(c, record, sizeof(record), &length) != 0 ||
+        put_word(a, record, length) != 0)
         log_warn("connection_refused_unrecorded", "address=%s reason=%s",
                  log_quote(c->address), c->reason);
 }
@@ -253,12 +310,9 @@ int admission_certificate_matched(struct admissions *a,
 {
     uint8_t record[RING_RECORD_MAX];
     size_t length;
-    int r;
+    int r = certificate_matched_put(v, record, sizeof(record), &length);
 
-    if (a->link == NULL)
-        return SP_ECLOSED;
-    r = certificate_matched_put(v, record, sizeof(record), &length);
-    return r != 0 ? r : link_put_quiet(a->link, record, length);
+    return r != 0 ? r : put_word(a, record, length);
 }
 
 int admission_certificate_revoked(struct admissions *a,
@@ -266,12 +320,9 @@ int admission_certificate_revoked(struct admissions *a,
 {
     uint8_t record[RING_RECORD_MAX];
     size_t length;
-    int r;
+    int r = certificate_is_revoked_put(v, record, sizeof(record), &length);
 
-    if (a->link == NULL)
-        return SP_ECLOSED;
-    r = certificate_is_revoked_put(v, record, sizeof(record), &length);
-    return r != 0 ? r : link_put_quiet(a->link, record, length);
+    return r != 0 ? r : put_word(a, record, length);
 }
 
 /* ---- durability ---- */
@@ -361,6 +412,17 @@ static int on_row(struct admissions *a, const uint8_t *data, size_t length)
     return x == NULL ? 0 : own_document_row(x, &document);
 }
 
+/* Nothing is behind it in this ring. */
+static void last_record_put(struct admissions *a)
+{
+    uint8_t record[16];
+    size_t length;
+
+    a->last_put = handover_put(MESSAGE_HANDOVER_ACK, record, sizeof(record),
+                               &length) == 0 &&
+                  link_put_quiet(a->link, record, length) == 0;
+}
+
 static void on_record(struct admissions *a, const uint8_t *data, size_t length)
 {
     struct answer_admit answer;
@@ -390,6 +452,12 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
         a->worker->in_force = rules.number;
         worker_rules(a->worker);
         return;
+    case MESSAGE_HANDOVER:
+        if (a->handed != 0 || handover_get(data, length) != 0)
+            break;
+        a->handed = clock_boot_ms();
+        last_record_put(a);
+        return;
     case MESSAGE_OWN_WINDOW:
     case MESSAGE_OWN_DOCUMENT:
         if (on_row(a, data, length) != 0)
@@ -401,19 +469,52 @@ static void on_record(struct admissions *a, const uint8_t *data, size_t length)
     fatal("keeper_message_malformed", "type=%u", message_type(data, length));
 }
 
-bool admissions_turn(struct admissions *a)
+static void take_records(struct admissions *a)
 {
     uint8_t record[RING_RECORD_MAX];
     size_t length;
     int r;
 
-    if (a->link == NULL)
-        return true;
-    backlog_flush(a);
     while ((r = link_get(a->link, record, &length)) == 0)
         on_record(a, record, length);
     if (r != SP_EAGAIN)
         fatal("keeper_link_broken", "error=%s", log_quote(sp_strerror(r)));
+}
+
+/* Whatever the ring does not take waits for the next turn. */
+static void ask_again(struct admissions *a)
+{
+    struct exchange *next;
+    int r = a->backlog_count > 0 ? SP_EAGAIN : 0;
+
+    for (struct exchange *x = a->worker->exchanges; r == 0 && x != NULL;
+         x = next) {
+        next = x->next;
+        if (x->state == EXCHANGE_RENEWING)
+            r = exchange_ask_again(x);
+    }
+    a->asking_again = r != 0;
+}
+
+static void put_what_waits(struct admissions *a)
+{
+    if (a->handed != 0) {
+        if (!a->last_put)
+            last_record_put(a);
+        return;
+    }
+    backlog_flush(a);
+    later_flush(a);
+    if (a->asking_again)
+        ask_again(a);
+}
+
+bool admissions_turn(struct admissions *a)
+{
+    if (a->link == NULL)
+        return true;
+    put_what_waits(a);
+    take_records(a);
     release_durable(a);
     link_flush(a->link); /* answers may have ended what they began */
     if (a->wait_first != NULL &&
@@ -451,15 +552,23 @@ static void orphan_all(struct admissions *a)
     }
 }
 
-static void link_close(struct admissions *a)
+static void link_end(struct admissions *a)
 {
     if (a->bell != NULL)
         event_free(a->bell);
     link_free(a->link);
     a->bell = NULL;
     a->link = NULL;
-    a->slept = false;
+    a->slept = a->silent = a->last_put = false;
+    a->handed = 0;
+}
+
+static void link_close(struct admissions *a)
+{
+    link_end(a);
+    a->asking_again = false;
     a->backlog_count = 0;
+    buf_release(&a->later);
 }
 
 void admissions_gone(struct admissions *a, uint64_t generation)
@@ -471,24 +580,62 @@ void admissions_gone(struct admissions *a, uint64_t generation)
     orphan_all(a);
 }
 
-void admissions_link(struct admissions *a, const int fds[3],
-                     uint64_t generation)
+static void link_begin(struct admissions *a, const int fds[3],
+                       uint64_t generation)
 {
     const struct link_fds ends = {fds[0], fds[1], fds[2]};
-    int r;
+    int r = link_open(&ends, LINK_ASKING, &a->link);
 
-    if (a->link != NULL)
-        admissions_gone(a, generation);
-    a->generation = generation;
-    a->silent = false;
-    a->linked = clock_boot_ms();
-    r = link_open(&ends, LINK_ASKING, &a->link);
     if (r != 0)
         fatal("link_failed", "error=%s", log_quote(sp_strerror(r)));
+    a->generation = generation;
+    a->linked = clock_boot_ms();
     a->bell = event_new(a->worker->base, link_doorbell(a->link),
                         EV_READ | EV_PERSIST, on_bell, a);
     if (a->bell == NULL || event_add(a->bell, NULL) != 0)
         fatal("link_failed", "error=%s", log_quote(sp_strerror(SP_ENOMEM)));
+}
+
+/* The next keeper has the same ledger, and all of the one before is on disk in
+ * it: what was admitted is as good as before. */
+static void exchanges_carry(struct admissions *a, uint64_t before)
+{
+    struct exchange *next;
+
+    for (struct exchange *x = a->worker->exchanges; x != NULL; x = next) {
+        next = x->next;
+        if (x->link == before)
+            x->link = a->generation;
+        if (x->state == EXCHANGE_ASKING) /* none, or that keeper lied */
+            exchange_orphaned(x);
+    }
+}
+
+/* The last words of the keeper before are in its ring, and count. */
+static void link_continue(struct admissions *a, const int fds[3],
+                          uint64_t generation)
+{
+    uint64_t before = a->generation;
+
+    take_records(a);
+    link_end(a);
+    link_begin(a, fds, generation);
+    exchanges_carry(a, before);
+    a->asking_again = true;
+    log_info("keeper_here", "link=%llu before=%llu",
+             (unsigned long long)generation, (unsigned long long)before);
+}
+
+void admissions_link(struct admissions *a, const int fds[3],
+                     uint64_t generation, uint64_t before)
+{
+    if (a->link != NULL && a->last_put && before == a->generation) {
+        link_continue(a, fds, generation);
+        return;
+    }
+    if (a->link != NULL)
+        admissions_gone(a, generation);
+    link_begin(a, fds, generation);
     log_info("keeper_here", "link=%llu", (unsigned long long)generation);
 }
 
@@ -518,6 +665,7 @@ struct admissions *admissions_new(struct worker *w)
         return NULL;
     a->worker = w;
     a->free_slot = NO_SLOT;
+    buf_init(&a->later, LATER_BYTES);
     a->watch = event_new(w->base, -1, EV_PERSIST, on_watch, a);
     if (a->watch == NULL || event_add(a->watch, &often) != 0) {
         admissions_free(a);

@@ -14,9 +14,10 @@ struct admissions;
 struct admissions *admissions_new(struct worker *w); /* NULL: out of memory */
 void admissions_free(struct admissions *a);
 
-/* A new keeper's link; takes the three descriptors. */
+/* A new keeper's link; takes the three descriptors. `before`: the link that it
+ * continues (MESSAGE_LINK), then nothing ends; or 0. */
 void admissions_link(struct admissions *a, const int fds[3],
-                     uint64_t generation);
+                     uint64_t generation, uint64_t before);
 /* The keeper of that link (or an earlier one) died; everything that waits for
  * it is orphaned. */
 void admissions_gone(struct admissions *a, uint64_t generation);
@@ -24,6 +25,11 @@ void admissions_gone(struct admissions *a, uint64_t generation);
 uint64_t admissions_generation(const struct admissions *a);
 /* There is a link and it was heard from lately. */
 bool admissions_alive(const struct admissions *a);
+/* One keeper hands over to the next: what is to be asked waits, as
+ * EXCHANGE_RENEWING, and exchange_ask_again() follows. */
+bool admissions_pausing(const struct admissions *a);
+/* Nothing waits to be told to a keeper. */
+bool admissions_settled(const struct admissions *a);
 
 /* 0: exchange_decided() or exchange_orphaned() follows. SP_EAGAIN: too much
  * is waiting already; SP_ECLOSED: nobody there. */

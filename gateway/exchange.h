@@ -25,7 +25,7 @@ enum exchange_state {
     EXCHANGE_READING,   /* the head is here, the body comes */
     EXCHANGE_CHECKING,  /* a responder is asked about the certificate */
     EXCHANGE_ASKING,    /* the keeper decides */
-    EXCHANGE_RENEWING,  /* … by rules that are not here yet */
+    EXCHANGE_RENEWING,  /* … by rules, or a keeper, not here yet */
     EXCHANGE_CALLING,   /* admitted; the model has not answered */
     EXCHANGE_HOLDING,   /* there is an answer; its entry becomes durable (P1) */
     EXCHANGE_ANSWERING, /* bytes go to the client */
@@ -174,7 +174,8 @@ void exchange_checked(struct exchange *x);
  * decided yet. */
 void exchange_renew(struct exchange *x);
 
-/* From gateway/admission.c. */
+/* From gateway/admission.c. It waited for a link. SP_EAGAIN: it still does. */
+int exchange_ask_again(struct exchange *x) SP_MUST_USE;
 void exchange_decided(struct exchange *x, const struct answer_admit *a);
 void exchange_durable(struct exchange *x);
 /* The keeper is gone: no answer can be recorded (P9). */

@@ -23,9 +23,11 @@
 
 /* ---- asking ---- */
 
-static void ask_keeper(struct exchange *x)
+/* 0: it is asked. SP_EAGAIN: no room; SP_ECLOSED: nobody there; SP_EPERM: it
+ * was refused too often just now. */
+static int put_question(struct exchange *x)
 {
-    int r = SP_EAGAIN;
+    int r = SP_EPERM;
 
     if (x->peer != NULL)
         x->facts.revocation = peer_status(x->peer);
@@ -37,9 +39,38 @@ static void ask_keeper(struct exchange *x)
                             "too_many_refusals");
     if (r == 0)
         x->state = EXCHANGE_ASKING;
-    else
-        exchange_answer_unrecorded(
-            x, r == SP_EAGAIN ? REASON_OVERLOADED : REASON_AUDIT_UNAVAILABLE);
+    return r;
+}
+
+static void not_asked(struct exchange *x, int error)
+{
+    exchange_answer_unrecorded(x, error == SP_ECLOSED ? REASON_AUDIT_UNAVAILABLE
+                                                      : REASON_OVERLOADED);
+}
+
+static void ask_keeper(struct exchange *x)
+{
+    int r;
+
+    if (admissions_pausing(x->worker->admissions)) {
+        x->state = EXCHANGE_RENEWING;
+        return;
+    }
+    if ((r = put_question(x)) != 0)
+        not_asked(x, r);
+}
+
+int exchange_ask_again(struct exchange *x)
+{
+    int r;
+
+    x->state = EXCHANGE_READING;
+    r = put_question(x);
+    if (r == SP_EAGAIN)
+        x->state = EXCHANGE_RENEWING;
+    else if (r != 0)
+        not_asked(x, r);
+    return r == SP_EAGAIN ? SP_EAGAIN : 0;
 }
 
 static void ask(struct exchange *x)

@@ -96,9 +96,10 @@ void keeper_tell(struct keeper *k, const void *data, size_t length)
 
 /* Nothing of a worker that broke the protocol is read any more; what it has
  * open is closed when the supervisor tells of its end. */
-static void link_broken(struct keeper *k, uint32_t worker, const char *what)
+void keeper_link_broken(struct keeper *k, struct keeper_link *l,
+                        const char *what)
 {
-    struct keeper_link *l = &k->links[worker];
+    uint32_t worker = (uint32_t)(l - k->links);
     struct worker_broken v = {.worker = worker, .generation = l->generation};
     uint8_t data[sizeof(v) + 64];
     size_t length;
@@ -159,24 +160,20 @@ static int backlog_add(struct keeper *k, struct keeper_link *l,
     return 0;
 }
 
-static uint32_t link_worker(const struct keeper *k, const struct keeper_link *l)
-{
-    return (uint32_t)(l - k->links);
-}
-
 void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,
                  size_t length)
 {
     int r;
 
-    if (l->link == NULL || l->broken)
+    if ((l->link == NULL && !l->inherited) || l->broken)
         return;
-    r = l->backlog.length > 0 ? SP_EAGAIN
-                              : link_put_quiet(l->link, data, length);
+    r = l->backlog.length > 0 || l->inherited
+            ? SP_EAGAIN
+            : link_put_quiet(l->link, data, length);
     if (r == SP_EAGAIN)
         r = backlog_add(k, l, data, length);
     if (r != 0)
-        link_broken(k, link_worker(k, l), "answers are not taken");
+        keeper_link_broken(k, l, "answers are not taken");
 }
 
 void keeper_send_all(struct keeper *k, const void *data, size_t length)
@@ -198,7 +195,7 @@ static bool backlog_flush(struct keeper *k, struct keeper_link *l)
         if (r == SP_EAGAIN && k->boot - l->backlog_since < KEEPER_BACKLOG_MS)
             return false;
         if (r != 0) {
-            link_broken(k, link_worker(k, l), "answers are not taken");
+            keeper_link_broken(k, l, "answers are not taken");
             return false;
         }
         buf_drain(&l->backlog, length + sizeof(length));
@@ -227,7 +224,7 @@ static void link_drain(struct keeper *k, struct keeper_link *l, size_t most,
             break;
     }
     if (r != 0 && !ending)
-        link_broken(k, link_worker(k, l), what);
+        keeper_link_broken(k, l, what);
 }
 
 /* The bell only has to wake the loop: what it rang for is looked at anyway. */
@@ -249,7 +246,11 @@ static int link_start(struct keeper *k, struct keeper_link *l, struct link *new,
         return SP_ENOMEM;
     l->generation = generation;
     l->broken = false;
-    buf_init(&l->backlog, KEEPER_BACKLOG_BYTES);
+    if (l->inherited)
+        l->backlog_since = k->boot;
+    else
+        buf_init(&l->backlog, KEEPER_BACKLOG_BYTES);
+    l->inherited = false;
     pthread_mutex_lock(&k->links_lock);
     l->link = new;
     link_publish(new, k->durable);
@@ -283,6 +284,7 @@ static void on_link(struct keeper *k, const struct link_message *v, int *fds)
 
     if (l->link != NULL)
         fatal("link_twice", "worker=%u", v->worker);
+    keeper_inherit_link(k, l, v->before);
     r = link_open(&ends, LINK_ANSWERING, &new);
     if (r == 0)
         r = link_start(k, l, new, v->generation);
@@ -303,9 +305,9 @@ static void on_worker_died(struct keeper *k, const struct worker_died *v)
         .u.worker_died = {.worker = v->worker, .status = v->status},
     };
 
-    if (l->link == NULL || l->generation != v->generation)
+    if ((l->link == NULL && !l->inherited) || l->generation != v->generation)
         return;
-    if (!l->broken)
+    if (!l->broken && !l->inherited)
         link_drain(k, l, LINK_RING_BYTES, true);
     if (strcmp(v->status, "exit=0") == 0 && l->open.count == 0) {
         link_end(k, l); /* it retired, and has told everything */
@@ -320,19 +322,13 @@ static void on_worker_died(struct keeper *k, const struct worker_died *v)
 
 /* --- The end --- */
 
-/* Everything that workers have told counts, what they left open is lost, and
- * the last checkpoint covers all of it. */
-static void keeper_stop(struct keeper *k) __attribute__((noreturn));
+/* The last checkpoint covers everything. */
+static void keeper_close(struct keeper *k) __attribute__((noreturn));
 
-static void keeper_stop(struct keeper *k)
+static void keeper_close(struct keeper *k)
 {
     int r;
 
-    keeper_clock_turn(k);
-    for (size_t i = 0; i < LIMIT_WORKERS; i++)
-        if (k->links[i].link != NULL && !k->links[i].broken)
-            link_drain(k, &k->links[i], LINK_RING_BYTES, true);
-    keeper_close_lost(k, NULL);
     keeper_witnesses_stop(k);
     keeper_snapshot_last(k);
     r = ledger_close(k->ledger);
@@ -345,6 +341,29 @@ static void keeper_stop(struct keeper *k)
         log_info("ledger_closed", "entries=%llu",
                  (unsigned long long)standing_count(k->standing));
     exit(r == 0 ? 0 : ROLE_EXIT_RETRY);
+}
+
+/* Everything that workers have told counts, what they left open is lost. */
+static void keeper_stop(struct keeper *k) __attribute__((noreturn));
+
+static void keeper_stop(struct keeper *k)
+{
+    keeper_clock_turn(k);
+    for (size_t i = 0; i < LIMIT_WORKERS; i++)
+        if (k->links[i].link != NULL && !k->links[i].broken)
+            link_drain(k, &k->links[i], LINK_RING_BYTES, true);
+    keeper_close_lost(k, NULL);
+    keeper_close(k);
+}
+
+/* What is open stays open: the next keeper goes on with it. */
+static void keeper_leave(struct keeper *k) __attribute__((noreturn));
+
+static void keeper_leave(struct keeper *k)
+{
+    keeper_handover_list(k);
+    log_info("handed_over", "open=%zu", standing_open_requests(k->standing));
+    keeper_close(k);
 }
 
 /* --- From the supervisor --- */
@@ -432,6 +451,12 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
         if (keeper_metrics_message(k, data, length, fds, nfds) == 0)
             return;
         break;
+    case MESSAGE_HANDOVER:
+        if (nfds == 1 && handover_get(data, length) == 0) {
+            keeper_handover_begin(k, fds[0]);
+            return;
+        }
+        break;
     case MESSAGE_STOP:
         if (nfds == 0 && stop_get(&stop, data, length) == 0) {
             k->stopping = true;
@@ -503,6 +528,7 @@ static void keeper_turn(struct keeper *k)
     k->urgent = false;
     keeper_clock_turn(k);
     keeper_due(k);
+    keeper_inherit_turn(k);
     keeper_witnesses_turn(k);
     links_turn(k);
     keeper_snapshot_turn(k);
@@ -563,6 +589,8 @@ static void keeper_loop(struct keeper *k)
         keeper_turn(k);
         if (k->stopping)
             keeper_stop(k);
+        if (keeper_handover_turn(k))
+            keeper_leave(k);
     }
 }
 
@@ -632,7 +660,9 @@ int keeper_main(struct role_start *start)
     if ((k->standing = standing_new()) == NULL || (r = keeper_events(k)) != 0 ||
         (r = keeper_sandbox(k, start->fds[1])) != 0)
         return role_failed(start, true, "keeper: %s", sp_strerror(r));
-    if (keeper_open(k, start->fds[1], problem, &retry) != 0)
+    if (keeper_open(k, start->fds[1],
+                    start->setup.handover != 0 ? start->fds[2] : -1, problem,
+                    &retry) != 0)
         return role_failed(start, retry, "%s", problem);
     if ((r = keeper_witnesses_start(k, start->fds[1])) != 0)
         return role_failed(start, true, "keeper: witnesses: %s",

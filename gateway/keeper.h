@@ -6,12 +6,12 @@
  * (what workers ask), keeper_own.c (acceptances, findings, statuses),
  * keeper_orders.c (what operators order), keeper_time.c (clock, windows,
  * heartbeat), keeper_certificates.c (what is issued and revoked),
- * keeper_rules.c (another policy while it runs), keeper_snapshot.c (the
- * standing as a file), keeper_notices.c (what parties are told). One thread
- * runs all
- * of it; the ledger's threads only call keeper_durable() and keeper_failed().
- * keeper_metrics.c counts, and tells control how windows and budgets stand.
- * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
+ * keeper_rules.c (another policy while it runs), keeper_handover.c (to the
+ * next keeper and from the one before), keeper_snapshot.c (the standing as a
+ * file), keeper_notices.c (what parties are told). One thread runs all of it; the ledger's threads only call
+ * keeper_durable() and keeper_failed(). keeper_metrics.c counts, and tells
+ * control how windows and budgets stand. keeper_witness.c has a thread of its
+ * own that hands checkpoints to witnesses.
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H
@@ -50,6 +50,10 @@ struct event_base;
 #define KEEPER_TICK_MS       500
 /* Notices that wait for the disk, or for the supervisor. */
 #define KEEPER_NOTICE_BYTES (1u << 20)
+/* In a hand-over: a worker that does not answer for so long is broken; one that
+ * does not come to the next keeper for so long is gone. */
+#define KEEPER_ACK_MS   2000
+#define KEEPER_CLAIM_MS 5000
 /* Answers to orders that wait for the disk. */
 #define KEEPER_ORDERS       64
 #define KEEPER_HEARTBEAT_MS 600000
@@ -113,6 +117,10 @@ struct keeper_link {
     struct keeper_own own;
     bool rung;   /* in this turn */
     bool broken; /* told to the supervisor; nothing is read any more */
+    bool handed; /* its last record was read */
+    /* No link yet, but requests that the keeper before us admitted; cuts wait
+     * in the backlog. `generation` is that of the worker's link to it. */
+    bool inherited;
 };
 
 /* The newest snapshot, and the thread that writes it. */
@@ -176,8 +184,11 @@ struct keeper {
     int64_t alarm_at; /* what the timerfd is set to, wall ms */
     bool urgent;      /* an answer of this turn can leave at once */
     bool stopping;
-    struct control_ledger told;         /* last sent to the supervisor */
-    struct keeper_witnesses *witnesses; /* NULL: there are none */
+    bool handing_over;
+    int handover_list;                       /* then: memory for what is open */
+    int64_t handover_since, inherited_since; /* boot ms */
+    struct control_ledger told;              /* last sent to the supervisor */
+    struct keeper_witnesses *witnesses;      /* NULL: there are none */
     bool refusing; /* everything, because of what witnesses said or did not */
     struct keeper_order orders[KEEPER_ORDERS]; /* oldest first */
     size_t norders;
@@ -209,10 +220,11 @@ struct keeper {
 uint64_t keeper_record(struct keeper *k, struct entry *e);
 
 /* keeper_open.c: opens or creates the ledger, replays it, closes what was
- * lost, loads the policy, and waits until all that is durable. 0, or SP_E…
- * with `problem`; *retry if it may go away by itself. */
-int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
-                bool *retry) SP_MUST_USE;
+ * lost, loads the policy, and waits until all that is durable. `inheritance`:
+ * what the keeper before handed over, or -1. 0, or SP_E… with `problem`; *retry
+ * if it may go away by itself. */
+int keeper_open(struct keeper *k, int ledger_folder, int inheritance,
+                char problem[512], bool *retry) SP_MUST_USE;
 /* keeper_approve.c: what is to be recorded about who approved (P8). */
 struct keeper_approved {
     bool set_changes;                 /* an approvers.set entry is due */
@@ -237,6 +249,29 @@ void keeper_take_rules(struct keeper *k, uint64_t number, int memfd);
 void keeper_rules_turn(struct keeper *k);
 /* To a worker: which are in force; the first word on a link. */
 void keeper_rules_tell(struct keeper *k, struct keeper_link *l);
+/* keeper_handover.c */
+/* From the supervisor: the next keeper is to go on. Takes the descriptor. */
+void keeper_handover_begin(struct keeper *k, int memory);
+/* The last record of a link; SP_EPROTO. */
+int keeper_take_handed(struct keeper *k, struct keeper_link *l,
+                       const uint8_t *data, size_t length,
+                       const char **what) SP_MUST_USE;
+/* Each turn: true once nothing comes any more and nothing waits to go out. */
+bool keeper_handover_turn(struct keeper *k);
+/* Behind the last entry: what is open goes to the next keeper. */
+void keeper_handover_list(struct keeper *k);
+/* The other side, once the ledger was replayed: takes what the keeper before
+ * left open. SP_EPROTO, SP_EIO, SP_ENOMEM: it cannot be, with `problem`. */
+int keeper_inherit(struct keeper *k, int memory, char problem[512]) SP_MUST_USE;
+/* Before a link starts: keeps what is open if this is the worker that has it
+ * under way, or closes it as lost. */
+void keeper_inherit_link(struct keeper *k, struct keeper_link *l,
+                         uint64_t before);
+/* Nobody has it under way any more. */
+void keeper_inherit_drop(struct keeper *k, struct keeper_link *l);
+/* Each turn: whoever did not come in time does not come. */
+void keeper_inherit_turn(struct keeper *k);
+
 /* keeper_keep.c: the policy and its signatures are in the ledger's folder, and
  * durable, when this returns 0. SP_ENOSPC, SP_EIO … with `problem`. */
 int keeper_keep_policy(const struct keeper *k, int ledger,
@@ -254,8 +289,11 @@ void keeper_snapshot_turn(struct keeper *k);
 /* The last entry of all, if it is worth it; and the end of its file. */
 void keeper_snapshot_last(struct keeper *k);
 void keeper_snapshot_stop(struct keeper *k);
-/* Closes every open request for which `mine` is true (NULL: all) as lost. */
+/* Closes every open request that is in `mine` (NULL: all) as lost. */
 uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine);
+/* Whether a link has it among its open ones; and all that none has. */
+bool keeper_is_had(const struct keeper *k, uint64_t n);
+uint32_t keeper_close_orphans(struct keeper *k);
 
 /* The ledger's threads. */
 void keeper_durable(void *arg, uint64_t durable);
@@ -338,6 +376,10 @@ void keeper_tell(struct keeper *k, const void *data, size_t length);
 void keeper_send(struct keeper *k, struct keeper_link *l, const void *data,
                  size_t length);
 void keeper_send_all(struct keeper *k, const void *data, size_t length);
+/* It broke the protocol: nothing more of it is read, and the supervisor ends
+ * it. */
+void keeper_link_broken(struct keeper *k, struct keeper_link *l,
+                        const char *what);
 
 /* keeper_witness.c */
 /* Starts the thread, if the settings name witnesses. SP_EINVAL, SP_ENOMEM,

@@ -305,7 +305,12 @@ static int take_refused(struct keeper *k, struct keeper_link *l,
 int keeper_take(struct keeper *k, struct keeper_link *l, const uint8_t *data,
                 size_t length, bool ending, const char **what)
 {
+    *what = "a record behind its last one";
+    if (l->handed)
+        return SP_EPROTO;
     switch (message_type(data, length)) {
+    case MESSAGE_HANDOVER_ACK:
+        return keeper_take_handed(k, l, data, length, what);
     case MESSAGE_ASK_ADMIT:
         /* Nobody is left to answer. */
         return ending ? 0 : take_ask_timed(k, l, data, length, what);

@@ -2,7 +2,8 @@
 /*
  * The keeper's start: the ledger is opened or created and replayed into the
  * standing (P5), from the newest snapshot on that fits; what was open when the
- * last keeper ended is closed as lost (P11), the policy is checked against what
+ * last keeper ended is closed as lost (P11), but for what that one handed over;
+ * the policy is checked against what
  * came before and recorded, and all of it is durable before the first question
  * is taken (P1). Runs in the keeper, inside its sandbox. The ledger's content
  * is trusted as far as its hashes go, and then only what the standing accepts.
@@ -175,20 +176,47 @@ static int open_ledger(struct keeper *k, int folder, struct replay *replay,
     return e;
 }
 
+bool keeper_is_had(const struct keeper *k, uint64_t n)
+{
+    for (size_t i = 0; i < LIMIT_WORKERS; i++)
+        if (openset_has(&k->links[i].open, n))
+            return true;
+    return false;
+}
+
+static void close_lost(struct keeper *k, uint64_t n)
+{
+    struct entry e = {
+        .kind = ENTRY_REQUEST_CLOSED,
+        .u.request_closed = {.of = n, .cause = CAUSE_LOST},
+    };
+
+    keeper_record(k, &e);
+}
+
 uint32_t keeper_close_lost(struct keeper *k, const struct openset *mine)
 {
     uint32_t count = 0;
     uint64_t n = standing_next_open(k->standing, 0);
 
     for (; n != UINT64_MAX; n = standing_next_open(k->standing, n + 1)) {
-        struct entry e = {
-            .kind = ENTRY_REQUEST_CLOSED,
-            .u.request_closed = {.of = n, .cause = CAUSE_LOST},
-        };
-
         if (mine != NULL && !openset_has(mine, n))
             continue;
-        keeper_record(k, &e);
+        close_lost(k, n);
+        count++;
+    }
+    return count;
+}
+
+uint32_t keeper_close_orphans(struct keeper *k)
+{
+    uint32_t count = 0;
+    uint64_t n = standing_next_open(k->standing, 0);
+
+    for (; n != UINT64_MAX; n = standing_next_open(k->standing, n + 1)) {
+        if (keeper_is_had(k, n))
+            continue;
+        close_lost(k, n);
         count++;
     }
     return count;
@@ -226,7 +254,7 @@ static void record_resumed(struct keeper *k, const struct ledger_recovery *r)
     };
 
     crypto_text(crypto);
-    e.u.ledger_resumed.requests = keeper_close_lost(k, NULL);
+    e.u.ledger_resumed.requests = keeper_close_orphans(k);
     keeper_record(k, &e);
     log_info("ledger_resumed",
              "entries=%llu cut_bytes=%llu lost=%u snapshot=%llu replayed=%llu",
@@ -315,8 +343,8 @@ static void tell(char problem[512], const struct ledger_recovery *recovery,
     snprintf(problem, 512, "ledger: %.400s", what);
 }
 
-int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
-                bool *retry)
+int keeper_open(struct keeper *k, int ledger_folder, int inheritance,
+                char problem[512], bool *retry)
 {
     struct ledger_recovery recovery = {0};
     struct replay replay = {.k = k};
@@ -341,6 +369,11 @@ int keeper_open(struct keeper *k, int ledger_folder, char problem[512],
     }
     keeper_snapshot_init(k, ledger_folder, recovery.restored);
     keeper_clock_init(k);
+    if (inheritance >= 0 &&
+        (e = keeper_inherit(k, inheritance, problem)) != 0) {
+        *retry = true; /* the next one starts as after a crash */
+        return e;
+    }
     if (standing_count(k->standing) == 0)
         record_opened(k);
     else

@@ -462,6 +462,7 @@ int setup_put(const struct setup *v, void *memory, size_t capacity,
     msg_put_u32(&m, v->workers);
     msg_put_u64(&m, v->generation);
     msg_put_u64(&m, v->rules);
+    msg_put_u32(&m, v->handover);
     msg_put_u32(&m, v->landlock_debug);
     msg_put_i64(&m, v->sent_boot_ms);
     return put_done(&m, length);
@@ -477,10 +478,11 @@ int setup_get(struct setup *v, const void *data, size_t length)
     v->workers = msg_get_u32(&m);
     v->generation = msg_get_u64(&m);
     v->rules = msg_get_u64(&m);
+    v->handover = msg_get_u32(&m);
     v->landlock_debug = msg_get_u32(&m);
     v->sent_boot_ms = msg_get_i64(&m);
     if (v->workers == 0 || v->workers > LIMIT_WORKERS ||
-        v->index >= v->workers || v->landlock_debug > 1)
+        v->index >= v->workers || v->handover > 1 || v->landlock_debug > 1)
         return SP_EPROTO;
     return msg_get_end(&m);
 }
@@ -499,6 +501,7 @@ int link_message_put(uint16_t type, const struct link_message *v, void *memory,
     msg_put_begin(&m, memory, capacity, type);
     msg_put_u32(&m, v->worker);
     msg_put_u64(&m, v->generation);
+    msg_put_u64(&m, v->before);
     return put_done(&m, length);
 }
 
@@ -510,7 +513,9 @@ int link_message_get(struct link_message *v, const void *data, size_t length)
         return SP_EPROTO;
     v->worker = msg_get_u32(&m);
     v->generation = msg_get_u64(&m);
-    if (v->worker >= LIMIT_WORKERS)
+    v->before = msg_get_u64(&m);
+    if (v->worker >= LIMIT_WORKERS ||
+        (v->before != 0 && v->before >= v->generation))
         return SP_EPROTO;
     return msg_get_end(&m);
 }
@@ -815,6 +820,24 @@ int reload_message_get(struct reload_message *v, const void *data,
     if (msg_get_begin(&m, data, length) != MESSAGE_RELOAD)
         return SP_EPROTO;
     v->number = msg_get_u64(&m);
+    return msg_get_end(&m);
+}
+
+int handover_put(uint16_t type, void *memory, size_t capacity, size_t *length)
+{
+    struct msg_out m;
+
+    msg_put_begin(&m, memory, capacity, type);
+    return put_done(&m, length);
+}
+
+int handover_get(const void *data, size_t length)
+{
+    struct msg_in m;
+    uint16_t type = msg_get_begin(&m, data, length);
+
+    if (type != MESSAGE_HANDOVER && type != MESSAGE_HANDOVER_ACK)
+        return SP_EPROTO;
     return msg_get_end(&m);
 }
 

@@ -116,7 +116,12 @@ enum message_type {
     MESSAGE_LIST_AGES,        /* revoker → supervisor → control */
     /* supervisor → control: who is heard now (control_staff.h) */
     MESSAGE_STAFF,
-    MESSAGE_NOTICE /* keeper → supervisor: what a party is told (notice.h) */
+    MESSAGE_NOTICE, /* keeper → supervisor: what a party is told (notice.h) */
+    /* The planned change from one keeper to the next (docs/messages.md).
+     * supervisor → keeper, + 1 fd: memory for what is open; keeper → worker,
+     * over the link */
+    MESSAGE_HANDOVER,
+    MESSAGE_HANDOVER_ACK /* worker → keeper: its last record on this link */
 };
 
 /* ticket: the worker's number for the request; comes back in the answer. */
@@ -229,13 +234,15 @@ struct setup {
     uint32_t workers;
     uint64_t generation;     /* how often this role was started, from 1 */
     uint64_t rules;          /* the number of those in its fileset */
+    uint32_t handover;       /* 1: a keeper that takes over what is open */
     uint32_t landlock_debug; /* 1: sandbox names refused calls and ends */
     int64_t sent_boot_ms;
 };
 /* Descriptors that go with MESSAGE_SETUP, by role (all that is needed is
  * passed; no role but supervisor opens a file by name):
  *   worker:  files (sealed fileset: see below), dialer channel
- *   keeper:  files, ledger folder
+ *   keeper:  files, ledger folder; with `handover` the memory that
+ *            MESSAGE_HANDOVER had
  *   dialer:  files
  *   control: files, listening control socket
  * The fileset's names: "sallyport.yaml", "policy.yaml", each file the policy
@@ -250,10 +257,11 @@ struct setup {
 
 /* LINK, LINK_GONE, DIALER, REVOKER. `generation` is the number of the link or
  * channel: it grows with each one made in this run, so that word of an old one
- * cannot be taken for the new one's. */
+ * cannot be taken for the new one's. `before`, of a LINK: the link to the
+ * keeper that has handed over, which this one continues; 0: it begins anew. */
 struct link_message {
     uint32_t worker;
-    uint64_t generation;
+    uint64_t generation, before;
 };
 
 struct worker_died {
@@ -364,6 +372,11 @@ int link_message_put(uint16_t type, const struct link_message *v, void *memory,
                      size_t capacity, size_t *length) SP_MUST_USE;
 int link_message_get(struct link_message *v, const void *data,
                      size_t length) SP_MUST_USE;
+
+/* HANDOVER and HANDOVER_ACK have no fields. */
+int handover_put(uint16_t type, void *memory, size_t capacity,
+                 size_t *length) SP_MUST_USE;
+int handover_get(const void *data, size_t length) SP_MUST_USE;
 
 /* READY has no fields. */
 int ready_put(void *memory, size_t capacity, size_t *length) SP_MUST_USE;

@@ -153,6 +153,19 @@ static void send_link(struct process *p, uint16_t type, uint32_t worker,
         process_send(p, data, length, fds, nfds);
 }
 
+static void send_keeper_link(struct process *p, const struct process *worker,
+                             const int fds[3])
+{
+    const struct link_message v = {.worker = worker->index,
+                                   .generation = worker->link,
+                                   .before = worker->before};
+    uint8_t data[64];
+    size_t length;
+
+    if (link_message_put(MESSAGE_LINK, &v, data, sizeof(data), &length) == 0)
+        process_send(p, data, length, fds, 3);
+}
+
 /* Gives a worker and the keeper the two ends of a new link, when both are
  * there to take them. */
 static void join_keeper(struct supervisor *s, struct process *worker)
@@ -175,8 +188,9 @@ static void join_keeper(struct supervisor *s, struct process *worker)
     fds[0] = ends.memory;
     fds[1] = ends.bell_asking;
     fds[2] = ends.bell_answering;
-    send_link(keeper, MESSAGE_LINK, worker->index, worker->link, fds, 3);
-    send_link(worker, MESSAGE_LINK, worker->index, worker->link, fds, 3);
+    send_keeper_link(keeper, worker, fds);
+    send_keeper_link(worker, worker, fds);
+    worker->before = 0;
     link_fds_close(&ends);
 }
 
@@ -249,6 +263,8 @@ static void process_ready(struct process *p)
 
     event_del(p->limit);
     process_enter(p, ROLE_STATE_READY);
+    if (p->role == ROLE_KEEPER)
+        supervisor_handover_ready(s);
     for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
         struct process *worker = &s->processes[WORKERS + i];
 
@@ -259,6 +275,8 @@ static void process_ready(struct process *p)
         if (p->role == ROLE_REVOKER || p == worker)
             supervisor_join_revoker(s, worker);
     }
+    if (p->role == ROLE_KEEPER)
+        supervisor_handover_done(s);
     if (p->role == ROLE_KEEPER || p->role == ROLE_DIALER)
         join_witnesses(s);
     if (p->role == ROLE_REVOKER)
@@ -475,6 +493,18 @@ static void tell_worker_died(struct supervisor *s, const struct process *worker)
         process_send(&s->processes[KEEPER], data, length, NULL, 0);
 }
 
+void supervisor_keeper_lost(struct supervisor *s)
+{
+    for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
+        struct process *worker = &s->processes[WORKERS + i];
+
+        if (worker->linked)
+            send_link(worker, MESSAGE_LINK_GONE, worker->index, worker->link,
+                      NULL, 0);
+        worker->linked = false;
+    }
+}
+
 /* What the others have to know. */
 static void process_gone(struct process *p)
 {
@@ -490,17 +520,10 @@ static void process_gone(struct process *p)
             tell_worker_died(s, p);
         p->linked = false;
     }
-    if (p->role != ROLE_KEEPER)
+    if (p->role != ROLE_KEEPER || supervisor_handover_gone(s, p))
         return;
     supervisor_orders_lost(s);
-    for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
-        struct process *worker = &s->processes[WORKERS + i];
-
-        if (worker->linked)
-            send_link(worker, MESSAGE_LINK_GONE, worker->index, worker->link,
-                      NULL, 0);
-        worker->linked = false;
-    }
+    supervisor_keeper_lost(s);
 }
 
 static int64_t next_backoff(struct process *p)
@@ -541,14 +564,16 @@ static void process_dead(struct process *p)
         return;
     p->alive = false;
     event_del(p->limit);
-    log_write(s->phase >= PHASE_DRAINING && p->status == 0 ? LOG_LEVEL_INFO
-                                                           : LOG_LEVEL_ERROR,
+    log_write((s->phase >= PHASE_DRAINING || p->state == ROLE_STATE_STOPPING) &&
+                      p->status == 0
+                  ? LOG_LEVEL_INFO
+                  : LOG_LEVEL_ERROR,
               "role_ended", "role=%s generation=%llu %s", process_name(p),
               (unsigned long long)p->generation,
               process_status_text(p->status));
     /* The ledger was not closed as it should be: its next start recovers. */
     if (p->role == ROLE_KEEPER && p->state == ROLE_STATE_STOPPING &&
-        p->status != 0)
+        p->status != 0 && s->phase >= PHASE_DRAINING)
         s->exit_status = 1;
     process_enter(p, ROLE_STATE_DOWN);
     supervisor_metrics_ended(p);
@@ -592,6 +617,12 @@ void processes_reap(struct supervisor *s)
     }
 }
 
+void process_leaves(struct process *p, int64_t limit_ms)
+{
+    process_enter(p, ROLE_STATE_STOPPING);
+    timer_set(p->limit, limit_ms);
+}
+
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms)
 {
     struct stop v = {.deadline = deadline};
@@ -605,8 +636,7 @@ void process_stop(struct process *p, int64_t deadline, int64_t limit_ms)
         process_kill(p); /* it listens only once it is ready */
         return;
     }
-    process_enter(p, ROLE_STATE_STOPPING);
-    timer_set(p->limit, limit_ms);
+    process_leaves(p, limit_ms);
     if (p->role == ROLE_WORKER)
         v.held = openings_held(&p->supervisor->openings);
     if (stop_put(&v, data, sizeof(data), &length) == 0)
@@ -656,6 +686,12 @@ static bool sandbox_debug(void)
 #endif
 }
 
+static bool inherits(const struct process *p)
+{
+    return p->role == ROLE_KEEPER &&
+           p->supervisor->handover.state == HANDOVER_COMING;
+}
+
 static void setup_send(struct process *p, const int *fds, size_t nfds)
 {
     const struct setup v = {
@@ -663,6 +699,7 @@ static void setup_send(struct process *p, const int *fds, size_t nfds)
         .workers = LIMIT_WORKERS,
         .generation = p->generation,
         .rules = p->supervisor->rules,
+        .handover = inherits(p),
         .landlock_debug = sandbox_debug(),
         .sent_boot_ms = clock_boot_ms(),
     };
@@ -695,6 +732,8 @@ static int process_setup(struct process *p)
     else if (p->role == ROLE_PUBLISHER &&
              (r = openings_publish_again(&s->openings)) == 0)
         fds[nfds++] = s->openings.publishing;
+    if (inherits(p))
+        fds[nfds++] = s->handover.list;
     if (r == 0) {
         setup_send(p, fds, nfds);
         if (p->role == ROLE_WORKER)

@@ -17,6 +17,7 @@
 #include "gateway/revocation_messages.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
+#include "lib/buf.h"
 
 struct channel;
 struct event;
@@ -45,11 +46,12 @@ struct process {
     bool preparing;      /* was given other rules, and did not say yet */
     /* A worker's: */
     bool linked;
-    uint64_t link;  /* the number of its newest link */
-    int dialer_end; /* of its channel to the dialer, not yet handed over */
-    unsigned seat;  /* among those that accept: which sockets are its own */
-    bool retiring;  /* others are to accept; it ends when nobody is left */
-    bool retired;   /* it was told so */
+    uint64_t link;   /* the number of its newest link */
+    uint64_t before; /* the one that the next continues; 0: it begins anew */
+    int dialer_end;  /* of its channel to the dialer, not yet handed over */
+    unsigned seat;   /* among those that accept: which sockets are its own */
+    bool retiring;   /* others are to accept; it ends when nobody is left */
+    bool retired;    /* it was told so */
     uint64_t
         sockets[SETTINGS_LISTENERS_MAX]; /* that it was given, a bit each */
 };
@@ -59,6 +61,14 @@ enum change_state {
     CHANGE_NONE,
     CHANGE_PREPARING, /* workers and dialer read them */
     CHANGE_COMMITTING /* the keeper has them */
+};
+
+/* From one keeper to the next (supervisor_handover.c). */
+enum handover_state {
+    HANDOVER_NONE,
+    HANDOVER_WAITING, /* for what is under way with the keeper */
+    HANDOVER_LEAVING, /* it was told to go */
+    HANDOVER_COMING   /* it has gone, and the next one starts */
 };
 
 enum phase {
@@ -88,7 +98,7 @@ struct supervisor {
     struct snapshot snapshot;
     struct openings openings;
     struct event_base *base;
-    struct event *signals[4];
+    struct event *signals[6];
     struct event *watchdog, *look; /* supervisor_watch.c */
     char status_told[96];
     struct event *patience; /* see supervisor_accept() */
@@ -126,6 +136,15 @@ struct supervisor {
     } change;
     struct notices *notices; /* supervisor_notices.c */
     struct supervisor_metrics *metrics; /* NULL: they are off */
+    struct {
+        enum handover_state state;
+        int64_t began; /* boot ms */
+        int list;      /* memory: what the keeper leaves open */
+        struct event *limit;
+        struct buf orders; /* that came meanwhile, each behind its length */
+        bool drain;        /* asked for meanwhile */
+        int64_t within_ms; /* of the drain */
+    } handover;
 };
 
 /* processes.c */
@@ -144,8 +163,12 @@ void process_send(struct process *p, const void *data, size_t length,
  * had before is for it to drop. SP_EIO: no descriptors, told in the log. */
 int process_join(struct process *a, struct process *b, const uint8_t *data,
                  size_t length) SP_MUST_USE;
+/* It was, or will be, told to end; it is killed `limit_ms` from now. */
+void process_leaves(struct process *p, int64_t limit_ms);
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
+/* Workers are told that their keeper is gone. */
+void supervisor_keeper_lost(struct supervisor *s);
 /* SIGCHLD: reaps whoever has ended. */
 void processes_reap(struct supervisor *s);
 
@@ -257,6 +280,25 @@ void supervisor_watch_init(struct supervisor *s);
 /* Tells the service manager how things are, if it is news or comes with
  * `state` ("READY=1"). */
 void supervisor_status(struct supervisor *s, const char *state);
+/* supervisor_handover.c */
+void supervisor_handover_init(struct supervisor *s);
+/* Another keeper takes this one's place; nothing ends by it. What comes
+ * meanwhile for the keeper waits; if it does not work it is as if the keeper
+ * had died. Nothing happens unless PHASE_RUNNING. */
+void supervisor_handover(struct supervisor *s);
+bool supervisor_handing_over(const struct supervisor *s);
+/* An order was answered, or a reload has ended. */
+void supervisor_handover_step(struct supervisor *s);
+/* True: the keeper has ended as it was to, and nobody is told. */
+bool supervisor_handover_gone(struct supervisor *s, struct process *keeper);
+/* A keeper is ready: before workers are joined to it, and behind that. */
+void supervisor_handover_ready(struct supervisor *s);
+void supervisor_handover_done(struct supervisor *s);
+/* Keeps an order until then. SP_EAGAIN: no more. */
+int supervisor_handover_order(struct supervisor *s, const uint8_t *data,
+                              size_t length) SP_MUST_USE;
+/* Ends the daemon after it: supervisor_drain() comes. */
+void supervisor_handover_drain(struct supervisor *s, int64_t within_ms);
 
 /* supervisor.c */
 /* A role became ready. */

@@ -92,7 +92,7 @@ enum role role_from_name(const char *name)
 static int setup_receive(struct role_start *start)
 {
     uint8_t data[CHANNEL_MESSAGE_MAX];
-    size_t length = 0;
+    size_t length = 0, wanted;
     int r;
 
     start->nfds = sizeof(start->fds) / sizeof(start->fds[0]);
@@ -100,7 +100,8 @@ static int setup_receive(struct role_start *start)
                              start->fds, &start->nfds, SETUP_WAIT_MS);
     if (r == 0)
         r = setup_get(&start->setup, data, length);
-    if (r == 0 && start->nfds != table[start->role].nfds)
+    wanted = table[start->role].nfds + start->setup.handover;
+    if (r == 0 && start->nfds != wanted)
         r = SP_EPROTO;
     return r;
 }

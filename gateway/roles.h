@@ -26,8 +26,9 @@ enum role {
     ROLE_COUNT
 };
 
-/* A role's files, and what else it has from its start on. */
-#define ROLE_FDS_MAX 2
+/* A role's files, and what else it has from its start on: a keeper its ledger,
+ * and what the keeper before left open. */
+#define ROLE_FDS_MAX 3
 
 /* Exit statuses of a role. RETRY: what stopped it may go away by itself. */
 #define ROLE_EXIT_FAILED 1

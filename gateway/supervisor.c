@@ -134,6 +134,10 @@ void supervisor_drain(struct supervisor *s, int64_t within_ms)
 {
     int64_t deadline = clock_boot_ms() + within_ms;
 
+    if (supervisor_handing_over(s)) {
+        supervisor_handover_drain(s, within_ms);
+        return;
+    }
     log_info("stopping", "drain_ms=%lld", (long long)within_ms);
     notify("STOPPING=1\nSTATUS=Draining");
     s->phase = PHASE_DRAINING;
@@ -172,6 +176,15 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
     (void)what;
     supervisor_reload(arg);
 }
+
+#ifdef SP_HOOKS
+static void on_handover_signal(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    supervisor_handover(arg);
+}
+#endif
 
 static void on_child(evutil_socket_t number, short what, void *arg)
 {
@@ -220,6 +233,9 @@ static void events_init(struct supervisor *s)
     signal_init(s, 1, SIGINT, on_stop_signal);
     signal_init(s, 2, SIGHUP, on_reload_signal);
     signal_init(s, 3, SIGCHLD, on_child);
+#ifdef SP_HOOKS
+    signal_init(s, 4, SIGUSR1, on_handover_signal);
+#endif
     supervisor_watch_init(s);
     patience_init(s);
     process_init(s, KEEPER, ROLE_KEEPER);
@@ -229,6 +245,7 @@ static void events_init(struct supervisor *s)
     process_init(s, AUTHORITY, ROLE_AUTHORITY);
     process_init(s, PUBLISHER, ROLE_PUBLISHER);
     supervisor_rules_init(s);
+    supervisor_handover_init(s);
     supervisor_revocation_init(s);
     supervisor_authority_init(s);
     supervisor_notices_init(s);

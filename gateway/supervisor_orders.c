@@ -131,6 +131,9 @@ int supervisor_order(struct supervisor *s, const uint8_t *data, size_t length)
 
     if (r != 0)
         return r;
+    if (supervisor_handing_over(s) &&
+        supervisor_handover_order(s, data, length) == 0)
+        return 0;
     why = obstacle(s, v.order.verb);
     if (why == NULL)
         pass_on(s, &v);
@@ -178,6 +181,7 @@ int supervisor_order_answer(struct supervisor *s, const uint8_t *data,
         memmove(&s->orders[i], &s->orders[i + 1],
                 (s->norders - i) * sizeof(s->orders[0]));
         answered(s, &o, &v);
+        supervisor_handover_step(s);
         return 0;
     }
     return r != 0 ? r : SP_EPROTO; /* to an order that nobody gave */

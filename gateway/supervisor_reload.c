@@ -210,8 +210,9 @@ static void notify_reloading(void)
 
 void supervisor_reload(struct supervisor *s)
 {
-    s->reload_wanted =
-        s->phase == PHASE_STARTING || s->change.state != CHANGE_NONE;
+    s->reload_wanted = s->phase == PHASE_STARTING ||
+                       s->change.state != CHANGE_NONE ||
+                       supervisor_handing_over(s);
     if (s->phase != PHASE_RUNNING)
         return;
     /* First, and whatever else is wrong: closing waits for nothing (P8). The

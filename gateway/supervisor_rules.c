@@ -139,6 +139,7 @@ static void change_end(struct supervisor *s, int error, const char *problem)
     s->change.state = CHANGE_NONE;
     snprintf(lines, sizeof(lines), "%s", problem);
     supervisor_reloaded(s, error, lines);
+    supervisor_handover_step(s);
 }
 
 static void change_abort(struct supervisor *s, int error, const char *problem)

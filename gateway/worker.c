@@ -352,7 +352,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
     case MESSAGE_LINK:
         if (nfds != 3 || link_message_get(&link, data, length) != 0)
             break;
-        admissions_link(w->admissions, fds, link.generation);
+        admissions_link(w->admissions, fds, link.generation, link.before);
         return;
     case MESSAGE_LINK_GONE:
         if (nfds != 0 || link_message_get(&link, data, length) != 0)
@@ -532,7 +532,8 @@ static void loop(struct worker *w)
         sleep = admissions_turn(w->admissions);
         bury(w);
         if ((w->state == WORKER_RETIRING || w->state == WORKER_DRAINING) &&
-            connections_count(w->connections) == 0)
+            connections_count(w->connections) == 0 &&
+            admissions_settled(w->admissions))
             w->state = WORKER_ENDING;
     }
 }

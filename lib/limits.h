@@ -45,7 +45,7 @@
 #define LIMIT_RELAY_BYTES (256u << 10)
 
 /* Names in a policy: they go into headers, entries and file names. */
-#define LIMIT_NAME_BYTES 64
+#define LIMIT_NAME_BYTES  64
 #define LIMIT_MODEL_BYTES 128
 /* How a person is recognised: a UPN or an address, with the issuer's name. */
 #define LIMIT_MATCH_BYTES 1024
@@ -64,7 +64,7 @@
 #define LIMIT_POLICY_MODELS  64
 /* Certificates that are remembered: two of everybody, and as many revoked ones
  * of other authorities. */
-#define LIMIT_CERTIFICATES 262144
+#define LIMIT_CERTIFICATES   262144
 #define LIMIT_POLICY_WINDOWS 1024
 #define LIMIT_POLICY_TERMS   64
 #define LIMIT_POLICY_ERRORS  50
@@ -76,7 +76,7 @@
 /* Documents that people accept: half of what a fileset holds, together. */
 #define LIMIT_POLICY_DOCUMENTS 32
 #define LIMIT_DOCUMENT_BYTES   (1u << 20)
-#define LIMIT_TRUST_BYTES    (4u << 20)
+#define LIMIT_TRUST_BYTES      (4u << 20)
 /* Officers who may approve: their set is one entry of the ledger. */
 #define LIMIT_APPROVERS          32
 #define LIMIT_APPROVALS_REQUIRED 16
@@ -104,23 +104,24 @@
 #define LIMIT_WORKERS 64
 /* Connections of one worker, and descriptors kept back so that accept(2) can
  * always tell a client to go away. */
-#define LIMIT_CONNECTIONS     16384
-#define LIMIT_ACCEPT_RESERVE  16
-#define LIMIT_UPSTREAM_IDLE   256
+#define LIMIT_CONNECTIONS    16384
+#define LIMIT_ACCEPT_RESERVE 16
+#define LIMIT_UPSTREAM_IDLE  256
 
 /* Times, in milliseconds. */
 #define LIMIT_HANDSHAKE_MS     10000 /* a smart card signs in about 1 s */
 #define LIMIT_HEAD_MS          15000
 #define LIMIT_BODY_IDLE_MS     30000
 #define LIMIT_KEEPALIVE_MS     120000 /* SDK pools hold idle connections ≥ 75 s */
-#define LIMIT_WRITE_IDLE_MS    60000  /* a client that does not read at all */
+#define LIMIT_WRITE_IDLE_MS    60000 /* a client that does not read at all */
 #define LIMIT_CONNECT_MS       5000
 #define LIMIT_FIRST_BYTE_MS    600000 /* SDKs wait 600 s for a slow model */
 #define LIMIT_ANSWER_IDLE_MS   660000 /* longer than the SDKs' own limit */
 #define LIMIT_UPSTREAM_IDLE_MS 55000  /* below common servers' 60–75 s */
 #define LIMIT_KEEPER_DEAD_MS   2000   /* a keeper not heard from for so long */
-#define LIMIT_OWN_MS           60000  /* one request on our own routes */
-#define LIMIT_CUT_DRAIN_MS     60     /* for the error event of a cut stream */
-#define LIMIT_DRAIN_MS         30000  /* SIGTERM until everything is cut */
+#define LIMIT_HANDOVER_MS      10000 /* from a keeper to its planned successor */
+#define LIMIT_OWN_MS           60000 /* one request on our own routes */
+#define LIMIT_CUT_DRAIN_MS     60    /* for the error event of a cut stream */
+#define LIMIT_DRAIN_MS         30000 /* SIGTERM until everything is cut */
 
 #endif

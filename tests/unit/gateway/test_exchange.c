@@ -135,7 +135,8 @@ static int file_any(void *arg, const char *name, const uint8_t **data,
     return 0;
 }
 
-static void world_keeper(struct world *o, uint64_t generation)
+static void world_keeper_behind(struct world *o, uint64_t generation,
+                                uint64_t before)
 {
     struct link_fds ends, mine;
     int theirs[3];
@@ -149,7 +150,12 @@ static void world_keeper(struct world *o, uint64_t generation)
     link_free(o->keeper);
     assert_int_equal(link_open(&mine, LINK_ANSWERING, &o->keeper), 0);
     link_beat(o->keeper, clock_boot_ms());
-    admissions_link(o->w.admissions, theirs, generation);
+    admissions_link(o->w.admissions, theirs, generation, before);
+}
+
+static void world_keeper(struct world *o, uint64_t generation)
+{
+    world_keeper_behind(o, generation, 0);
 }
 
 static struct world *world_new(void)
@@ -783,6 +789,154 @@ static void P9_a_keeper_that_dies_ends_everything(void **state)
     assert_int_equal(client.answer.status, 503);
     assert_null(strstr(client.body, "{}"));
     world_free(o);
+}
+
+/* ---- one keeper hands over to the next ---- */
+
+static void keeper_hands_over(struct world *o)
+{
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    assert_int_equal(
+        handover_put(MESSAGE_HANDOVER, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put(o->keeper, record, length), 0);
+    turn(o);
+    assert_int_equal(link_get(o->keeper, record, &length), 0);
+    assert_int_equal(message_type(record, length), MESSAGE_HANDOVER_ACK);
+    assert_int_equal(handover_get(record, length), 0);
+}
+
+static void P11_a_stream_goes_on_with_the_next_keeper(void **state)
+{
+    struct world *o = streaming(60000);
+    struct settle s;
+
+    (void)state;
+    keeper_hands_over(o);
+    model_says(o, "f\r\n" FIRST "\r\n");
+    assert_string_equal(client.body, FIRST FIRST);
+    model_says(o, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n");
+    assert_int_equal(client.end, CODEC_WHOLE);
+    keeper_hears_nothing(o); /* its end is the next one's */
+    world_keeper_behind(o, 2, 1);
+    turn(o);
+    s = keeper_settles(o);
+    assert_int_equal(s.n, 5);
+    assert_int_equal(s.cause, CAUSE_DONE);
+    world_free(o);
+}
+
+static void P1_what_waited_for_the_disk_goes_on_waiting(void **state)
+{
+    struct world *o = admitted(60000);
+
+    (void)state;
+    keeper_hands_over(o);
+    model_says(o, JSON "{}");
+    assert_int_equal(client.starts, 0);
+    world_keeper_behind(o, 2, 1);
+    turn(o);
+    assert_int_equal(client.starts, 0);
+    link_publish(o->keeper, 5);
+    turn(o);
+    assert_int_equal(client.starts, 0);
+    link_publish(o->keeper, 6);
+    turn(o);
+    assert_string_equal(client.body, "{}");
+    assert_int_equal(keeper_settles(o).cause, CAUSE_DONE);
+    world_free(o);
+}
+
+static void what_is_asked_in_between_the_next_one_hears(void **state)
+{
+    struct world *o = world_new();
+
+    (void)state;
+    keeper_hands_over(o);
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    keeper_hears_nothing(o);
+    assert_int_equal(client.starts, 0);
+    world_keeper_behind(o, 2, 1);
+    turn(o);
+    keeper_says(o, 7, REASON_NONE, 60000);
+    dialer_dials(o, 0);
+    link_publish(o->keeper, 8);
+    model_says(o, JSON "{}");
+    assert_string_equal(client.body, "{}");
+    assert_int_equal(keeper_settles(o).n, 7);
+    world_free(o);
+}
+
+/* What the one that went decided in front of our last record counts. */
+static void P11_its_last_answers_are_heard(void **state)
+{
+    struct world *o = world_new();
+    struct ask_admit asked;
+    struct answer_admit v = {.n = 5,
+                             .deadline = clock_boot_ms() + 60000,
+                             .deadline_wall = clock_wall_ms() + 60000};
+    uint8_t record[RING_RECORD_MAX];
+    size_t length;
+
+    (void)state;
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    turn(o);
+    asked = keeper_hears(o);
+    keeper_hands_over(o);
+    v.ticket = asked.ticket;
+    assert_int_equal(answer_admit_put(&v, record, sizeof(record), &length), 0);
+    assert_int_equal(link_put_quiet(o->keeper, record, length), 0);
+    world_keeper_behind(o, 2, 1); /* it comes before anybody looked */
+    assert_int_equal(o->x->state, EXCHANGE_CALLING);
+    exchange_left(o->x);
+    turn(o);
+    assert_int_equal(keeper_settles(o).n, 5);
+    world_free(o);
+}
+
+static void P9_a_keeper_that_dies_while_it_hands_over(void **state)
+{
+    struct world *o = streaming(60000);
+
+    (void)state;
+    keeper_hands_over(o);
+    admissions_gone(o->w.admissions, 1);
+    turn(o);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    assert_int_equal(client.end, CODEC_CUT);
+    world_keeper(o, 2);
+    turn(o);
+    keeper_hears_nothing(o);
+    world_free(o);
+
+    o = world_new();
+    keeper_hands_over(o);
+    ask(o, ROUTE_CHAT_COMPLETIONS, CHAT);
+    admissions_gone(o->w.admissions, 1);
+    assert_int_equal(client.answer.status, 503);
+    assert_non_null(strstr(client.body, "audit_unavailable"));
+    world_free(o);
+}
+
+/* A link that does not continue ours is a dead keeper's successor's. */
+static void P9_another_keeper_continues_nothing(void **state)
+{
+    static const uint64_t before[] = {0, 1, 9};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct world *o = streaming(60000);
+
+        if (before[i] != 1) /* 1 is ours, but nobody asked for our last word */
+            keeper_hands_over(o);
+        world_keeper_behind(o, 10, before[i]);
+        turn(o);
+        assert_non_null(strstr(client.body, "audit_unavailable"));
+        keeper_hears_nothing(o);
+        world_free(o);
+    }
 }
 
 static void P11_leaving_while_asking_is_settled(void **state)
@@ -1479,6 +1633,12 @@ int main(void)
         cmocka_unit_test(P2_a_revoked_certificate_cuts_at_once),
         cmocka_unit_test(P9_without_a_keeper_nothing_is_asked),
         cmocka_unit_test(P9_a_keeper_that_dies_ends_everything),
+        cmocka_unit_test(P11_a_stream_goes_on_with_the_next_keeper),
+        cmocka_unit_test(P1_what_waited_for_the_disk_goes_on_waiting),
+        cmocka_unit_test(what_is_asked_in_between_the_next_one_hears),
+        cmocka_unit_test(P11_its_last_answers_are_heard),
+        cmocka_unit_test(P9_a_keeper_that_dies_while_it_hands_over),
+        cmocka_unit_test(P9_another_keeper_continues_nothing),
         cmocka_unit_test(P11_leaving_while_asking_is_settled),
         cmocka_unit_test(P11_leaving_mid_stream_frees_the_model),
         cmocka_unit_test(P11_a_model_that_cannot_be_reached),

@@ -22,6 +22,7 @@
 #include <event2/event.h>
 
 #include "gateway/keeper.h"
+#include "lib/file.h"
 #include "tests/unit/certs/made.h"
 
 static const char yaml[] =
@@ -439,6 +440,192 @@ static void P11_a_dead_workers_requests_are_lost(void **state)
     assert_true(mine < others && others < also_mine);
     assert_int_equal(keeper_close_lost(&f->k, NULL), 1);
     assert_int_equal(standing_open_requests(f->k.standing), 0);
+}
+
+/* ---- one keeper hands over to the next ---- */
+
+static int memory_new(void)
+{
+    int fd;
+
+    assert_int_equal(file_memory("open", &fd), 0);
+    return fd;
+}
+
+static int hand(struct fixture *f, size_t i)
+{
+    uint8_t data[16];
+    size_t length;
+
+    assert_int_equal(
+        handover_put(MESSAGE_HANDOVER_ACK, data, sizeof(data), &length), 0);
+    return take(f, i, data, length, false);
+}
+
+static void P12_the_last_record_is_the_last(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t n = ask(f, 0, &a).n;
+    uint8_t data[RING_RECORD_MAX];
+    size_t length;
+
+    assert_int_equal(hand(f, 0), SP_EPROTO); /* nobody asked for it */
+    keeper_handover_begin(&f->k, memory_new());
+    assert_false(keeper_handover_turn(&f->k));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(link_get(f->worker[i], data, &length), 0);
+        assert_int_equal(message_type(data, length), MESSAGE_HANDOVER);
+    }
+    assert_int_equal(hand(f, 0), 0);
+    assert_false(keeper_handover_turn(&f->k)); /* one of two */
+    assert_int_equal(hand(f, 0), SP_EPROTO);
+    assert_int_equal(settle(f, 0, n), SP_EPROTO);
+    assert_int_equal(ask(f, 1, &a).reason, REASON_NONE); /* it may still */
+    assert_int_equal(hand(f, 1), 0);
+    assert_true(keeper_handover_turn(&f->k));
+    close(f->k.handover_list);
+}
+
+static void P12_whoever_does_not_hand_over_is_broken(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    char problem[512] = "";
+
+    (void)ask(f, 0, &a);
+    keeper_handover_begin(&f->k, memory_new());
+    assert_int_equal(hand(f, 1), 0);
+    assert_false(keeper_handover_turn(&f->k));
+    f->k.boot += KEEPER_ACK_MS;
+    assert_true(keeper_handover_turn(&f->k));
+    assert_true(f->k.links[0].broken);
+    keeper_handover_list(&f->k);
+    openset_release(&f->k.links[0].open);
+    /* Nothing of it is on the list. */
+    link_free(f->k.links[0].link);
+    link_free(f->k.links[1].link);
+    f->k.links[0].link = f->k.links[1].link = NULL;
+    assert_int_equal(keeper_inherit(&f->k, f->k.handover_list, problem), 0);
+    assert_false(f->k.links[0].inherited);
+    assert_true(f->k.links[1].inherited);
+    assert_int_equal(keeper_close_orphans(&f->k), 1);
+}
+
+/* This keeper becomes the next one: its links are gone, the list is there. */
+static void become_next(struct fixture *f)
+{
+    char problem[512] = "";
+    int memory = memory_new();
+
+    f->k.handover_list = memory;
+    keeper_handover_list(&f->k);
+    for (size_t i = 0; i < 2; i++) {
+        openset_release(&f->k.links[i].open);
+        link_free(f->k.links[i].link);
+        f->k.links[i].link = NULL;
+    }
+    assert_int_equal(keeper_inherit(&f->k, memory, problem), 0);
+}
+
+static void P11_only_the_same_worker_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t mine, others, size;
+
+    f->k.links[0].generation = 11;
+    f->k.links[1].generation = 12;
+    mine = ask(f, 0, &a).n;
+    others = ask(f, 1, &a).n;
+    become_next(f);
+    size = ledger_size(f->k.ledger);
+    assert_int_equal(keeper_close_orphans(&f->k), 0);
+    assert_int_equal(ledger_size(f->k.ledger), size);
+    keeper_inherit_link(&f->k, &f->k.links[0], 11);
+    assert_true(f->k.links[0].inherited);
+    assert_int_equal(settle(f, 0, others), SP_EPROTO);
+    assert_int_equal(settle(f, 0, mine), 0);
+    assert_int_equal(settle(f, 0, mine), SP_EPROTO);
+    keeper_inherit_link(&f->k, &f->k.links[1], 11); /* another's */
+    assert_false(f->k.links[1].inherited);
+    assert_int_equal(standing_open_requests(f->k.standing), 0);
+    assert_int_equal(settle(f, 1, others), SP_EPROTO);
+}
+
+static void P11_who_does_not_come_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+
+    (void)ask(f, 0, &a);
+    become_next(f);
+    keeper_inherit_turn(&f->k);
+    assert_int_equal(standing_open_requests(f->k.standing), 1);
+    f->k.boot += KEEPER_CLAIM_MS;
+    keeper_inherit_turn(&f->k);
+    assert_int_equal(standing_open_requests(f->k.standing), 0);
+    assert_false(f->k.links[0].inherited);
+}
+
+/* What it was told to cut before it had a link, a worker hears first. */
+static void P2_cuts_wait_for_the_link(void **state)
+{
+    struct fixture *f = *state;
+    struct cut c = {CUT_ALL, .reason = REASON_WINDOW_EXPIRED};
+    uint8_t data[CUT_BYTES];
+    size_t length;
+
+    become_next(f);
+    assert_int_equal(cut_put(&c, data, sizeof(data), &length), 0);
+    keeper_send_all(&f->k, data, length);
+    assert_int_equal(f->k.links[0].backlog.length, length + 2);
+    assert_int_equal(f->k.links[1].backlog.length, length + 2);
+    assert_int_equal(f->k.links[2].backlog.length, 0);
+}
+
+/* A list that the ledger contradicts, or that is none. */
+static void lists_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    struct ask_admit a = ask_of(f, "caisi", "caisi", "eva");
+    uint64_t n = ask(f, 0, &a).n;
+    const uint64_t format = UINT64_C(0x73702d6f70656e01);
+    const struct {
+        uint64_t words[12];
+        size_t count;
+    } wrong[] = {
+        {{0}, 0},
+        {{format}, 1},
+        {{format + 1, 0}, 2},
+        {{format, 1}, 2},
+        {{format, 1, LIMIT_WORKERS, 9, 0}, 5},
+        {{format, 1, 0, 9, 1}, 5},
+        {{format, 1, 0, 9, 2, n}, 6},
+        {{format, 1, 0, 9, LIMIT_CONNECTIONS + 1, n}, 6},
+        {{format, 1, 0, 9, 1, n + 1}, 6},
+        {{format, 1, 0, 9, 1, UINT64_MAX}, 6},
+        {{format, 1, 0, 9, 2, n, n}, 7},
+        {{format, 1, 0, 9, 1, n, 0}, 7},
+        {{format, 2, 0, 9, 0, 0, 9, 0}, 8},
+        {{format, 2, 0, 9, 1, n, 1, 9, 1, n}, 10},
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        char problem[512] = "";
+        int memory = memory_new();
+        size_t bytes = wrong[i].count * sizeof(uint64_t);
+
+        for (size_t j = 0; j < 2; j++) {
+            openset_release(&f->k.links[j].open);
+            f->k.links[j].inherited = false;
+        }
+        assert_int_equal(write(memory, wrong[i].words, bytes), bytes);
+        assert_int_not_equal(keeper_inherit(&f->k, memory, problem), 0);
+        assert_string_not_equal(problem, "");
+    }
+    for (size_t j = 0; j < 2; j++)
+        f->k.links[j].inherited = false;
 }
 
 static void a_dead_workers_questions_are_not_decided(void **state)
@@ -1394,6 +1581,12 @@ int main(void)
         TEST(P6_P10_questions_by_another_policy_come_back),
         TEST(P12_what_no_worker_may_send_is_refused),
         TEST(P11_a_dead_workers_requests_are_lost),
+        TEST(P12_the_last_record_is_the_last),
+        TEST(P12_whoever_does_not_hand_over_is_broken),
+        TEST(P11_only_the_same_worker_goes_on),
+        TEST(P11_who_does_not_come_is_lost),
+        TEST(P2_cuts_wait_for_the_link),
+        TEST(lists_are_checked),
         TEST(a_dead_workers_questions_are_not_decided),
         TEST(strangers_cannot_fill_the_disk),
         TEST(P12_certificates_of_nobody_are_refused),

@@ -129,7 +129,7 @@ static struct keeper *start(uint64_t from)
     struct keeper *k = keeper_make();
     bool retry;
 
-    if (keeper_open(k, ledger, problem, &retry) != 0)
+    if (keeper_open(k, ledger, -1, problem, &retry) != 0)
         fail_msg("%s", problem);
     assert_int_equal(k->snapshots.last, from);
     return k;
@@ -376,7 +376,7 @@ static struct keeper *keeper_refused(void)
     struct keeper *k = keeper_make();
     bool retry = true;
 
-    assert_int_not_equal(keeper_open(k, ledger, problem, &retry), 0);
+    assert_int_not_equal(keeper_open(k, ledger, -1, problem, &retry), 0);
     assert_false(retry);
     return k;
 }

@@ -701,6 +701,7 @@ static void setup_comes_back(void **state)
     const struct setup in = {.index = 1,
                              .workers = 2,
                              .generation = 3,
+                             .handover = 1,
                              .landlock_debug = 1,
                              .sent_boot_ms = 4};
     struct setup out = {0};
@@ -710,6 +711,7 @@ static void setup_comes_back(void **state)
     assert_int_equal(out.index, 1);
     assert_int_equal(out.workers, 2);
     assert_int_equal(out.generation, 3);
+    assert_int_equal(out.handover, 1);
     assert_int_equal(out.landlock_debug, 1);
     assert_int_equal(out.sent_boot_ms, 4);
     assert_int_equal(setup_of(0, LIMIT_WORKERS, 0), 0);
@@ -932,7 +934,7 @@ static void links_come_back(void **state)
 {
     static const uint16_t types[] = {MESSAGE_LINK, MESSAGE_LINK_GONE,
                                      MESSAGE_DIALER, MESSAGE_REVOKER};
-    struct link_message in = {.worker = 2, .generation = 99}, out;
+    struct link_message in = {.worker = 2, .generation = 99, .before = 98}, out;
     uint8_t memory[64];
     size_t length;
 
@@ -945,16 +947,41 @@ static void links_come_back(void **state)
         assert_int_equal(link_message_get(&out, memory, length), 0);
         assert_int_equal(out.worker, 2);
         assert_int_equal(out.generation, 99);
+        assert_int_equal(out.before, 98);
         check_cuts(memory, length, decode_link_message);
         check_longer(memory, length, decode_link_message);
         check_types(memory, length, decode_link_message, types,
                     sizeof(types) / sizeof(types[0]));
     }
+    in.before = 99; /* numbers grow */
+    assert_int_equal(
+        link_message_put(types[0], &in, memory, sizeof(memory), &length), 0);
+    assert_int_equal(link_message_get(&out, memory, length), SP_EPROTO);
+    in.before = 0;
     in.worker = LIMIT_WORKERS;
     assert_int_equal(
         link_message_put(MESSAGE_LINK, &in, memory, sizeof(memory), &length),
         0);
     assert_int_equal(link_message_get(&out, memory, length), SP_EPROTO);
+}
+
+static void handovers_come_back(void **state)
+{
+    static const uint16_t types[] = {MESSAGE_HANDOVER, MESSAGE_HANDOVER_ACK};
+    uint8_t memory[16] = {0};
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(
+            handover_put(types[i], memory, sizeof(memory), &length), 0);
+        assert_int_equal(message_type(memory, length), types[i]);
+        assert_int_equal(handover_get(memory, length), 0);
+        assert_int_equal(handover_get(memory, length + 1), SP_EPROTO);
+        assert_int_equal(handover_get(memory, 1), SP_EPROTO);
+    }
+    assert_int_equal(ready_put(memory, sizeof(memory), &length), 0);
+    assert_int_equal(handover_get(memory, length), SP_EPROTO);
 }
 
 static void ready_and_failed_come_back(void **state)
@@ -1292,6 +1319,7 @@ int main(void)
         cmocka_unit_test(log_files_are_numbers_of_files),
         cmocka_unit_test(witnesses_come_back),
         cmocka_unit_test(links_come_back),
+        cmocka_unit_test(handovers_come_back),
         cmocka_unit_test(ready_and_failed_come_back),
         cmocka_unit_test(status_comes_back),
         cmocka_unit_test(status_has_bounds),
