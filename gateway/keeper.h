@@ -8,10 +8,10 @@
  * heartbeat), keeper_certificates.c (what is issued and revoked),
  * keeper_rules.c (another policy while it runs), keeper_handover.c (to the
  * next keeper and from the one before), keeper_snapshot.c (the standing as a
- * file), keeper_notices.c (what parties are told). One thread runs all of it; the ledger's threads only call
- * keeper_durable() and keeper_failed(). keeper_metrics.c counts, and tells
- * control how windows and budgets stand. keeper_witness.c has a thread of its
- * own that hands checkpoints to witnesses.
+ * file), keeper_notices.c (what parties are told). One thread runs all of it;
+ * the ledger's threads only call keeper_durable() and keeper_failed().
+ * keeper_metrics.c counts, and tells control how windows and budgets stand.
+ * keeper_witness.c has a thread of its own that hands checkpoints to witnesses.
  */
 #ifndef SP_GATEWAY_KEEPER_H
 #define SP_GATEWAY_KEEPER_H

@@ -134,7 +134,7 @@ struct supervisor {
         struct snapshot fresh;
         struct event *limit;
     } change;
-    struct notices *notices; /* supervisor_notices.c */
+    struct notices *notices;            /* supervisor_notices.c */
     struct supervisor_metrics *metrics; /* NULL: they are off */
     struct {
         enum handover_state state;
