@@ -128,7 +128,8 @@ void control_no_answer(const char *verb, const char *where, int error)
             verb, where, sp_strerror(error));
 }
 
-int control_connect(const char *verb, const char *dir, int *fd)
+static int connect_telling(const char *verb, const char *dir, int *fd,
+                           bool quiet)
 {
     char *path = control_path(verb, dir);
     int r;
@@ -136,10 +137,20 @@ int control_connect(const char *verb, const char *dir, int *fd)
     if (path == NULL)
         return SP_EINVAL;
     r = control_connect_path(path, fd);
-    if (r != 0)
+    if (r != 0 && !(quiet && (r == SP_ECLOSED || r == SP_EPERM)))
         control_no_answer(verb, path, r);
     free(path);
     return r;
+}
+
+int control_connect(const char *verb, const char *dir, int *fd)
+{
+    return connect_telling(verb, dir, fd, false);
+}
+
+int control_connect_quiet(const char *verb, const char *dir, int *fd)
+{
+    return connect_telling(verb, dir, fd, true);
 }
 
 int control_give(const char *verb, const char *dir, const struct order *order,

@@ -12,14 +12,18 @@
  * does not accept within 10 s; SP_EIO. */
 int control_connect_path(const char *path, int *fd) SP_MUST_USE;
 /* Connects to the daemon of the deployment in `dir` (or with the configuration
- * file `dir`, or the socket `dir`); the descriptor is the caller's. After an error it has been told
- * on stderr, under the verb's name. */
+ * file `dir`, or the socket `dir`); the descriptor is the caller's. After an
+ * error it has been told on stderr, under the verb's name. */
 int control_connect(const char *verb, const char *dir, int *fd) SP_MUST_USE;
 /* Gives an order and waits for its answer, which comes when the entry is on
  * disk. What is in *a is checked as far as the format goes: a->error may still
  * say that it was refused. SP_ETIMEDOUT, SP_ECLOSED, SP_EPROTO, SP_EIO. */
 int control_order(int fd, const struct order *order,
                   struct order_answer *a) SP_MUST_USE;
+/* As control_connect(), without a word if no daemon is there or its socket is
+ * not for this user: SP_ECLOSED, SP_EPERM. */
+int control_connect_quiet(const char *verb, const char *dir,
+                          int *fd) SP_MUST_USE;
 /* The same with the deployment in `dir`, and told on stderr if nothing comes
  * back. 0: it was answered, which may be a refusal (a->error). */
 int control_give(const char *verb, const char *dir, const struct order *order,

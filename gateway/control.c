@@ -23,6 +23,7 @@
 #include "gateway/control_http.h"
 #include "gateway/control_messages.h"
 #include "gateway/control_staff.h"
+#include "gateway/control_standings.h"
 #include "gateway/roles.h"
 #include "gateway/snapshot.h"
 #include "lib/channel.h"
@@ -33,6 +34,9 @@
 _Static_assert(CLIENTS_MAX > STAFF_MAX + 2, "one place for each");
 /* Nobody holds a place without asking. */
 #define CLIENT_IDLE_S 60
+/* What the keeper may be asked for clients; it has answers for metrics, too. */
+#define WINDOWS_PER_SECOND 32
+#define WINDOWS_WAIT_S     3
 /* Taken from the queue before others have their turn. */
 #define ACCEPTS_MAX 16
 /* Lines about clients: whoever can connect can cause one. */
@@ -45,7 +49,8 @@ struct client {
     struct control *control;
     uid_t uid;
     enum staff role;
-    uint64_t ticket; /* of the order that is under way, 0: none */
+    uint64_t ticket;  /* of the order that is under way, 0: none */
+    uint64_t windows; /* of the question to the keeper, 0: none */
     struct channel *channel;
     struct event *idle;
 };
@@ -61,6 +66,8 @@ struct control {
     uint64_t tickets; /* the newest; it has the number of this start above */
     int64_t second;   /* boot time, of the lines below */
     unsigned lines;
+    int64_t asked; /* the same, of the questions to the keeper below */
+    unsigned asks;
 };
 
 static struct control control;
@@ -83,18 +90,12 @@ static bool may_log(struct control *k)
 
 static void client_close(struct client *c)
 {
+    control_standings_forget(c->windows);
     LIST_REMOVE(c, link);
     c->control->nclients--;
     channel_free(c->channel);
     event_free(c->idle);
     free(c);
-}
-
-static void on_idle(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    client_close(arg);
 }
 
 static bool client_wait(struct client *c)
@@ -131,6 +132,75 @@ static int answer_order(struct client *c, const struct order_answer *a)
     int r = answer_order_put(a, data, sizeof(data), &length);
 
     return r != 0 ? r : answer(c, data, length);
+}
+
+/* The keeper's rows go on as they came; an error has none. */
+static int answer_windows(struct client *c, const struct windows_head *head,
+                          const struct msg_in *rows)
+{
+    static uint8_t data[CONTROL_WINDOWS_MAX];
+    struct msg_out m;
+
+    msg_put_begin(&m, data, sizeof(data), CONTROL_ANSWER_WINDOWS);
+    windows_head_put(&m, head);
+    if (rows != NULL)
+        msg_put_fixed(&m, rows->data + rows->position,
+                      rows->length - rows->position);
+    return msg_put_end(&m) != 0 ? SP_ETOOBIG : answer(c, data, m.length);
+}
+
+static int windows_told(void *arg, const struct standings_head *head,
+                        struct msg_in *m)
+{
+    struct client *c = arg;
+    struct windows_head v = {.error = SP_ECLOSED};
+
+    c->windows = 0;
+    if (head != NULL)
+        v = (struct windows_head){.policy = head->policy, .next = head->next};
+    if (answer_windows(c, &v, m) != 0)
+        client_close(c);
+    return 0;
+}
+
+static bool may_ask_keeper(struct control *k)
+{
+    int64_t second = clock_boot_ms() / 1000;
+
+    if (second != k->asked)
+        k->asks = 0;
+    k->asked = second;
+    return k->asks++ < WINDOWS_PER_SECOND;
+}
+
+static int ask_windows(struct client *c, uint32_t from)
+{
+    static const struct timeval limit = {.tv_sec = WINDOWS_WAIT_S};
+    struct windows_head v = {.error = SP_EAGAIN};
+
+    if (may_ask_keeper(c->control))
+        v.error = control_standings_ask(from, windows_told, c, &c->windows);
+    if (v.error != 0)
+        return answer_windows(c, &v, NULL);
+    return event_add(c->idle, &limit) == 0 ? 0 : SP_ENOMEM;
+}
+
+/* It says nothing, or the keeper says nothing to it. */
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+    const struct windows_head v = {.error = SP_ETIMEDOUT};
+    struct client *c = arg;
+
+    (void)fd;
+    (void)what;
+    if (c->windows == 0) {
+        client_close(c);
+        return;
+    }
+    control_standings_forget(c->windows);
+    c->windows = 0;
+    if (answer_windows(c, &v, NULL) != 0)
+        client_close(c);
 }
 
 /* It changes nothing and is no entry: whoever may order little must not be able
@@ -174,14 +244,19 @@ static int take(struct client *c, const uint8_t *data, size_t length)
 {
     const struct control *k = c->control;
     struct order order;
+    uint32_t from;
 
-    if (c->ticket != 0)
+    if (c->ticket != 0 || c->windows != 0)
         return SP_EPROTO;
     c->role = staff_of(&k->staff, geteuid(), c->uid);
     if (c->role == STAFF_NONE) /* since it came in */
         return SP_EPERM;
     if (ask_status_get(data, length) == 0)
-        return answer_status(c);
+        return staff_may(c->role, STAFF_ASK_STATUS) ? answer_status(c)
+                                                    : SP_EPERM;
+    if (ask_windows_get(&from, data, length) == 0)
+        return staff_may(c->role, STAFF_ASK_WINDOWS) ? ask_windows(c, from)
+                                                     : SP_EPERM;
     if (ask_order_get(&order, data, length) != 0)
         return SP_EPROTO;
     return staff_may(c->role, order.verb) ? pass_order(c, &order)

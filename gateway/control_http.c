@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/control_standings.h"
 #include "gateway/metrics_text.h"
 #include "gateway/plain_http.h"
 #include "lib/channel.h"
@@ -43,7 +44,6 @@ static struct control_http {
     struct metrics_page *keeper_page;
     struct metrics_page *worker_pages[LIMIT_WORKERS];
     struct list_ages lists;
-    struct channel *keeper; /* NULL: none */
 
     /* what is being collected */
     bool collecting;
@@ -206,14 +206,13 @@ static void collect_end(bool complete)
         plain_http_answer(http.server, &a);
 }
 
+static int standings_take(void *arg, const struct standings_head *head,
+                          struct msg_in *m);
+
 static int ask_next(void)
 {
-    const struct ask_standings ask = {.ticket = http.ticket, .from = http.next};
-    uint8_t data[32];
-    size_t length;
-    int r = ask_standings_put(&ask, data, sizeof(data), &length);
-
-    return r != 0 ? r : channel_send(http.keeper, data, length, NULL, 0);
+    return control_standings_ask(http.next, standings_take, &http,
+                                 &http.ticket);
 }
 
 static bool collect_begin(void)
@@ -221,11 +220,9 @@ static bool collect_begin(void)
     static const struct timeval limit = {.tv_sec = COLLECT_MS / 1000};
 
     rows_empty();
-    http.ticket++;
     http.policy = http.next = 0;
     http.window = (struct standings_row){0};
-    http.collecting = http.keeper != NULL && ask_next() == 0 &&
-                      event_add(http.limit, &limit) == 0;
+    http.collecting = ask_next() == 0 && event_add(http.limit, &limit) == 0;
     return http.collecting;
 }
 
@@ -236,6 +233,7 @@ static void on_collect_limit(evutil_socket_t fd, short what, void *arg)
     (void)arg;
     log_warn("standings_not_told", "ticket=%llu next=%u",
              (unsigned long long)http.ticket, http.next);
+    control_standings_forget(http.ticket);
     collect_end(false);
 }
 
@@ -256,62 +254,31 @@ static int rows_take(struct msg_in *m)
 }
 
 /* A policy that is replaced meanwhile has other windows: next time. */
-static int standings_take(const uint8_t *data, size_t length)
+static int standings_take(void *arg, const struct standings_head *head,
+                          struct msg_in *m)
 {
-    struct standings_head head;
-    struct msg_in m;
-    int r = standings_head_get(&m, &head, data, length);
+    int r;
 
-    if (r != 0)
-        return r;
-    if (!http.collecting || head.ticket != http.ticket)
-        return 0; /* too late */
-    if ((http.next != 0 && head.policy != http.policy) ||
-        (head.next != STANDINGS_END && head.next < http.next) ||
+    (void)arg;
+    if (!http.collecting)
+        return 0;
+    if (head == NULL || (http.next != 0 && head->policy != http.policy) ||
+        (head->next != STANDINGS_END && head->next < http.next) ||
         rows_length() > TEXT_MAX) {
         collect_end(false);
         return 0;
     }
-    if ((r = rows_take(&m)) != 0)
+    if ((r = rows_take(m)) != 0) {
+        collect_end(false);
         return r;
-    http.policy = head.policy;
-    http.next = head.next;
-    if (head.next == STANDINGS_END)
+    }
+    http.policy = head->policy;
+    http.next = head->next;
+    if (head->next == STANDINGS_END)
         collect_end(true);
     else if (ask_next() != 0)
         collect_end(false);
     return 0;
-}
-
-static void keeper_drop(void)
-{
-    if (http.keeper != NULL)
-        channel_free(http.keeper);
-    http.keeper = NULL;
-    if (http.collecting)
-        collect_end(false);
-}
-
-static void on_keeper_message(void *arg, const uint8_t *data, size_t length,
-                              int *fds, size_t nfds)
-{
-    int r = nfds != 0 ? SP_EPROTO : standings_take(data, length);
-
-    (void)arg;
-    for (size_t i = 0; i < nfds; i++)
-        close(fds[i]);
-    if (r == 0)
-        return;
-    log_error("keeper_broke_protocol", "type=%u error=%s",
-              message_type(data, length), log_quote(sp_strerror(r)));
-    keeper_drop();
-}
-
-static void on_keeper_left(void *arg, int error)
-{
-    (void)arg;
-    (void)error; /* the supervisor knows why, and sends a new one */
-    keeper_drop();
 }
 
 /* ---- what is asked ---- */
@@ -363,14 +330,6 @@ static int on_serve(int fd)
     return http.server != NULL ? 0 : SP_ENOMEM;
 }
 
-static int on_standings(int fd)
-{
-    keeper_drop();
-    http.keeper =
-        channel_new(http.base, fd, on_keeper_message, on_keeper_left, &http);
-    return http.keeper != NULL ? 0 : SP_ENOMEM;
-}
-
 static int on_page(const struct metrics_page_message *v, int fd)
 {
     struct metrics_page **place =
@@ -405,7 +364,7 @@ int control_http_message(const uint8_t *data, size_t length, int *fds,
     case MESSAGE_STANDINGS:
         if (nfds != 1 || metrics_number_get(&number, data, length) != 0)
             return SP_EPROTO;
-        return on_standings(fds[0]);
+        return control_standings_join(http.base, fds[0]);
     default:
         return SP_EPROTO;
     }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gateway/control_windows.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/msg.h"
@@ -24,7 +25,9 @@ enum control_type {
     CONTROL_ASK_STATUS = 1, /* no fields */
     CONTROL_ANSWER_STATUS,
     CONTROL_ASK_ORDER,
-    CONTROL_ANSWER_ORDER
+    CONTROL_ANSWER_ORDER,
+    CONTROL_ASK_WINDOWS, /* control_windows.h, as the next one */
+    CONTROL_ANSWER_WINDOWS
 };
 
 enum role_state {

@@ -79,99 +79,6 @@ void keeper_metrics_tick(struct keeper *k)
 
 /* ---- standings ---- */
 
-static enum window_state state_of(const struct standing_window *w)
-{
-    if (w->closed)
-        return WINDOW_CLOSED;
-    if (w->opened)
-        return WINDOW_OPEN;
-    return w->never ? WINDOW_NEVER : WINDOW_PENDING;
-}
-
-static void window_row(const struct keeper *k, uint32_t window,
-                       struct standings_row *row)
-{
-    const struct policy_window *w = &k->policy->windows[window];
-    struct standing_window s;
-    int64_t until = 0;
-
-    standing_window(k->standing, window, &s);
-    row->kind = STANDINGS_WINDOW;
-    snprintf(row->window, sizeof(row->window), "%s", w->id);
-    snprintf(row->party, sizeof(row->party), "%s",
-             k->policy->parties[w->party].name);
-    snprintf(row->model, sizeof(row->model), "%s",
-             k->policy->models[w->model].name);
-    row->state = state_of(&s);
-    if (row->state == WINDOW_OPEN)
-        until = s.closes;
-    else if (row->state == WINDOW_PENDING)
-        until = w->opens;
-    row->left = until > k->now ? until - k->now : 0;
-    row->requests = s.requests;
-    row->open = s.open_requests;
-}
-
-/* A row for each unit that has a limit. */
-static int budget_rows(struct msg_out *m, const struct budget *b,
-                       const struct spent *s, struct standings_row *row)
-{
-    for (int u = 0; u < UNIT_COUNT; u++) {
-        int r;
-
-        if (!budget_limits(b, (enum unit)u))
-            continue;
-        row->unit = (enum unit)u;
-        row->limit = (uint64_t)b->total[u];
-        row->spent = s != NULL ? s->total[u] : 0;
-        if ((r = standings_row_put(m, row)) != 0)
-            return r;
-    }
-    return 0;
-}
-
-/* All of a window, or nothing: SP_ETOOBIG. What has ended has no budget. */
-static int window_rows(const struct keeper *k, uint32_t window,
-                       struct msg_out *m, struct standings_row *row)
-{
-    const struct policy_window *w = &k->policy->windows[window];
-    const struct msg_out before = *m;
-    int r;
-
-    window_row(k, window, row);
-    r = standings_row_put(m, row);
-    row->kind = STANDINGS_BUDGET;
-    for (size_t i = 0; r == 0 && i < w->nterms && row->state <= WINDOW_OPEN;
-         i++) {
-        const struct policy_terms *t = &k->policy->terms[w->terms[i]];
-        const struct standing_place at = {.window = window, .terms = i};
-
-        snprintf(row->terms, sizeof(row->terms), "%s", t->name);
-        r = budget_rows(m, &t->window,
-                        standing_spent(k->standing, SCOPE_WINDOW, &at), row);
-    }
-    if (r != 0)
-        *m = before;
-    return r;
-}
-
-static int model_rows(const struct keeper *k, struct msg_out *m,
-                      struct standings_row *row)
-{
-    const struct policy *p = k->policy;
-    int r = 0;
-
-    row->kind = STANDINGS_MODEL_BUDGET;
-    for (uint32_t i = 0; r == 0 && i < p->nmodels; i++) {
-        const struct standing_place at = {.model = i};
-
-        snprintf(row->model, sizeof(row->model), "%s", p->models[i].name);
-        r = budget_rows(m, &p->models[i].budget,
-                        standing_spent(k->standing, SCOPE_MODEL, &at), row);
-    }
-    return r;
-}
-
 /* As many windows as there is room for; behind the last one the models, if
  * they fit, else in an answer of their own. One that alone is too large for an
  * answer is left out with its budgets: no policy has such a one. */
@@ -181,17 +88,17 @@ static int answer_rows(const struct keeper *k, const struct ask_standings *ask,
     const uint32_t nwindows = (uint32_t)k->policy->nwindows;
     const struct msg_out empty = *m;
     struct msg_out before;
-    struct standings_row row;
     uint32_t i = ask->from;
 
     for (; i < nwindows && i - ask->from < STANDINGS_WINDOWS; i++)
-        if (window_rows(k, i, m, &row) != 0 && m->length > empty.length)
+        if (standings_window_put(m, k->policy, k->standing, i, k->now) != 0 &&
+            m->length > empty.length)
             break;
     head->next = i;
     if (i < nwindows)
         return 0;
     before = *m;
-    if (model_rows(k, m, &row) == 0) {
+    if (standings_models_put(m, k->policy, k->standing) == 0) {
         head->next = STANDINGS_END;
         return 0;
     }

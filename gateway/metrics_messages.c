@@ -62,18 +62,6 @@ int metrics_number_get(struct metrics_number *v, const void *data,
 
 /* ---- standings ---- */
 
-const char *window_state_text(enum window_state state)
-{
-    static const char *const texts[WINDOW_STATES] = {
-        [WINDOW_PENDING] = "pending",
-        [WINDOW_OPEN] = "open",
-        [WINDOW_CLOSED] = "closed",
-        [WINDOW_NEVER] = "never",
-    };
-
-    return texts[(unsigned)state < WINDOW_STATES ? state : WINDOW_CLOSED];
-}
-
 int ask_standings_put(const struct ask_standings *v, void *memory,
                       size_t capacity, size_t *length)
 {
@@ -112,89 +100,6 @@ int standings_head_get(struct msg_in *m, struct standings_head *v,
     v->ticket = msg_get_u64(m);
     v->policy = msg_get_u32(m);
     v->next = msg_get_u32(m);
-    return m->failed ? SP_EPROTO : 0;
-}
-
-static void window_put(struct msg_out *m, const struct standings_row *v)
-{
-    msg_put_text(m, v->window);
-    msg_put_text(m, v->party);
-    msg_put_text(m, v->model);
-    msg_put_u8(m, (uint8_t)v->state);
-    msg_put_i64(m, v->left);
-    msg_put_u64(m, v->requests);
-    msg_put_u32(m, v->open);
-}
-
-static void window_get(struct msg_in *m, struct standings_row *v)
-{
-    uint8_t state;
-
-    msg_get_text(m, v->window, sizeof(v->window));
-    msg_get_text(m, v->party, sizeof(v->party));
-    msg_get_text(m, v->model, sizeof(v->model));
-    state = msg_get_u8(m);
-    v->left = msg_get_i64(m);
-    v->requests = msg_get_u64(m);
-    v->open = msg_get_u32(m);
-    if (state >= WINDOW_STATES || v->left < 0)
-        m->failed = true;
-    else
-        v->state = (enum window_state)state;
-}
-
-static void budget_get(struct msg_in *m, struct standings_row *v)
-{
-    uint8_t unit = msg_get_u8(m);
-
-    v->limit = msg_get_u64(m);
-    v->spent = msg_get_u64(m);
-    if (unit >= UNIT_COUNT)
-        m->failed = true;
-    else
-        v->unit = (enum unit)unit;
-}
-
-int standings_row_put(struct msg_out *m, const struct standings_row *v)
-{
-    const struct msg_out before = *m;
-
-    msg_put_u8(m, (uint8_t)v->kind);
-    if (v->kind == STANDINGS_WINDOW)
-        window_put(m, v);
-    else
-        msg_put_text(m, v->kind == STANDINGS_BUDGET ? v->terms : v->model);
-    if (v->kind != STANDINGS_WINDOW) {
-        msg_put_u8(m, (uint8_t)v->unit);
-        msg_put_u64(m, v->limit);
-        msg_put_u64(m, v->spent);
-    }
-    if (msg_put_end(m) == 0)
-        return 0;
-    *m = before;
-    return SP_ETOOBIG;
-}
-
-int standings_row_get(struct msg_in *m, struct standings_row *v)
-{
-    uint8_t kind = msg_get_u8(m);
-
-    switch (kind) {
-    case STANDINGS_WINDOW:
-        window_get(m, v);
-        break;
-    case STANDINGS_BUDGET:
-        msg_get_text(m, v->terms, sizeof(v->terms));
-        budget_get(m, v);
-        break;
-    case STANDINGS_MODEL_BUDGET:
-        msg_get_text(m, v->model, sizeof(v->model));
-        budget_get(m, v);
-        break;
-    default:
-        return SP_EPROTO;
-    }
-    v->kind = (enum standings_kind)kind;
     return m->failed ? SP_EPROTO : 0;
 }
 

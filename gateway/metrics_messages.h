@@ -37,19 +37,9 @@ struct ask_standings {
     uint32_t from;
 };
 
-enum window_state {
-    WINDOW_PENDING, /* it opens at a time to come */
-    WINDOW_OPEN,
-    WINDOW_CLOSED,
-    WINDOW_NEVER, /* the pair's 30 days, or the model's release, came before */
-    WINDOW_STATES
-};
-const char *window_state_text(enum window_state state);
-
-/* ANSWER_STANDINGS: a head, then rows to the message's end, each of one kind.
- * Budgets are those of the window, or the model, before them. */
+/* ANSWER_STANDINGS: a head, then rows to the message's end
+ * (gateway/control_windows.h). */
 #define STANDINGS_WINDOWS 64 /* in one answer, at most */
-#define STANDINGS_END     UINT32_MAX
 
 struct standings_head {
     uint64_t ticket;
@@ -57,37 +47,10 @@ struct standings_head {
     uint32_t next;   /* to be asked for, or STANDINGS_END: that was all */
 };
 
-enum standings_kind {
-    STANDINGS_WINDOW = 1,
-    STANDINGS_BUDGET, /* of the window before it, under some terms */
-    STANDINGS_MODEL_BUDGET
-};
-
-struct standings_row {
-    enum standings_kind kind;
-    /* WINDOW */
-    char window[ORDER_TARGET_SIZE];
-    char party[LIMIT_NAME_BYTES + 1];
-    char model[LIMIT_MODEL_BYTES + 1]; /* MODEL_BUDGET, too */
-    enum window_state state;
-    int64_t left; /* ms until it ends, or until it opens (PENDING); else 0 */
-    uint64_t requests; /* admitted in it */
-    uint32_t open;     /* of them */
-    /* BUDGET, MODEL_BUDGET */
-    char terms[LIMIT_NAME_BYTES + 1];
-    enum unit unit;
-    uint64_t limit, spent;
-};
-
 void standings_head_put(struct msg_out *m, const struct standings_head *v);
 /* SP_EPROTO. Rows follow while bytes are left in `m`. */
 int standings_head_get(struct msg_in *m, struct standings_head *v,
                        const void *data, size_t length) SP_MUST_USE;
-/* A row that does not fit leaves `m` as it was: SP_ETOOBIG. */
-int standings_row_put(struct msg_out *m,
-                      const struct standings_row *v) SP_MUST_USE;
-int standings_row_get(struct msg_in *m, struct standings_row *v) SP_MUST_USE;
-
 /* LIST_AGES: of each party that has a rule with lists. */
 struct list_age {
     char party[LIMIT_NAME_BYTES + 1];

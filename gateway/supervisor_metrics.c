@@ -2,8 +2,9 @@
 /*
  * The supervisor's part of metrics: it makes the pages that workers and the
  * keeper count in and keeps them for as long as it lives, so that no sum falls
- * when a process is started again; and it joins control with the keeper. It
- * reads none of the numbers. Where metrics are off, it does nothing.
+ * when a process is started again; and it joins control with the keeper, where
+ * metrics are off, too (`sallyport windows` asks there). It reads none of the
+ * numbers.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -142,7 +143,7 @@ static void lists_send(struct supervisor *s)
 
 static void join(struct supervisor *s)
 {
-    const struct metrics_number v = {.number = ++s->metrics->number};
+    const struct metrics_number v = {.number = ++s->links};
     uint8_t data[32];
     size_t length;
 
@@ -154,19 +155,23 @@ static void join(struct supervisor *s)
                   (unsigned long long)v.number);
 }
 
+static void metrics_begin(struct process *control)
+{
+    struct supervisor *s = control->supervisor;
+
+    for (size_t i = 0; i < PAGES; i++)
+        if (s->metrics->pages[i].memory >= 0)
+            page_send(control, i, s->metrics->pages[i].memory);
+    lists_send(s);
+    serve_send(s);
+}
+
 void supervisor_metrics_ready(struct process *p)
 {
     struct supervisor *s = p->supervisor;
 
-    if (s->metrics == NULL)
-        return;
-    for (size_t i = 0; i < PAGES && p->role == ROLE_CONTROL; i++)
-        if (s->metrics->pages[i].memory >= 0)
-            page_send(p, i, s->metrics->pages[i].memory);
-    if (p->role == ROLE_CONTROL) {
-        lists_send(s);
-        serve_send(s);
-    }
+    if (s->metrics != NULL && p->role == ROLE_CONTROL)
+        metrics_begin(p);
     if ((p->role == ROLE_CONTROL || p->role == ROLE_KEEPER) &&
         is_ready(&s->processes[CONTROL]) && is_ready(&s->processes[KEEPER]))
         join(s);

@@ -13,6 +13,7 @@ from harness import BIN
 
 SUSPEND, RESUME, REVOKE, CLOSE, RELEASE, STATEMENT, REVEAL, CERTIFICATES, RELOAD, DRAIN = range(10)
 ASK_STATUS = struct.pack("<H", 1)
+ASK_WINDOWS = struct.pack("<HI", 5, 0)
 SP_EPERM = 10
 
 
