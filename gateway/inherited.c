@@ -87,6 +87,19 @@ int inherited_take(struct inherited *in, struct report *report)
     return r;
 }
 
+int inherited_add(struct inherited *in, int fd, const char *name)
+{
+    struct inherited_socket *s = &in->sockets[in->count];
+
+    if (in->count == INHERITED_MAX || strlen(name) >= sizeof(s->own_name))
+        return SP_ETOOBIG;
+    *s = (struct inherited_socket){.fd = fd, .name = s->own_name};
+    memcpy(s->own_name, name, strlen(name) + 1);
+    snprintf(s->thing, sizeof(s->thing), "descriptor %d (%s)", fd, name);
+    in->count++;
+    return 0;
+}
+
 struct inherited_socket *inherited_next(struct inherited *in, const char *name)
 {
     for (size_t i = 0; i < in->count; i++)

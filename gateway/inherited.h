@@ -28,7 +28,8 @@ struct inherited_socket {
     int fd;
     bool taken;       /* it is its taker's to close */
     const char *name; /* "": it came without one */
-    char thing[64];   /* for problems: "descriptor 3 (listener)" */
+    char own_name[16];
+    char thing[64]; /* for problems: "descriptor 3 (listener)" */
 };
 
 struct inherited {
@@ -41,6 +42,8 @@ struct inherited {
  * role gets them. Descriptors are closed by an exec from here on. SP_EINVAL
  * with the problem. To be called before any descriptor is opened. */
 int inherited_take(struct inherited *in, struct report *report) SP_MUST_USE;
+/* One that came in another way. SP_ETOOBIG, SP_ENOMEM. */
+int inherited_add(struct inherited *in, int fd, const char *name) SP_MUST_USE;
 /* The next that is called so and that nobody has taken, or NULL. */
 struct inherited_socket *inherited_next(struct inherited *in, const char *name);
 /* What nobody has taken is a problem each; SP_EINVAL. */

@@ -10,6 +10,7 @@
 
 #include "gateway/roles.h"
 #include "gateway/supervisor.h"
+#include "gateway/upgrade_state.h"
 
 static const char usage_text[] =
     "usage: sallyportd -c FILE [-n]\n"
@@ -41,14 +42,17 @@ int main(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     const char *config = NULL;
     bool check = false;
-    int c;
+    int c, messages = UPGRADE_MESSAGES;
 
     if (argc == 3 && strcmp(argv[1], "--role") == 0)
         return role_run(argv[2]);
-    while ((c = getopt_long(argc, argv, "c:nhV", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:m:nhV", options, NULL)) != -1) {
         switch (c) {
         case 'c':
             config = optarg;
+            break;
+        case 'm': /* from a daemon that is about to become this program */
+            messages = atoi(optarg);
             break;
         case 'n':
             check = true;
@@ -68,5 +72,10 @@ int main(int argc, char **argv)
         return usage_error("too many arguments");
     if (config == NULL)
         return usage_error("-c FILE is missing");
+    if (messages != UPGRADE_MESSAGES) {
+        fprintf(stderr, "sallyportd: version " SP_VERSION
+                        " speaks other messages than the daemon that runs\n");
+        return 1;
+    }
     return check ? supervisor_check(config) : supervisor_run(config);
 }

@@ -603,13 +603,29 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* What the one before did not answer. */
+static void questions_repeat(struct peers *ps)
+{
+    for (struct peer *p = ps->first; p != NULL; p = p->next) {
+        if (p->ticket == 0)
+            continue;
+        p->ticket = 0;
+        if (question_send(p) != 0)
+            question_end(p, REVOCATION_UNKNOWN, 0);
+    }
+}
+
 void peers_channel(struct peers *ps, int fd)
 {
-    if (ps->revoker != NULL)
-        revoker_gone(ps);
+    struct channel *before = ps->revoker;
+
     ps->revoker = channel_new(ps->worker->base, fd, on_message, on_closed, ps);
     if (ps->revoker == NULL)
         fatal("channel", "error=%s", log_quote("out of memory"));
+    if (before == NULL)
+        return;
+    channel_free(before);
+    questions_repeat(ps);
 }
 
 void peers_set(struct peers *ps, uint64_t number, int fd)

@@ -37,7 +37,7 @@
 size_t processes_count(const struct supervisor *s)
 {
     (void)s;
-    return WORKERS + LIMIT_WORKERS;
+    return PLACES;
 }
 
 static const char *process_name(const struct process *p)
@@ -106,7 +106,7 @@ void supervisor_tell_roles(struct supervisor *s)
     for (size_t i = 0; i < processes_count(s); i++) {
         const struct process *p = &s->processes[i];
 
-        if (p->unused)
+        if (p->unused || p->leaving)
             continue;
         row++;
         *row = (struct control_role){.index = p->index,
@@ -265,6 +265,7 @@ static void process_ready(struct process *p)
     process_enter(p, ROLE_STATE_READY);
     if (p->role == ROLE_KEEPER)
         supervisor_handover_ready(s);
+    supervisor_upgrade_ready(s, p);
     for (unsigned i = 0; i < LIMIT_WORKERS; i++) {
         struct process *worker = &s->processes[WORKERS + i];
 
@@ -464,6 +465,11 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
 {
     struct process *p = arg;
 
+    if (p->leaving) {
+        for (size_t i = 0; i < nfds; i++)
+            close(fds[i]);
+        return;
+    }
     if (p->role == ROLE_REVOKER && p->state != ROLE_STATE_STARTING &&
         nfds <= 1 &&
         supervisor_revoker_message(p->supervisor, data, length,
@@ -556,6 +562,12 @@ static void process_again(struct process *p)
     timer_set(p->again, wait);
 }
 
+static bool was_asked_to_end(const struct process *p)
+{
+    return p->supervisor->phase >= PHASE_DRAINING || p->retired ||
+           p->state == ROLE_STATE_STOPPING;
+}
+
 static void process_dead(struct process *p)
 {
     struct supervisor *s = p->supervisor;
@@ -564,10 +576,8 @@ static void process_dead(struct process *p)
         return;
     p->alive = false;
     event_del(p->limit);
-    log_write((s->phase >= PHASE_DRAINING || p->state == ROLE_STATE_STOPPING) &&
-                      p->status == 0
-                  ? LOG_LEVEL_INFO
-                  : LOG_LEVEL_ERROR,
+    log_write(p->status == 0 && was_asked_to_end(p) ? LOG_LEVEL_INFO
+                                                    : LOG_LEVEL_ERROR,
               "role_ended", "role=%s generation=%llu %s", process_name(p),
               (unsigned long long)p->generation,
               process_status_text(p->status));
@@ -759,6 +769,18 @@ static int process_spawn(struct process *p)
     return 0;
 }
 
+void process_adopt(struct process *p, pid_t pid, int fd)
+{
+    p->pid = pid;
+    p->status = 0;
+    p->started = clock_boot_ms();
+    p->channel = channel_new(p->supervisor->base, fd, on_message, on_closed, p);
+    if (p->channel == NULL)
+        fatal("channel", "error=%s", log_quote("out of memory"));
+    p->alive = true;
+    p->state = ROLE_STATE_READY;
+}
+
 void process_begin(struct process *p)
 {
     struct supervisor *s = p->supervisor;
@@ -796,7 +818,7 @@ void process_init(struct supervisor *s, size_t i, enum role role)
 
     p->supervisor = s;
     p->role = role;
-    p->index = i >= WORKERS ? (uint32_t)(i - WORKERS) : 0;
+    p->index = i >= WORKERS && i < LEAVING ? (uint32_t)(i - WORKERS) : 0;
     p->dialer_end = -1;
     p->limit = event_new(s->base, -1, 0, on_limit, p);
     p->again = event_new(s->base, -1, 0, on_again, p);

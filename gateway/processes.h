@@ -43,6 +43,7 @@ struct process {
     unsigned still;      /* looks in a row that found it so */
     struct event *limit; /* of the set-up, or of the stop */
     struct event *again; /* the back-off */
+    bool leaving;        /* of before an upgrade: nothing is heard of it */
     bool preparing;      /* was given other rules, and did not say yet */
     /* A worker's: */
     bool linked;
@@ -71,6 +72,13 @@ enum handover_state {
     HANDOVER_COMING   /* it has gone, and the next one starts */
 };
 
+/* Where an upgrade is (supervisor_upgrade.c). */
+enum upgrade_step {
+    UPGRADE_NONE,
+    UPGRADE_ASKING,  /* the new program looks at the deployment */
+    UPGRADE_QUIETING /* until nothing is on its way */
+};
+
 enum phase {
     PHASE_STARTING,
     PHASE_RUNNING,
@@ -89,7 +97,19 @@ struct supervisor_order {
 };
 
 /* Where they are in processes[]. */
-enum { KEEPER, DIALER, CONTROL, REVOKER, AUTHORITY, PUBLISHER, WORKERS };
+#define LEAVING_PLACES 8
+enum {
+    KEEPER,
+    DIALER,
+    CONTROL,
+    REVOKER,
+    AUTHORITY,
+    PUBLISHER,
+    WORKERS,
+    LEAVING = WORKERS + LIMIT_WORKERS, /* of before an upgrade, until others
+                                          of their kind are there */
+    PLACES = LEAVING + LEAVING_PLACES
+};
 
 struct supervisor {
     enum phase phase;
@@ -105,7 +125,7 @@ struct supervisor {
     bool accepting;         /* workers are given listening sockets */
     uint64_t links;         /* made so far */
     unsigned nworkers;      /* that accept, or will */
-    struct process processes[WORKERS + LIMIT_WORKERS];
+    struct process processes[PLACES];
     struct control_ledger ledger; /* the keeper's last word */
     int64_t started;              /* ms UTC */
     int64_t stop_asked;           /* boot ms */
@@ -127,7 +147,15 @@ struct supervisor {
     size_t reload_files;         /* that the newest found new */
     struct reload_result reload; /* of the newest */
     bool reload_wanted;          /* asked for while it could not be done */
-    uint64_t rules; /* the number of those in force, 0: the start's */
+    uint64_t rules;     /* the number of those in force, 0: the start's */
+    char program[4096]; /* our file, by which name it was started */
+    struct {
+        enum upgrade_step state;
+        bool follows; /* the keeper is of before */
+        pid_t pid;
+        int64_t until; /* boot ms */
+        struct event *timer;
+    } upgrade;
     struct {
         enum change_state state;
         uint64_t numbers, number; /* given so far; of this one */
@@ -155,6 +183,8 @@ void supervisor_tell_roles(struct supervisor *s);
 size_t processes_count(const struct supervisor *s);
 void process_init(struct supervisor *s, size_t i, enum role role);
 void process_begin(struct process *p);
+/* One that runs already, and is ready. Takes its channel. */
+void process_adopt(struct process *p, pid_t pid, int fd);
 void process_kill(struct process *p);
 /* To a process that is there. One that does not read is broken. */
 void process_send(struct process *p, const void *data, size_t length,
@@ -216,6 +246,27 @@ void supervisor_announce_list(struct supervisor *s, bool fresh);
 int supervisor_authority_message(struct supervisor *s, const uint8_t *data,
                                  size_t length);
 int supervisor_revoke(struct supervisor *s, const uint8_t *data, size_t length);
+
+/* supervisor_upgrade.c */
+struct inherited;
+struct upgrade_state;
+void supervisor_upgrade_init(struct supervisor *s);
+/* SIGUSR2. */
+void supervisor_upgrade(struct supervisor *s);
+/* SIGCHLD: perhaps the new program has looked. */
+void supervisor_upgrade_reap(struct supervisor *s);
+/* By which name we were started; before anything is replaced. */
+void supervisor_program(struct supervisor *s);
+/* At a start: takes what the program before us left. SP_ENOENT: there is none;
+ * SP_EPROTO. Then, with the openings, and when there are events. */
+int supervisor_upgrade_take(struct supervisor *s, struct inherited *in,
+                            struct upgrade_state *u) SP_MUST_USE;
+void supervisor_upgrade_openings(struct supervisor *s,
+                                 const struct upgrade_state *u);
+void supervisor_upgrade_adopt(struct supervisor *s,
+                              const struct upgrade_state *u);
+/* A role is ready: the one of before can go. */
+void supervisor_upgrade_ready(struct supervisor *s, const struct process *p);
 
 /* supervisor_workers.c */
 /* How many there should be. */

@@ -17,6 +17,7 @@
 #include "gateway/approvals.h"
 #include "gateway/notify.h"
 #include "gateway/processes.h"
+#include "gateway/upgrade_state.h"
 #include "lib/clock.h"
 
 /* Beyond the drain deadline, before a worker is killed; and for the others'
@@ -85,6 +86,10 @@ void supervisor_ready(struct supervisor *s)
              s->snapshot.policy->serial, (int)getpid());
     supervisor_tell_roles(s);
     supervisor_status(s, "READY=1");
+    if (s->upgrade.follows) {
+        s->upgrade.follows = false;
+        supervisor_handover(s);
+    }
     if (s->reload_wanted)
         supervisor_reload(s);
 }
@@ -186,12 +191,20 @@ static void on_handover_signal(evutil_socket_t number, short what, void *arg)
 }
 #endif
 
+static void on_upgrade_signal(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    supervisor_upgrade(arg);
+}
+
 static void on_child(evutil_socket_t number, short what, void *arg)
 {
     (void)number;
     (void)what;
     processes_reap(arg);
     supervisor_notices_reap(arg);
+    supervisor_upgrade_reap(arg);
 }
 
 /* --- The start of the daemon --- */
@@ -236,6 +249,7 @@ static void events_init(struct supervisor *s)
 #ifdef SP_HOOKS
     signal_init(s, 4, SIGUSR1, on_handover_signal);
 #endif
+    signal_init(s, 5, SIGUSR2, on_upgrade_signal);
     supervisor_watch_init(s);
     patience_init(s);
     process_init(s, KEEPER, ROLE_KEEPER);
@@ -256,6 +270,11 @@ static void events_init(struct supervisor *s)
         s->processes[WORKERS + i].unused = i >= s->nworkers;
         s->processes[WORKERS + i].seat = (unsigned)i;
     }
+    for (size_t i = LEAVING; i < PLACES; i++) {
+        process_init(s, i, ROLE_DIALER);
+        s->processes[i].unused = true;
+    }
+    supervisor_upgrade_init(s);
 }
 
 /* Whoever is left when the loop has ended ends with us, and is waited for, so
@@ -322,16 +341,25 @@ int supervisor_run(const char *config)
     struct supervisor *s = &supervisor;
     struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
     struct inherited inherited;
+    static struct upgrade_state before;
+    bool upgraded;
+    int r;
 
     log_open("supervisor", LOG_LEVEL_INFO);
     hooks();
     s->config = config;
+    supervisor_program(s);
     if (inherited_take(&inherited, &report) != 0)
         return 1;
+    r = supervisor_upgrade_take(s, &inherited, &before);
+    if (r != 0 && r != SP_ENOENT)
+        fatal("upgrade", "error=%s", log_quote(sp_strerror(r)));
+    upgraded = r == 0;
     if (snapshot_read(config, &report, &s->snapshot) != 0)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
-    s->started = clock_wall_ms();
+    if (!upgraded)
+        s->started = clock_wall_ms();
     s->nworkers = supervisor_workers_wanted(s->snapshot.settings);
     raise_file_limit(s->snapshot.settings, s->snapshot.policy);
     if (openings_open(&s->openings, s->snapshot.settings, s->snapshot.policy,
@@ -340,15 +368,20 @@ int supervisor_run(const char *config)
         return 1;
     }
     inherited_release(&inherited);
+    if (upgraded)
+        supervisor_upgrade_openings(s, &before);
     if (approvals_check(&s->snapshot, s->openings.ledger, &report) != 0) {
         openings_close(&s->openings);
         snapshot_release(&s->snapshot);
         return 1;
     }
     events_init(s);
+    if (upgraded)
+        supervisor_upgrade_adopt(s, &before);
     for (size_t i = 0; i < processes_count(s); i++)
-        if (!s->processes[i].unused)
+        if (!s->processes[i].unused && !s->processes[i].alive)
             process_begin(&s->processes[i]);
+    processes_reap(s); /* who ended while nobody looked */
     if (event_base_dispatch(s->base) < 0)
         s->exit_status = 1;
     kill_all(s);

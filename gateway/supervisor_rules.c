@@ -96,7 +96,7 @@ static int may_come(struct supervisor *s, const struct snapshot *fresh,
 
 static bool needs_rules(const struct process *p)
 {
-    return p->role == ROLE_WORKER || p->role == ROLE_DIALER;
+    return !p->leaving && (p->role == ROLE_WORKER || p->role == ROLE_DIALER);
 }
 
 static int send_rules(struct supervisor *s, struct process *p)

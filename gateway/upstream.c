@@ -764,16 +764,18 @@ static void on_dialer_closed(void *arg, int error)
 
 void upstreams_dialer(struct upstreams *u, int fd)
 {
-    if (u->dialer != NULL) {
+    if (u->dialer != NULL) { /* another one follows: it is asked instead */
         channel_free(u->dialer);
-        u->dialer = NULL;
-        dials_fail(u);
+        for (struct dial *d = u->dials; d != NULL; d = d->next)
+            d->asked = false;
+        u->asked = 0;
     }
     u->dialer = channel_new(u->worker->base, fd, on_dialer_message,
                             on_dialer_closed, u);
     if (u->dialer == NULL)
         fatal("dialer_channel_failed", "error=%s",
               log_quote(sp_strerror(SP_ENOMEM)));
+    dials_ask(u);
 }
 
 /* ---- calls ---- */

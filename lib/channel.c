@@ -461,6 +461,11 @@ int channel_send(struct channel *c, const void *data, size_t length,
     return channel_queue(c, data, length, fds, nfds);
 }
 
+int channel_fd(const struct channel *c)
+{
+    return c->fd;
+}
+
 size_t channel_queued(const struct channel *c)
 {
     return c->queued;

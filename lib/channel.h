@@ -51,6 +51,8 @@ struct channel *channel_new(struct event_base *base, int fd,
                             channel_message_fn *on_message,
                             channel_closed_fn *on_closed, void *arg);
 void channel_free(struct channel *c);
+/* Its descriptor, which stays its own. */
+int channel_fd(const struct channel *c);
 /* Sends now or queues (at most 1024 messages: SP_EAGAIN). The message is
  * copied; the descriptors are duplicated when queued and stay the caller's.
  * Never calls on_closed itself: SP_ECLOSED here is followed by on_closed from
