@@ -287,6 +287,8 @@ void supervisor_worker_gone(struct supervisor *s, struct process *p);
  * Its end, now or later, is supervisor_reload_over(). */
 /* supervisor_notices.c */
 void supervisor_notices_init(struct supervisor *s);
+/* Whether any waits for the hook, or for its end. */
+bool supervisor_notices_wait(const struct supervisor *s);
 /* From the keeper: one is delivered, as far as there is anywhere; SP_EPROTO. */
 int supervisor_notice(struct supervisor *s, const uint8_t *data, size_t length);
 /* SIGCHLD: the hook may have ended. */

@@ -261,6 +261,11 @@ int supervisor_notice(struct supervisor *s, const uint8_t *data, size_t length)
     return 0;
 }
 
+bool supervisor_notices_wait(const struct supervisor *s)
+{
+    return s->notices != NULL && s->notices->count > 0;
+}
+
 void supervisor_notices_init(struct supervisor *s)
 {
     const struct policy *p = s->snapshot.policy;

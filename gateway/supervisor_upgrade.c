@@ -126,7 +126,8 @@ void supervisor_upgrade_reap(struct supervisor *s)
 /* Everybody there, nothing half done, no word in a queue of ours. */
 static bool is_quiet(const struct supervisor *s)
 {
-    if (s->change.state != CHANGE_NONE || s->norders > 0)
+    if (s->change.state != CHANGE_NONE || s->norders > 0 ||
+        supervisor_handing_over(s) || supervisor_notices_wait(s))
         return false;
     for (size_t i = 0; i < processes_count(s); i++) {
         const struct process *p = &s->processes[i];
@@ -181,6 +182,7 @@ static void collect_sockets(struct supervisor *s, struct upgrade_state *u)
     }
     collect_socket(u, o->control, "control");
     collect_socket(u, o->publishing, "crl");
+    collect_socket(u, o->metrics, "metrics");
     u->held = openings_held(o);
     u->control_held = o->control_held;
 }
