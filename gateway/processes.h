@@ -195,6 +195,14 @@ int process_join(struct process *a, struct process *b, const uint8_t *data,
                  size_t length) SP_MUST_USE;
 /* It was, or will be, told to end; it is killed `limit_ms` from now. */
 void process_leaves(struct process *p, int64_t limit_ms);
+/* process_join.c: a link message to one of them. */
+void process_send_link(struct process *p, uint16_t type, uint32_t worker,
+                       uint64_t number, const int *fds, size_t nfds);
+/* A worker with the keeper, a worker with the dialer, keeper with dialer; each
+ * when both are there to be joined. */
+void process_join_keeper(struct supervisor *s, struct process *worker);
+void process_join_dialer(struct supervisor *s, struct process *worker);
+void process_join_witnesses(struct supervisor *s);
 /* Asks it to end by `deadline` (boot ms) and kills it `limit_ms` from now. */
 void process_stop(struct process *p, int64_t deadline, int64_t limit_ms);
 /* Workers are told that their keeper is gone. */
