@@ -176,7 +176,7 @@ static void collect_sockets(struct supervisor *s, struct upgrade_state *u)
     char name[16];
 
     for (size_t i = 0; i < o->nlisteners; i++) {
-        snprintf(name, sizeof(name), "listener-%zu", i + 1);
+        snprintf(name, sizeof(name), "listener-%u", (unsigned)(i + 1) % 100);
         for (size_t n = 0; n < o->listeners[i].count; n++)
             collect_socket(u, o->listeners[i].fds[n], name);
     }
