@@ -245,6 +245,8 @@ void supervisor_send_lists(struct supervisor *s);
 bool supervisor_revocation_ready(const struct supervisor *s);
 /* supervisor_authority.c */
 void supervisor_authority_init(struct supervisor *s);
+/* Another policy is in force. */
+void supervisor_authority_adapt(struct supervisor *s);
 /* To the keeper: what the authority has issued and revoked. */
 void supervisor_send_index(struct supervisor *s);
 /* To the publisher: the authority's lists. */

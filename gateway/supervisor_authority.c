@@ -55,23 +55,38 @@ static int folder_open(const struct settings *s)
     return fd;
 }
 
-void supervisor_authority_init(struct supervisor *s)
+/* The policy in force may be the first that uses it. */
+static void folder_look(struct supervisor *s)
 {
-    const struct settings *settings = s->snapshot.settings;
+    struct process *authority = &s->processes[AUTHORITY];
 
-    s->authority = -1;
     if (policy_uses_authority(s->snapshot.policy))
-        s->authority = folder_open(settings);
-    s->processes[AUTHORITY].unused =
+        s->authority = folder_open(s->snapshot.settings);
+    authority->unused =
         s->authority < 0 ||
         faccessat(s->authority, ".", R_OK | W_OK | X_OK, AT_EACCESS) != 0;
-    s->processes[PUBLISHER].unused = settings->crl_listen == NULL;
-    if (s->authority >= 0 && s->processes[AUTHORITY].unused)
+    if (s->authority >= 0 && authority->unused)
         log_warn("authority_not_writable", "advice=%s",
                  log_quote("what the ledger revokes is not written into the "
                            "authority's index, and no list is signed: let the "
                            "daemon's user write to its folder, or run "
                            "`sallyport ca crl` yourself"));
+}
+
+void supervisor_authority_init(struct supervisor *s)
+{
+    s->authority = -1;
+    folder_look(s);
+    s->processes[PUBLISHER].unused = s->snapshot.settings->crl_listen == NULL;
+}
+
+void supervisor_authority_adapt(struct supervisor *s)
+{
+    if (s->authority >= 0)
+        return;
+    folder_look(s);
+    if (!s->processes[AUTHORITY].unused)
+        process_begin(&s->processes[AUTHORITY]);
 }
 
 static int file_open(const struct supervisor *s, const char *name)

@@ -316,6 +316,7 @@ static void adapt(struct supervisor *s, const struct snapshot *before)
                   log_quote("requests whose terms seal them are refused"));
     supervisor_workers_set(s, supervisor_workers_wanted(s->snapshot.settings));
     adapt_revoker(s, before);
+    supervisor_authority_adapt(s);
     supervisor_send_lists(s);
     supervisor_send_index(s);
 }
