@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sallyport suspend, resume, revoke, close, release, seal reveal: an operator's
- * orders, sent over the control socket to the running daemon
+ * sallyport suspend, resume, revoke, close, seal reveal: an operator's orders,
+ * and release, a releaser's; sent over the control socket to the running daemon
  * (docs/operators.md). Runs as whoever gives them; the daemon asks the kernel
  * who that is. Its answer comes when the entry is on disk, and is checked
  * before it is printed.
