@@ -82,6 +82,8 @@ extern const struct codec http1_codec;
 void connection_timer(struct connection *c, enum worker_timer timer);
 /* Frees what it has at once, the connection itself behind the turn. */
 void connection_close(struct connection *c);
+/* What of the newest answer is unsent or not acknowledged never arrives. */
+void connection_cut(struct connection *c);
 /* …and what the kernel still holds for the client never reaches it. */
 void connection_reset(struct connection *c);
 /* After all that waits to be written: close_notify, FIN, and a little time

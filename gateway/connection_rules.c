@@ -39,31 +39,35 @@ static struct identity *renew(const struct connection *c,
     return NULL;
 }
 
-/* Of the newest answer; a window that is gone has nothing to cut later: what
- * is still on its way ends now. */
-static void window_rename(struct connection *c)
+/* Of the newest answer. False: the window is gone. */
+static bool window_rename(struct connection *c)
 {
     const struct rules_now *now = &c->rules->now;
 
-    if (c->window < c->rules->policy->nwindows)
-        c->window = now->windows[c->window];
+    if (c->window >= c->rules->policy->nwindows)
+        return true;
+    c->window = now->windows[c->window];
+    return c->window != VERDICT_NONE;
 }
 
 void connection_rules(struct connection *c)
 {
     struct rules *new = c->all->worker->rules;
     struct identity *before = c->renewed;
+    bool answered = c->window < c->rules->policy->nwindows, gone;
 
     if (c->rules == new || c->identity == NULL || c->ssl == NULL)
         return;
     c->renewed = renew(c, new);
     c->identity = c->renewed != NULL ? c->renewed : &identity_of_nobody;
-    window_rename(c);
+    gone = !window_rename(c) || (answered && c->renewed == NULL);
     if (c->peer.all != NULL)
         peer_renew(&c->peer, c->rules->policy, c->ssl, c->identity);
     renewed_free(before);
     rules_drop(c->rules);
     c->rules = rules_hold(new);
+    if (gone)
+        connection_cut(c); /* what is still on its way ends now (P2) */
 }
 
 void connection_rules_end(struct connection *c)
@@ -92,6 +96,17 @@ static bool exchange_stays(const struct exchange *x, const struct identity *id)
             now->models[x->model] != VERDICT_NONE);
 }
 
+/* Its window may end sooner now. */
+static void deadline_look(struct exchange *x)
+{
+    const struct rules *r = x->rules;
+
+    if (x->window < r->policy->nwindows)
+        deadlines_lower(
+            x->worker->deadlines, x,
+            rules_window_closes(x->worker->rules, r->now.windows[x->window]));
+}
+
 static enum reason reason_to_end(const struct exchange *x,
                                  const struct identity *id)
 {
@@ -108,17 +123,34 @@ static void exchange_look(struct connection *c)
         return;
     if (!x->admitted)
         exchange_renew(x);
-    else if (!exchange_stays(x, c->identity))
+    else if (exchange_stays(x, c->identity))
+        deadline_look(x);
+    else
         exchange_cut(x, reason_to_end(x, c->identity));
+}
+
+void exchange_look_again(struct exchange *x)
+{
+    const struct identity *id = x->peer != NULL ? x->peer->identity : NULL;
+
+    if (id == NULL || rules_are_newest(x->rules) || !x->admitted ||
+        x->state == EXCHANGE_ENDED)
+        return;
+    if (exchange_stays(x, id))
+        deadline_look(x);
+    else
+        exchange_cut(x, reason_to_end(x, id));
 }
 
 void connections_rules(struct connections *cs)
 {
     struct connection *next;
 
+    deadlines_rules(cs->worker->deadlines);
     for (struct connection *c = cs->first; c != NULL; c = next) {
         next = c->next;
         connection_rules(c);
-        exchange_look(c);
+        if (c->state != CONNECTION_CLOSED)
+            exchange_look(c);
     }
 }

@@ -426,7 +426,7 @@ static void codec_finish(void *stream, enum codec_end end)
 /* The newest answer that was whole for us may still be unsent, or sent and not
  * acknowledged: dropped by a client's kernel that has no room, to be sent
  * again when it has. */
-static void connection_cut(struct connection *c)
+void connection_cut(struct connection *c)
 {
     struct tcp_info left = bytes_left(c);
 

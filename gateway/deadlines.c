@@ -166,6 +166,29 @@ void deadlines_remove(struct deadlines *d, struct exchange *x)
         sift_down(d, at, last);
 }
 
+void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall)
+{
+    size_t at = x->heap;
+
+    if (at == 0 || wall >= x->deadline_wall)
+        return;
+    x->deadline_wall = wall;
+    x->deadline = wall + clock_boot_ms() - clock_wall_ms();
+    x->deadline_reason = REASON_WINDOW_CLOSED;
+    sift_up(d, at - 1, x);
+    arm(d);
+}
+
+void deadlines_rules(struct deadlines *d)
+{
+    const struct rules *r = d->worker->rules;
+
+    for (size_t i = 0; i < r->policy->nwindows; i++)
+        if (r->ends[i].boot < d->next_end)
+            d->next_end = r->ends[i].boot;
+    arm(d);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct deadlines *d = arg;

@@ -16,13 +16,17 @@
 static void dials_end(struct dialer *d, const struct policy *p)
 {
     for (size_t i = 0; i < LIMIT_WORKERS; i++) {
-        struct client *c = &d->clients[i];
-        struct dial *dial, *next;
+        struct dial *dial = LIST_FIRST(&d->clients[i].dials);
 
-        for (dial = LIST_FIRST(&c->dials); dial != NULL; dial = next) {
-            next = LIST_NEXT(dial, link);
-            if (dial->policy == p)
-                dial_end(dial, SP_ECLOSED);
+        /* From the start each time: telling a worker that does not listen ends
+         * all of its dials. */
+        while (dial != NULL) {
+            if (dial->policy != p) {
+                dial = LIST_NEXT(dial, link);
+                continue;
+            }
+            dial_end(dial, SP_ECLOSED);
+            dial = LIST_FIRST(&d->clients[i].dials);
         }
     }
 }

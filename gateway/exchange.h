@@ -170,6 +170,10 @@ void exchange_client_done(struct exchange *x);
 /* From gateway/peer.c: what the certificate is worth is known now. */
 void exchange_checked(struct exchange *x);
 
+/* To gateway/connection_rules.c: it was admitted by rules that were the newest
+ * when it was asked; by newer ones it may have to end. */
+void exchange_look_again(struct exchange *x);
+
 /* From gateway/connection_rules.c: there are newer rules, and it was not
  * decided yet. */
 void exchange_renew(struct exchange *x);

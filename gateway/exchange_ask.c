@@ -428,6 +428,7 @@ void exchange_decided(struct exchange *x, const struct answer_admit *a)
     x->rate_tokens = a->tokens;
     if (a->reason == REASON_NONE) {
         admitted(x, a);
+        exchange_look_again(x);
         return;
     }
     shares_refused(x->rules->shares, x->facts.party, x->facts.person);

@@ -467,8 +467,9 @@ static const struct family families[] = {
      "under one that enough witnesses cosigned.",
      ledger_entries, 0},
     {"sallyport_entries_total", "counter",
-     "Entries that were made since the daemon was started, by kind.", entries,
-     METRICS_ENTRIES},
+     "Entries that were made since the daemon was started or upgraded, by "
+     "kind.",
+     entries, METRICS_ENTRIES},
     {"sallyport_ledger_durability_lag_seconds", "gauge",
      "How long the oldest entry that is not on disk has waited for it.",
      keeper_seconds, METRICS_SYNC_WAIT},

@@ -383,13 +383,22 @@ void peer_begin(struct peer *p, struct worker *w, SSL *ssl,
         peer_watch(p, ssl);
 }
 
+static bool asked_alike(const struct policy_revocation *a,
+                        const struct policy_revocation *b)
+{
+    return a->mode == b->mode &&
+           (a->responder == NULL) == (b->responder == NULL) &&
+           (a->responder == NULL || strcmp(a->responder, b->responder) == 0);
+}
+
 void peer_renew(struct peer *p, const struct policy *before, SSL *ssl,
                 const struct identity *id)
 {
     const struct policy *now = p->all->worker->rules->policy;
-    bool asks_the_same = p->watched && has_rule(now, id) &&
-                         before->parties[p->identity->party].revocation.mode ==
-                             now->parties[id->party].revocation.mode;
+    bool asks_the_same =
+        p->watched && has_rule(now, id) &&
+        asked_alike(&before->parties[p->identity->party].revocation,
+                    &now->parties[id->party].revocation);
     struct exchange *waiting = p->waiting;
 
     p->identity = id;
@@ -606,13 +615,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 /* What the one before did not answer. */
 static void questions_repeat(struct peers *ps)
 {
+    /* All are forgotten first: those of one certificate share a question. */
     for (struct peer *p = ps->first; p != NULL; p = p->next) {
-        if (p->ticket == 0)
-            continue;
+        p->repeat = p->ticket != 0;
         p->ticket = 0;
-        if (question_send(p) != 0)
-            question_end(p, REVOCATION_UNKNOWN, 0);
     }
+    for (struct peer *p = ps->first; p != NULL; p = p->next)
+        if (p->repeat && question_send(p) != 0)
+            question_end(p, REVOCATION_UNKNOWN, 0);
 }
 
 void peers_channel(struct peers *ps, int fd)

@@ -37,6 +37,7 @@ struct peer {
     enum revocation said; /* by a responder; UNCHECKED: nothing yet */
     int64_t said_until;   /* ms UTC, if GOOD */
     uint64_t ticket;      /* of the question under way; 0: none */
+    bool repeat;          /* it is to be asked of another revoker */
     int64_t asked;        /* boot ms, the newest question; 0: none */
     struct exchange *waiting; /* for the answer: by exchange.wait_next */
 };

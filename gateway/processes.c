@@ -198,7 +198,7 @@ static void process_failed(struct process *p, const struct failed *v)
 
     log_error("role_failed", "role=%s retry=%d problem=%s", process_name(p),
               (int)v->retry, log_quote(v->problem));
-    if (s->phase != PHASE_STARTING || v->retry)
+    if (s->phase != PHASE_STARTING || v->retry || s->upgrade.follows)
         return;
     fprintf(stderr, "sallyportd: %s\n", v->problem);
     supervisor_leave(s, 1);
@@ -434,7 +434,7 @@ static void process_again(struct process *p)
     int64_t wait = next_backoff(p);
 
     /* A keeper that waits for its disk says RETRY and may do so for ever. */
-    if (s->phase == PHASE_STARTING &&
+    if (s->phase == PHASE_STARTING && !s->upgrade.follows &&
         !(WIFEXITED(p->status) && WEXITSTATUS(p->status) == ROLE_EXIT_RETRY) &&
         ++p->deaths >= FIRST_START_DEATHS) {
         log_error("role_does_not_start", "role=%s tries=%u", process_name(p),

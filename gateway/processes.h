@@ -75,8 +75,9 @@ enum handover_state {
 /* Where an upgrade is (supervisor_upgrade.c). */
 enum upgrade_step {
     UPGRADE_NONE,
-    UPGRADE_ASKING,  /* the new program looks at the deployment */
-    UPGRADE_QUIETING /* until nothing is on its way */
+    UPGRADE_ASKING,   /* the new program looks at the deployment */
+    UPGRADE_QUIETING, /* until nothing is on its way */
+    UPGRADE_HELD      /* signals wait for the new program */
 };
 
 enum phase {
@@ -271,6 +272,10 @@ void supervisor_program(struct supervisor *s);
  * SP_EPROTO. Then, with the openings, and when there are events. */
 int supervisor_upgrade_take(struct supervisor *s, struct inherited *in,
                             struct upgrade_state *u) SP_MUST_USE;
+/* Reads the folder, which must be what is in force: whoever is changing it at
+ * this moment is waited for. */
+void supervisor_upgrade_read(struct supervisor *s,
+                             const struct upgrade_state *u);
 void supervisor_upgrade_openings(struct supervisor *s,
                                  const struct upgrade_state *u);
 void supervisor_upgrade_adopt(struct supervisor *s,
@@ -283,9 +288,8 @@ void supervisor_upgrade_ready(struct supervisor *s, const struct process *p);
 unsigned supervisor_workers_wanted(const struct settings *settings);
 /* Starts or retires some until there are `count` that accept. */
 void supervisor_workers_set(struct supervisor *s, unsigned count);
-/* Those that accept now are to be followed by as many others, who take their
- * sockets once they are ready. */
-void supervisor_workers_replace(struct supervisor *s);
+/* Whether there are places for as many others beside all that are alive. */
+bool supervisor_workers_may_follow(struct supervisor *s);
 /* Gives a worker that is ready the sockets of its seat. */
 void supervisor_listen(struct supervisor *s, struct process *worker);
 /* A worker was given its sockets: perhaps those that retire can go. */

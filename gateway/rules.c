@@ -176,6 +176,36 @@ static int now_make(const struct policy *old, const struct policy *new,
     return 0;
 }
 
+int64_t rules_window_closes(const struct rules *r, uint32_t window)
+{
+    const struct policy_window *w = &r->policy->windows[window];
+    int64_t release = r->policy->models[w->model].release;
+
+    return release < w->closes ? release : w->closes;
+}
+
+/* When windows end is known of what was admitted in them; the newest may end
+ * them sooner, and never later for what was admitted before (P2). */
+static void ends_carry(const struct rules *old, struct rules *new)
+{
+    int64_t shift = clock_boot_ms() - clock_wall_ms();
+
+    for (uint32_t i = 0; i < old->policy->nwindows; i++) {
+        uint32_t j = old->now.windows[i];
+        const struct window_end *was = &old->ends[i];
+        int64_t closes;
+
+        if (j == VERDICT_NONE || was->boot == INT64_MAX)
+            continue;
+        closes = rules_window_closes(new, j);
+        new->ends[j] = *was;
+        if (closes < was->wall) {
+            new->ends[j].wall = closes;
+            new->ends[j].boot = closes + shift;
+        }
+    }
+}
+
 /* ---- taking them over ---- */
 
 unsigned rules_count(const struct worker *w)
@@ -224,6 +254,7 @@ int rules_take_over(struct worker *w, struct rules *r)
     r->older = before;
     w->rules = rules_hold(r);
     if (before != NULL) {
+        ends_carry(before, r);
         /* Nobody will make connections with them any more. */
         tls_contexts_free(before->tls);
         upstreams_forget(w->upstreams, before->endpoints);
@@ -261,8 +292,8 @@ bool rules_cut_takes(const struct rules *of, const struct cut *c,
 
     if (of == mine)
         return cut_takes(c, window, model, party, person, certificate);
-    if (now->windows == NULL)
-        return false; /* they are newer than the cut's */
+    if (!rules_are_newest(of))
+        return false; /* what it means in `mine` nobody knows */
     return cut_takes(
         c, window < p->nwindows ? now->windows[window] : VERDICT_NONE - 1,
         model < p->nmodels ? now->models[model] : VERDICT_NONE - 1,

@@ -75,9 +75,11 @@ unsigned rules_count(const struct worker *w);
 struct rules *rules_hold(struct rules *r);
 void rules_drop(struct rules *r);
 bool rules_are_newest(const struct rules *r);
+/* By the policy alone, ms UTC; the model's release counts. */
+int64_t rules_window_closes(const struct rules *r, uint32_t window);
 
 /* Whether what was decided under `mine` is among those that `c` means, whose
- * indices are of `of`: the newest, or `mine` itself. */
+ * indices are of `of`: the newest, or `mine` itself; of others nothing is. */
 bool rules_cut_takes(const struct rules *of, const struct cut *c,
                      const struct rules *mine, uint32_t window, uint32_t model,
                      uint32_t party, uint32_t person,

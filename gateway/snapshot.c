@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <malloc.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -704,6 +705,28 @@ int snapshot_read(const char *config, struct report *report, struct snapshot *s)
     if (e != 0)
         snapshot_release(s);
     return e;
+}
+
+void snapshot_digest(const struct snapshot *s, uint8_t digest[32])
+{
+    crypto_generichash_state state;
+    const uint8_t *data;
+    const char *name;
+    size_t length;
+
+    crypto_generichash_init(&state, NULL, 0, 32);
+    for (size_t i = 0; fileset_at(s->files, i, &name, &data, &length) == 0;
+         i++) {
+        uint64_t size = length;
+
+        if (strncmp(name, "@approv", 7) == 0)
+            continue;
+        crypto_generichash_update(&state, (const uint8_t *)name,
+                                  strlen(name) + 1);
+        crypto_generichash_update(&state, (const uint8_t *)&size, sizeof(size));
+        crypto_generichash_update(&state, data, length);
+    }
+    crypto_generichash_final(&state, digest, 32);
 }
 
 static int parse_set(struct snapshot *s)

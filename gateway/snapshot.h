@@ -28,6 +28,10 @@ struct snapshot {
 int snapshot_read(const char *config, struct report *report,
                   struct snapshot *s) SP_MUST_USE;
 
+/* Over the names and bytes of all files but signatures, which may be more than
+ * they were. */
+void snapshot_digest(const struct snapshot *s, uint8_t digest[32]);
+
 /* A sealed fileset with what `role` needs and nothing else. SP_EIO, SP_ENOMEM.
  */
 int snapshot_pack(const struct snapshot *s, enum role role,

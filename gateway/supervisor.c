@@ -211,11 +211,9 @@ static void on_child(evutil_socket_t number, short what, void *arg)
 
 /* Each connection may need one to its client, one to its model, and one of its
  * transcript. */
-static void raise_file_limit(const struct settings *settings,
-                             const struct policy *policy)
+static void raise_file_limit(const struct settings *settings)
 {
-    rlim_t want =
-        (rlim_t)settings->connections * (policy_seals(policy) ? 3 : 2) + 512;
+    rlim_t want = (rlim_t)settings->connections * 3 + 512;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
@@ -355,13 +353,15 @@ int supervisor_run(const char *config)
     if (r != 0 && r != SP_ENOENT)
         fatal("upgrade", "error=%s", log_quote(sp_strerror(r)));
     upgraded = r == 0;
-    if (snapshot_read(config, &report, &s->snapshot) != 0)
+    if (upgraded)
+        supervisor_upgrade_read(s, &before);
+    else if (snapshot_read(config, &report, &s->snapshot) != 0)
         return 1;
     log_open("supervisor", s->snapshot.settings->log_level);
     if (!upgraded)
         s->started = clock_wall_ms();
     s->nworkers = supervisor_workers_wanted(s->snapshot.settings);
-    raise_file_limit(s->snapshot.settings, s->snapshot.policy);
+    raise_file_limit(s->snapshot.settings);
     if (openings_open(&s->openings, s->snapshot.settings, s->snapshot.policy,
                       s->nworkers, &inherited, &report) != 0) {
         snapshot_release(&s->snapshot);

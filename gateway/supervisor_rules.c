@@ -186,10 +186,16 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (s->change.state == CHANGE_COMMITTING)
+    if (s->change.state == CHANGE_COMMITTING) {
         process_kill(&s->processes[KEEPER]);
-    else
-        change_abort(s, SP_ETIMEDOUT, "a worker did not take it in time");
+        return;
+    }
+    /* No single role keeps a policy from coming, or another from going: whoever
+     * follows one that stands still has it. */
+    for (size_t i = 0; i < processes_count(s); i++)
+        if (s->processes[i].preparing)
+            process_kill(&s->processes[i]);
+    limit_set(s, PREPARE_LIMIT_MS);
 }
 
 int supervisor_rules_begin(struct supervisor *s, struct snapshot *fresh,
@@ -356,10 +362,13 @@ int supervisor_rules_ready(struct supervisor *s, struct process *p,
     if (!needs_rules(p))
         return SP_EPROTO;
     p->preparing = false;
-    if (v.error != 0 && s->change.state == CHANGE_PREPARING)
+    /* We could read it, so the worker lacks something; unless it has too much:
+     * streams of too many earlier policies. */
+    if (v.error != 0 && s->change.state == CHANGE_PREPARING &&
+        (v.error == SP_EAGAIN || p->role != ROLE_WORKER))
         change_abort(s, v.error, v.problem);
     else if (v.error != 0)
-        process_kill(p); /* too late to go without it */
+        process_kill(p); /* its successor has them */
     else
         look_whether_all(s);
     return 0;

@@ -7,6 +7,7 @@
  * whom they have until nobody is left. Nothing is begun before the new program
  * has said that it can run what is here. Runs in the supervisor.
  */
+#include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gateway/notify.h"
@@ -27,6 +30,9 @@
 /* Until nothing is on its way any more. */
 #define QUIET_LIMIT_MS 10000
 #define QUIET_EVERY_MS 10
+/* Somebody changes the folder between our last look and the new program's. */
+#define READ_AGAIN_MS 100
+#define READ_TRIES    300
 
 static const int held_signals[] = {SIGTERM, SIGINT,  SIGHUP,
                                    SIGCHLD, SIGUSR1, SIGUSR2};
@@ -69,8 +75,25 @@ static int ask_program(struct supervisor *s)
     _exit(127);
 }
 
+/* Whoever may write to it is who runs next. */
+static const char *program_problem(const char *program)
+{
+    struct stat st;
+
+    if (stat(program, &st) != 0)
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return "is no program";
+    if ((st.st_mode & 022) != 0 || (st.st_uid != 0 && st.st_uid != geteuid()))
+        return "others may write to it: run `chmod go-w` on it, and give it to "
+               "root";
+    return NULL;
+}
+
 void supervisor_upgrade(struct supervisor *s)
 {
+    const char *problem;
+
     if (s->phase != PHASE_RUNNING || s->upgrade.state != UPGRADE_NONE) {
         log_warn("upgrade_not_now", "problem=%s",
                  log_quote("the daemon starts, ends, or is being upgraded"));
@@ -80,23 +103,45 @@ void supervisor_upgrade(struct supervisor *s)
              SP_VERSION);
     s->upgrade.state = UPGRADE_ASKING;
     again_in(s, ASK_LIMIT_MS);
-    if (ask_program(s) != 0)
-        refuse(s, "cannot be started");
+    problem = program_problem(s->program);
+    if (problem == NULL && ask_program(s) != 0)
+        problem = "cannot be started";
+    if (problem != NULL)
+        refuse(s, problem);
 }
 
-/* Those who run on go by the rules in force, and so must those who come. */
+/* Those who run on go by what is in force, and so must those who come. */
+static bool folder_is(struct supervisor *s, const uint8_t digest[32],
+                      struct report *report, struct snapshot *fresh)
+{
+    uint8_t found[32];
+
+    if (snapshot_read(s->config, report, fresh) != 0)
+        return false;
+    snapshot_digest(fresh, found);
+    if (memcmp(found, digest, sizeof(found)) == 0)
+        return true;
+    snapshot_release(fresh);
+    return false;
+}
+
 static bool folder_is_in_force(struct supervisor *s)
 {
     struct report report = {.out = NULL, .limit = LIMIT_POLICY_ERRORS};
+    uint8_t digest[32];
     struct snapshot fresh;
     bool same;
 
-    if (snapshot_read(s->config, &report, &fresh) != 0)
-        return false;
-    same = !supervisor_rules_differ(s, &fresh);
-    snapshot_release(&fresh);
+    snapshot_digest(&s->snapshot, digest);
+    same = folder_is(s, digest, &report, &fresh);
+    if (same)
+        snapshot_release(&fresh);
     return same;
 }
+
+static const char other_folder[] =
+    "the folder has another policy, other settings or other certificates than "
+    "those in force: expected a reload before";
 
 void supervisor_upgrade_reap(struct supervisor *s)
 {
@@ -112,8 +157,12 @@ void supervisor_upgrade_reap(struct supervisor *s)
         return;
     }
     if (!folder_is_in_force(s)) {
-        refuse(s, "the folder has another policy or other settings than those "
-                  "in force: expected a reload before");
+        refuse(s, other_folder);
+        return;
+    }
+    if (!supervisor_workers_may_follow(s)) {
+        refuse(s, "there are no places for new workers: those that retire have "
+                  "clients still");
         return;
     }
     s->upgrade.state = UPGRADE_QUIETING;
@@ -198,6 +247,7 @@ static void collect(struct supervisor *s, struct upgrade_state *u)
                                 .announced = s->announced,
                                 .offered = s->offered,
                                 .in_force = s->in_force};
+    snapshot_digest(&s->snapshot, u->digest);
     collect_processes(s, u);
     collect_sockets(s, u);
 }
@@ -226,7 +276,6 @@ static void become(struct supervisor *s)
     snprintf(config, sizeof(config), "%s", s->config);
     snprintf(program, sizeof(program), "%s", s->program);
     snprintf(number, sizeof(number), "%d", memfd);
-    signals_hold(true);
     upgrade_state_keep(&u, true);
     (void)fcntl(memfd, F_SETFD, 0);
     if (setenv(UPGRADE_VARIABLE, number, 1) == 0)
@@ -234,7 +283,33 @@ static void become(struct supervisor *s)
     (void)unsetenv(UPGRADE_VARIABLE);
     upgrade_state_keep(&u, false);
     close(memfd);
-    signals_hold(false);
+}
+
+/* Signals are held for a turn before: what was caught already is looked at. */
+static void try_to_become(struct supervisor *s)
+{
+    bool held = s->upgrade.state == UPGRADE_HELD;
+
+    if (held && is_quiet(s)) {
+        notify("STATUS=Upgrading");
+        become(s);
+        signals_hold(false);
+        refuse(s, "could not be started");
+    } else if (!is_quiet(s)) {
+        if (held)
+            signals_hold(false);
+        s->upgrade.state = UPGRADE_QUIETING;
+        if (clock_boot_ms() > s->upgrade.until)
+            refuse(s, "something is always on its way: give the signal again");
+        else
+            again_in(s, QUIET_EVERY_MS);
+    } else if (!folder_is_in_force(s)) {
+        refuse(s, other_folder);
+    } else {
+        signals_hold(true);
+        s->upgrade.state = UPGRADE_HELD;
+        again_in(s, 0);
+    }
 }
 
 static void on_upgrade_timer(evutil_socket_t fd, short what, void *arg)
@@ -246,14 +321,8 @@ static void on_upgrade_timer(evutil_socket_t fd, short what, void *arg)
     if (s->upgrade.state == UPGRADE_ASKING) {
         (void)kill(s->upgrade.pid, SIGKILL);
         again_in(s, ASK_LIMIT_MS); /* its end decides */
-    } else if (is_quiet(s)) {
-        notify("STATUS=Upgrading");
-        become(s);
-        refuse(s, "could not be started");
-    } else if (clock_boot_ms() > s->upgrade.until) {
-        refuse(s, "something is always on its way: give the signal again");
-    } else {
-        again_in(s, QUIET_EVERY_MS);
+    } else if (s->upgrade.state != UPGRADE_NONE) {
+        try_to_become(s);
     }
 }
 
@@ -298,6 +367,22 @@ int supervisor_upgrade_take(struct supervisor *s, struct inherited *in,
     return r;
 }
 
+void supervisor_upgrade_read(struct supervisor *s,
+                             const struct upgrade_state *u)
+{
+    struct report quiet = {.out = NULL, .limit = LIMIT_POLICY_ERRORS};
+    struct report report = {.out = stderr, .limit = LIMIT_POLICY_ERRORS};
+    const struct timespec wait = {.tv_nsec = READ_AGAIN_MS * 1000000L};
+
+    for (unsigned i = 0; i < READ_TRIES; i++) {
+        if (folder_is(s, u->digest, &quiet, &s->snapshot))
+            return;
+        (void)nanosleep(&wait, NULL);
+    }
+    if (!folder_is(s, u->digest, &report, &s->snapshot))
+        fatal("upgrade", "problem=%s", log_quote(other_folder));
+}
+
 void supervisor_upgrade_openings(struct supervisor *s,
                                  const struct upgrade_state *u)
 {
@@ -335,7 +420,12 @@ static void adopt(struct supervisor *s, const struct upgrade_process *u)
     p->role = (enum role)u->role;
     p->leaving = p >= &s->processes[LEAVING];
     p->unused = p->leaving;
-    p->generation = u->generation;
+    /* An upgrade is no restart; but sets of revoked certificates go on being
+     * numbered. */
+    if (p->role == ROLE_REVOKER)
+        s->processes[REVOKER].generation = u->generation;
+    else if (p->role == ROLE_WORKER)
+        p->generation = u->generation;
     p->linked = u->linked;
     p->link = u->link;
     if (p->role == ROLE_WORKER) {

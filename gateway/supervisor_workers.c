@@ -162,21 +162,8 @@ void supervisor_workers_set(struct supervisor *s, unsigned count)
     seats_deal(s);
 }
 
-void supervisor_workers_replace(struct supervisor *s)
-{
-    unsigned count = s->nworkers;
-
-    for (size_t i = 0; i < LIMIT_WORKERS; i++)
-        if (accepts(worker_at(s, i)))
-            worker_remove(worker_at(s, i));
-    for (unsigned i = 0; i < count; i++)
-        worker_add(s);
-    seats_deal(s);
-}
-
 void supervisor_worker_gone(struct supervisor *s, struct process *p)
 {
-    (void)s;
     if (p->role != ROLE_WORKER)
         return;
     memset(p->sockets, 0, sizeof(p->sockets));
@@ -185,4 +172,19 @@ void supervisor_worker_gone(struct supervisor *s, struct process *p)
     p->retiring = p->retired = false;
     p->unused = true;
     p->generation = 0;
+    /* There may have been no place for one of those that follow. */
+    if (s->phase == PHASE_RUNNING &&
+        s->nworkers < supervisor_workers_wanted(s->snapshot.settings))
+        supervisor_workers_set(s,
+                               supervisor_workers_wanted(s->snapshot.settings));
+}
+
+bool supervisor_workers_may_follow(struct supervisor *s)
+{
+    unsigned have = 0;
+
+    for (size_t i = 0; i < LIMIT_WORKERS; i++)
+        have += worker_at(s, i)->alive;
+    return have + supervisor_workers_wanted(s->snapshot.settings) <=
+           LIMIT_WORKERS;
 }

@@ -65,6 +65,7 @@ static int encode(const struct upgrade_state *u, uint8_t *data, size_t *length)
 
     msg_put_begin(&m, data, STATE_BYTES, STATE_TYPE);
     msg_put_i64(&m, u->started);
+    msg_put_fixed(&m, u->digest, sizeof(u->digest));
     msg_put_u64(&m, u->links);
     msg_put_u64(&m, u->rules);
     msg_put_u64(&m, u->rule_numbers);
@@ -96,6 +97,7 @@ static int decode(struct upgrade_state *u, const uint8_t *data, size_t length)
     if (msg_get_begin(&m, data, length) != STATE_TYPE)
         return SP_EPROTO;
     u->started = msg_get_i64(&m);
+    msg_get_fixed(&m, u->digest, sizeof(u->digest));
     u->links = msg_get_u64(&m);
     u->rules = msg_get_u64(&m);
     u->rule_numbers = msg_get_u64(&m);

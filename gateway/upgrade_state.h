@@ -40,6 +40,7 @@ struct upgrade_socket {
 
 struct upgrade_state {
     int64_t started;
+    uint8_t digest[32]; /* of the snapshot in force */
     uint64_t links, rules, rule_numbers, reloads;
     struct revocations_number offered_number;
     uint64_t announced;

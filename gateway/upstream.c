@@ -609,10 +609,9 @@ static void dial_remove(struct dial *d)
 static void dial_failed(struct dial *d, enum reason reason)
 {
     struct exchange *x = d->exchange;
-    struct endpoint *e = d->endpoint;
 
-    dial_remove(d);
-    endpoint_failed(e);
+    endpoint_failed(d->endpoint);
+    dial_remove(d); /* perhaps the last that needs the endpoint's rules */
     if (x == NULL)
         return;
     x->call.attempts++;
@@ -714,11 +713,12 @@ static void dial_answered(struct upstreams *u, const struct answer_dial *v,
     }
     e = d->endpoint;
     x = d->exchange;
-    dial_remove(d);
-    if (x == NULL && e->tls != NULL) {
-        close(fd); /* nobody is left to pay for its handshake */
+    if (x == NULL && (e->tls != NULL || !rules_are_newest(e->rules))) {
+        dial_remove(d); /* and perhaps the endpoint with it */
+        close(fd);      /* nobody is left to pay for its handshake */
         return;
     }
+    dial_remove(d);
     c = connection_make(u, e, fd);
     if (x == NULL && c != NULL)
         connection_keep(c);

@@ -193,7 +193,7 @@ static void reload(struct worker *w, uint64_t number, int memfd)
 /* --- other rules --- */
 
 /* Also again, for other settings: the same length is the same queue. */
-static int set_up_timers(struct worker *w)
+static void set_up_timers(struct worker *w)
 {
     const struct timeval *made[TIMER_COUNT];
     const struct settings *s = w->rules->settings;
@@ -218,11 +218,12 @@ static int set_up_timers(struct worker *w)
                                        (suseconds_t)(ms[i] % 1000 * 1000)};
 
         made[i] = event_base_init_common_timeout(w->base, &tv);
-        if (made[i] == NULL)
-            return SP_ENOMEM;
+        if (made[i] == NULL) { /* no more lengths: it costs a little more */
+            w->plain[i] = tv;
+            made[i] = &w->plain[i];
+        }
     }
     memcpy(w->timers, made, sizeof(made));
-    return 0;
 }
 
 /* Whoever needs the old ones keeps them; everybody else is told. What fails
@@ -234,8 +235,9 @@ void worker_rules(struct worker *w)
     if (r == NULL || r->number != w->in_force)
         return;
     w->prepared = NULL;
-    if (rules_take_over(w, r) != 0 || set_up_timers(w) != 0)
+    if (rules_take_over(w, r) != 0)
         fatal("rules_not_taken_over", "error=%s", log_quote("out of memory"));
+    set_up_timers(w);
     role_log(w->start, r->settings->log_level);
     peers_rules(w->peers);
     connections_rules(w->connections);
@@ -417,7 +419,8 @@ static int set_up_loop(struct worker *w, char problem[256])
     /* Deadlines come before everything else in a turn. */
     if (w->base == NULL || event_base_priority_init(w->base, 2) != 0)
         goto out;
-    r = set_up_timers(w);
+    set_up_timers(w);
+    r = 0;
 out:
     if (config != NULL)
         event_config_free(config);
@@ -455,9 +458,8 @@ static int set_up_parts(struct worker *w, char problem[256])
  * have. */
 static size_t set_up_files(const struct worker *w)
 {
-    rlim_t each = policy_seals(w->rules->policy) ? 3 : 2;
-    rlim_t wanted = each * (rlim_t)w->rules->settings->connections +
-                    OTHER_FILES +
+    /* Also if this policy seals nothing: another one may. */
+    rlim_t wanted = 3 * (rlim_t)w->rules->settings->connections + OTHER_FILES +
                     LISTENER_FILES * (rlim_t)w->rules->settings->nlisteners;
     struct rlimit limit;
 

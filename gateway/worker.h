@@ -80,8 +80,9 @@ struct worker {
     struct event *stop_timer;
 
     const struct timeval *timers[TIMER_COUNT];
-    uint8_t *scratch; /* WORKER_SCRATCH: what was read last */
-    uint8_t *record;  /* WORKER_RECORD: what is written next */
+    struct timeval plain[TIMER_COUNT]; /* of those that have no queue */
+    uint8_t *scratch;                  /* WORKER_SCRATCH: what was read last */
+    uint8_t *record;                   /* WORKER_RECORD: what is written next */
 
     struct exchange *exchanges; /* all that are under way */
     struct exchange *graveyard; /* ended in this turn of the loop */

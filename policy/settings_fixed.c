@@ -18,7 +18,9 @@ static bool listeners_equal(const struct settings *a, const struct settings *b)
     if (a->nlisteners != b->nlisteners)
         return false;
     for (size_t i = 0; i < a->nlisteners; i++)
-        if (!text_equal(a->listeners[i].address, b->listeners[i].address))
+        if (!text_equal(a->listeners[i].address, b->listeners[i].address) ||
+            strcmp(a->listeners[i].profile, b->listeners[i].profile) != 0 ||
+            a->listeners[i].allow_test_pki != b->listeners[i].allow_test_pki)
             return false;
     return true;
 }
@@ -66,7 +68,7 @@ const char *settings_fixed_change(const struct settings *a,
         {a->clock_settle_ms == b->clock_settle_ms, "clock/settle"},
         {a->checkpoint_ms == b->checkpoint_ms, "ledger/checkpoint"},
         {a->connections >= b->connections, "limits/connections (larger)"},
-        {listeners_equal(a, b), "listen"},
+        {listeners_equal(a, b), "listen, listeners"},
         {witnesses_equal(a, b), "witnesses"},
     };
 
