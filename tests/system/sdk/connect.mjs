@@ -66,15 +66,12 @@ await run({
   },
 
   '403': async () => {
-    for (const [name, call] of Object.entries({
-      openai: () => openai.chat.completions.create({ model: 'orion', messages, logprobs: true }),
-      anthropic: () => anthropic.messages.create({ model: 'orion', max_tokens: 9, messages, mcp_servers: [] }),
-    })) {
-      const error = await thrown(call);
-      check(error instanceof OpenAI.PermissionDeniedError || error instanceof Anthropic.PermissionDeniedError || error.status === 400,
-        `${name}: a refusal is the client's own error`, String(error));
-      check(Boolean(codeOf(error)), `${name}: with the gateway's code`, error);
-    }
+    const error = await thrown(() => openai.chat.completions.create({ model: 'later', messages }));
+    check(error instanceof OpenAI.PermissionDeniedError, 'openai 403: PermissionDeniedError', String(error));
+    equal(codeOf(error), 'window_not_open', 'openai 403: code');
+    const other = await thrown(() => anthropic.messages.create({ model: 'later', max_tokens: 9, messages }));
+    check(other instanceof Anthropic.PermissionDeniedError, 'anthropic 403: PermissionDeniedError', String(other));
+    equal(codeOf(other), 'window_not_open', 'anthropic 403: code');
   },
 
   '429': async () => {
