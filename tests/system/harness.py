@@ -150,7 +150,7 @@ def run(main, limit=120):
         status = 1 if test.failures or not test.checks else 0
     except Skip as reason:
         print(f"skipped: {reason}")
-        status = 77
+        status = 1 if test.failures else 77  # what failed before has failed
     except Exception:
         import traceback
 
