@@ -368,31 +368,25 @@ static void keeper_leave(struct keeper *k)
 
 /* --- From the supervisor --- */
 
-static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
-                       size_t nfds)
+/* Whom it speaks with. */
+static bool take_channel(struct keeper *k, const uint8_t *data, size_t length,
+                         int *fds, size_t nfds)
 {
-    struct keeper *k = arg;
     struct link_message link;
     struct worker_died died;
     struct witness_channel witnesses;
-    struct order_message order;
-    struct revocations_number revocations;
-    struct crl_loaded loaded;
-    struct authority_number index;
-    struct rules_message rules;
-    struct stop stop;
 
     switch (message_type(data, length)) {
     case MESSAGE_WITNESSES:
         if (nfds == 1 && witness_channel_get(&witnesses, data, length) == 0) {
             keeper_witnesses_channel(k, fds[0]);
-            return;
+            return true;
         }
         break;
     case MESSAGE_LINK:
         if (nfds == 3 && link_message_get(&link, data, length) == 0) {
             on_link(k, &link, fds);
-            return;
+            return true;
         }
         break;
     case MESSAGE_WORKER_DIED:
@@ -400,16 +394,38 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_clock_turn(k);
             on_worker_died(k, &died);
             ledger_kick(k->ledger, false);
-            return;
+            return true;
         }
         break;
+    case MESSAGE_METRICS_PAGE:
+    case MESSAGE_STANDINGS:
+        if (keeper_metrics_message(k, data, length, fds, nfds) == 0)
+            return true;
+        break;
+    default:
+        break;
+    }
+    return false;
+}
+
+/* What becomes entries. */
+static bool take_word(struct keeper *k, const uint8_t *data, size_t length,
+                      int *fds, size_t nfds)
+{
+    struct order_message order;
+    struct revocations_number revocations;
+    struct crl_loaded loaded;
+    struct authority_number index;
+    struct rules_message rules;
+
+    switch (message_type(data, length)) {
     case MESSAGE_ORDER:
         if (nfds == 0 && order_message_get(&order, data, length) == 0) {
             keeper_clock_turn(k);
             keeper_due(k);
             keeper_order(k, &order);
             ledger_kick(k->ledger, true);
-            return;
+            return true;
         }
         break;
     case MESSAGE_INDEX:
@@ -418,7 +434,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_due(k);
             keeper_certificates_file(k, fds[0]);
             ledger_kick(k->ledger, true);
-            return;
+            return true;
         }
         break;
     case MESSAGE_CRL_LOADED:
@@ -426,7 +442,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_clock_turn(k);
             keeper_crl_loaded(k, &loaded);
             ledger_kick(k->ledger, false);
-            return;
+            return true;
         }
         break;
     case MESSAGE_REVOCATIONS:
@@ -434,7 +450,7 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             revocations_number_get(&revocations, data, length) == 0) {
             keeper_revocations(k, &revocations);
             ledger_kick(k->ledger, true);
-            return;
+            return true;
         }
         break;
     case MESSAGE_RULES:
@@ -443,30 +459,48 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             keeper_due(k);
             keeper_take_rules(k, rules.number, fds[0]);
             ledger_kick(k->ledger, true);
-            return;
-        }
-        break;
-    case MESSAGE_METRICS_PAGE:
-    case MESSAGE_STANDINGS:
-        if (keeper_metrics_message(k, data, length, fds, nfds) == 0)
-            return;
-        break;
-    case MESSAGE_HANDOVER:
-        if (nfds == 1 && handover_get(data, length) == 0) {
-            keeper_handover_begin(k, fds[0]);
-            return;
-        }
-        break;
-    case MESSAGE_STOP:
-        if (nfds == 0 && stop_get(&stop, data, length) == 0) {
-            k->stopping = true;
-            return;
+            return true;
         }
         break;
     default:
         break;
     }
-    role_message_unknown(data, length, nfds);
+    return false;
+}
+
+static bool take_end(struct keeper *k, const uint8_t *data, size_t length,
+                     int *fds, size_t nfds)
+{
+    struct stop stop;
+
+    switch (message_type(data, length)) {
+    case MESSAGE_HANDOVER:
+        if (nfds == 1 && handover_get(data, length) == 0) {
+            keeper_handover_begin(k, fds[0]);
+            return true;
+        }
+        break;
+    case MESSAGE_STOP:
+        if (nfds == 0 && stop_get(&stop, data, length) == 0) {
+            k->stopping = true;
+            return true;
+        }
+        break;
+    default:
+        break;
+    }
+    return false;
+}
+
+static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    struct keeper *k = arg;
+
+    if (!take_channel(k, data, length, fds, nfds) &&
+        !take_word(k, data, length, fds, nfds) &&
+        !take_end(k, data, length, fds, nfds))
+        role_message_unknown(data, length, nfds);
 }
 
 /* --- The loop --- */

@@ -298,19 +298,12 @@ static void on_rules_drop(struct worker *w, const struct rules_message *m)
     w->prepared = NULL;
 }
 
-static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
-                       size_t nfds)
+/* What a request waits for. */
+static bool take_file(struct worker *w, const uint8_t *data, size_t length,
+                      int *fds, size_t nfds)
 {
-    struct worker *w = arg;
-    struct rules_message rules;
-    struct link_message link;
     struct transcript_file file;
     struct log_file log;
-    struct reload_message again;
-    struct revocations_number set;
-    struct listen_message on;
-    struct metrics_page_message page;
-    struct stop stop;
 
     switch (message_type(data, length)) {
     case MESSAGE_TRANSCRIPT:
@@ -319,77 +312,132 @@ static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
             (file.error != 0 && nfds != 0))
             break;
         seals_arrived(w->seals, &file, nfds == 1 ? fds[0] : -1);
-        return;
+        return true;
     case MESSAGE_LOG_FILE:
         if (nfds > 1 || log_file_get(&log, data, length) != 0 ||
             (log.error != 0 && nfds != 0))
             break;
         log_reads_arrived(w->log_reads, &log, nfds == 1 ? fds[0] : -1);
-        return;
+        return true;
+    default:
+        break;
+    }
+    return false;
+}
+
+/* What holds from now on. */
+static bool take_rules(struct worker *w, const uint8_t *data, size_t length,
+                       int *fds, size_t nfds)
+{
+    struct rules_message rules;
+    struct reload_message again;
+    struct revocations_number set;
+
+    switch (message_type(data, length)) {
     case MESSAGE_RELOAD:
         if (nfds > 1 || reload_message_get(&again, data, length) != 0)
             break;
         reload(w, again.number, nfds == 1 ? fds[0] : -1);
-        return;
+        return true;
     case MESSAGE_RULES:
         if (nfds != 1 || rules_message_get(&rules, data, length) != 0)
             break;
         on_rules(w, &rules, fds[0]);
-        return;
+        return true;
     case MESSAGE_RULES_DROP:
         if (nfds != 0 || rules_message_get(&rules, data, length) != 0)
             break;
         on_rules_drop(w, &rules);
-        return;
-    case MESSAGE_RETIRE:
-        if (nfds != 0 || retire_get(data, length) != 0)
-            break;
-        retire(w);
-        return;
-    case MESSAGE_LISTEN:
-        if (nfds != 1 || listen_message_get(&on, data, length) != 0)
-            break;
-        listen_on(w, on.listener, fds[0]);
-        return;
-    case MESSAGE_LINK:
-        if (nfds != 3 || link_message_get(&link, data, length) != 0)
-            break;
-        admissions_link(w->admissions, fds, link.generation, link.before);
-        return;
-    case MESSAGE_LINK_GONE:
-        if (nfds != 0 || link_message_get(&link, data, length) != 0)
-            break;
-        admissions_gone(w->admissions, link.generation);
-        return;
+        return true;
     case MESSAGE_REVOCATIONS:
         if (nfds != 1 || revocations_number_get(&set, data, length) != 0)
             break;
         peers_set(w->peers, set.number, fds[0]);
-        return;
+        return true;
+    default:
+        break;
+    }
+    return false;
+}
+
+/* Whom it speaks with. */
+static bool take_channel(struct worker *w, const uint8_t *data, size_t length,
+                         int *fds, size_t nfds)
+{
+    struct link_message link;
+
+    switch (message_type(data, length)) {
+    case MESSAGE_LINK:
+        if (nfds != 3 || link_message_get(&link, data, length) != 0)
+            break;
+        admissions_link(w->admissions, fds, link.generation, link.before);
+        return true;
+    case MESSAGE_LINK_GONE:
+        if (nfds != 0 || link_message_get(&link, data, length) != 0)
+            break;
+        admissions_gone(w->admissions, link.generation);
+        return true;
     case MESSAGE_REVOKER:
         if (nfds != 1 || link_message_get(&link, data, length) != 0)
             break;
         peers_channel(w->peers, fds[0]);
-        return;
+        return true;
     case MESSAGE_DIALER:
         if (nfds != 1 || link_message_get(&link, data, length) != 0)
             break;
         upstreams_dialer(w->upstreams, fds[0]);
-        return;
+        return true;
+    default:
+        break;
+    }
+    return false;
+}
+
+/* What it is to do itself. */
+static bool take_life(struct worker *w, const uint8_t *data, size_t length,
+                      int *fds, size_t nfds)
+{
+    struct listen_message on;
+    struct metrics_page_message page;
+    struct stop stop;
+
+    switch (message_type(data, length)) {
+    case MESSAGE_RETIRE:
+        if (nfds != 0 || retire_get(data, length) != 0)
+            break;
+        retire(w);
+        return true;
+    case MESSAGE_LISTEN:
+        if (nfds != 1 || listen_message_get(&on, data, length) != 0)
+            break;
+        listen_on(w, on.listener, fds[0]);
+        return true;
     case MESSAGE_METRICS_PAGE:
         if (nfds != 1 || metrics_page_message_get(&page, data, length) != 0 ||
             metrics_adopt(fds[0]) != 0)
             break;
-        return;
+        return true;
     case MESSAGE_STOP:
         if (nfds != 0 || stop_get(&stop, data, length) != 0)
             break;
         drain(w, &stop);
-        return;
+        return true;
     default:
         break;
     }
-    role_message_unknown(data, length, nfds);
+    return false;
+}
+
+static void on_message(void *arg, const uint8_t *data, size_t length, int *fds,
+                       size_t nfds)
+{
+    struct worker *w = arg;
+
+    if (!take_file(w, data, length, fds, nfds) &&
+        !take_rules(w, data, length, fds, nfds) &&
+        !take_channel(w, data, length, fds, nfds) &&
+        !take_life(w, data, length, fds, nfds))
+        role_message_unknown(data, length, nfds);
 }
 
 /* ---- set-up ---- */
