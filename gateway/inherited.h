@@ -29,7 +29,7 @@ struct inherited_socket {
     bool taken;       /* it is its taker's to close */
     const char *name; /* "": it came without one */
     char own_name[16];
-    char thing[64]; /* for problems: "descriptor 3 (listener)" */
+    char thing[80]; /* for problems: "descriptor 3 (listener)" */
 };
 
 struct inherited {
