@@ -96,15 +96,21 @@ static bool exchange_stays(const struct exchange *x, const struct identity *id)
             now->models[x->model] != VERDICT_NONE);
 }
 
-/* Its window may end sooner now. */
+/* Its window, or its model's time before the release, may be shorter now. */
 static void deadline_look(struct exchange *x)
 {
-    const struct rules *r = x->rules;
+    const struct rules *old = x->rules, *new = x->worker->rules;
+    const struct policy_window *w;
+    uint32_t now;
 
-    if (x->window < r->policy->nwindows)
-        deadlines_lower(
-            x->worker->deadlines, x,
-            rules_window_closes(x->worker->rules, r->now.windows[x->window]));
+    if (x->window >= old->policy->nwindows)
+        return;
+    now = old->now.windows[x->window];
+    w = &new->policy->windows[now];
+    deadlines_lower(x->worker->deadlines, x, rules_window_closes(new, now),
+                    w->closes == new->policy->models[w->model].release
+                        ? REASON_MODEL_RELEASED
+                        : REASON_WINDOW_EXPIRED);
 }
 
 static enum reason reason_to_end(const struct exchange *x,

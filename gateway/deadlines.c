@@ -166,7 +166,8 @@ void deadlines_remove(struct deadlines *d, struct exchange *x)
         sift_down(d, at, last);
 }
 
-void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall)
+void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall,
+                     enum reason reason)
 {
     size_t at = x->heap;
 
@@ -174,7 +175,7 @@ void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall)
         return;
     x->deadline_wall = wall;
     x->deadline = wall + clock_boot_ms() - clock_wall_ms();
-    x->deadline_reason = REASON_WINDOW_CLOSED;
+    x->deadline_reason = reason;
     sift_up(d, at - 1, x);
     arm(d);
 }

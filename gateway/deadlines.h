@@ -16,8 +16,9 @@ void deadlines_free(struct deadlines *d);
 /* x->deadline; SP_ENOMEM. */
 int deadlines_add(struct deadlines *d, struct exchange *x) SP_MUST_USE;
 void deadlines_remove(struct deadlines *d, struct exchange *x);
-/* A newer policy ends its window at `wall` (ms UTC), if that is sooner. */
-void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall);
+/* A newer policy ends it at `wall` (ms UTC) for `reason`, if that is sooner. */
+void deadlines_lower(struct deadlines *d, struct exchange *x, int64_t wall,
+                     enum reason reason);
 /* Newer rules know ends of windows, too. */
 void deadlines_rules(struct deadlines *d);
 /* Ends these requests now; `of`: whose indices it has (gateway/rules.h). */
