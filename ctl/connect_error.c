@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#include "lib/http_head.h"
+
 #define DENIED "permission_error", "permission_error"
 #define BUSY   "server_error", "overloaded_error"
 #define BROKEN "server_error", "api_error"
@@ -78,35 +80,6 @@ void connect_text_clean(char *text)
     }
 }
 
-static const struct {
-    int status;
-    const char *phrase;
-} phrases[] = {
-    {200, "OK"},
-    {201, "Created"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {413, "Content Too Large"},
-    {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-};
-
-const char *connect_phrase(int status)
-{
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Answer";
-}
-
 static void error_of(struct dialect_error *e, enum dialect dialect,
                      enum route route, const struct reason_info *info,
                      const char *text)
@@ -136,8 +109,8 @@ void connect_error_write(struct evbuffer *out, enum dialect dialect,
                         "cache-control: no-store\r\n"
                         "x-content-type-options: nosniff\r\n"
                         "x-should-retry: %s\r\n",
-                        info->status, connect_phrase(info->status), t.length,
-                        info->retry ? "true" : "false");
+                        info->status, http_status_phrase(info->status),
+                        t.length, info->retry ? "true" : "false");
     if (info->retry_after > 0)
         evbuffer_add_printf(out, "retry-after: %d\r\nretry-after-ms: %d\r\n",
                             info->retry_after, info->retry_after * 1000);

@@ -45,6 +45,4 @@ void connect_error_event(struct evbuffer *out, enum dialect dialect,
                          enum route route, const struct reason_info *info,
                          const char *text);
 
-const char *connect_phrase(int status); /* of a status line; a constant */
-
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctl/connect_caller_parts.h"
+#include "lib/http_head.h"
 #include "lib/json.h"
 
 /* When so much waits for a client the gateway's side is not read, until that
@@ -85,7 +86,7 @@ static void on_begin(void *arg, const struct gate_answer *a)
     asked_commit(c);
     caller_body_drop(c);
     evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", a->status,
-                        connect_phrase(a->status));
+                        http_status_phrase(a->status));
     evbuffer_add_buffer(out, a->fields);
     framing_put(c, a);
     c->added += evbuffer_get_length(out) - before;

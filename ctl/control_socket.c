@@ -92,17 +92,24 @@ int control_connect_path(const char *path, int *fd)
     return r;
 }
 
+int control_exchange(int fd, uint8_t *data, size_t capacity, size_t *length)
+{
+    size_t nfds = 0;
+    int r = channel_send_wait(fd, data, *length, NULL, 0, ANSWER_MS);
+
+    return r != 0 ? r
+                  : channel_receive_wait(fd, data, capacity, length, NULL,
+                                         &nfds, ANSWER_MS);
+}
+
 int control_order(int fd, const struct order *order, struct order_answer *a)
 {
     uint8_t data[CONTROL_MESSAGE_MAX];
-    size_t length, nfds = 0;
+    size_t length;
     int r = ask_order_put(order, data, sizeof(data), &length);
 
     if (r == 0)
-        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
-    if (r == 0)
-        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
-                                 ANSWER_MS);
+        r = control_exchange(fd, data, sizeof(data), &length);
     if (r == 0)
         r = answer_order_get(a, data, length);
     return r;

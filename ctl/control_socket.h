@@ -15,6 +15,10 @@ int control_connect_path(const char *path, int *fd) SP_MUST_USE;
  * file `dir`, or the socket `dir`); the descriptor is the caller's. After an
  * error it has been told on stderr, under the verb's name. */
 int control_connect(const char *verb, const char *dir, int *fd) SP_MUST_USE;
+/* Sends `*length` bytes of `data` and takes the answer into its place, each
+ * within the time that a daemon has. As channel_receive_wait(). */
+int control_exchange(int fd, uint8_t *data, size_t capacity,
+                     size_t *length) SP_MUST_USE;
 /* Gives an order and waits for its answer, which comes when the entry is on
  * disk. What is in *a is checked as far as the format goes: a->error may still
  * say that it was refused. SP_ETIMEDOUT, SP_ECLOSED, SP_EPROTO, SP_EIO. */

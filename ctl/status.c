@@ -12,10 +12,7 @@
 #include "ctl/control_socket.h"
 #include "ctl/verbs.h"
 #include "gateway/control_messages.h"
-#include "lib/channel.h"
 #include "lib/clock.h"
-
-#define ANSWER_MS 5000
 
 static const char usage[] =
     "usage: sallyport status DIR [--json]\n"
@@ -36,14 +33,11 @@ static const char *const clock_text[] = {
 static int ask(int fd, struct control_status *status)
 {
     uint8_t data[CONTROL_MESSAGE_MAX];
-    size_t length, nfds = 0;
+    size_t length;
     int r = ask_status_put(data, sizeof(data), &length);
 
     if (r == 0)
-        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
-    if (r == 0)
-        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
-                                 ANSWER_MS);
+        r = control_exchange(fd, data, sizeof(data), &length);
     if (r == 0)
         r = answer_status_get(status, data, length);
     return r;

@@ -6,10 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/control_socket.h"
 #include "ctl/windows.h"
-#include "lib/channel.h"
 
-#define ANSWER_MS 10000
 /* Too many ask at once: again, for ten seconds. */
 #define TRIES    100
 #define PAUSE_MS 100
@@ -20,14 +19,11 @@ static int ask(int fd, uint32_t from, struct windows_head *head,
                struct msg_in *rows)
 {
     static uint8_t data[CONTROL_WINDOWS_MAX];
-    size_t length, nfds = 0;
+    size_t length;
     int r = ask_windows_put(from, data, sizeof(data), &length);
 
     if (r == 0)
-        r = channel_send_wait(fd, data, length, NULL, 0, ANSWER_MS);
-    if (r == 0)
-        r = channel_receive_wait(fd, data, sizeof(data), &length, NULL, &nfds,
-                                 ANSWER_MS);
+        r = control_exchange(fd, data, sizeof(data), &length);
     return r != 0 ? r : windows_head_get(rows, head, data, length);
 }
 

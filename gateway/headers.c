@@ -9,37 +9,7 @@
 #include <time.h>
 
 #include "lib/clock.h"
-
-/* Statuses that reasons and relayed answers can have; the phrase means
- * nothing to anybody, but HTTP/1 wants one. */
-static const struct {
-    uint16_t status;
-    const char *phrase;
-} phrases[] = {
-    {200, "OK"},
-    {201, "Created"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {413, "Content Too Large"},
-    {415, "Unsupported Media Type"},
-    {417, "Expectation Failed"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-};
-
-static const char *status_phrase(uint16_t status)
-{
-    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Error";
-}
+#include "lib/http_head.h"
 
 static void field(struct text *t, const char *name, const char *value)
 {
@@ -174,7 +144,7 @@ void headers_answer(struct text *t, const struct answer_head *a,
     text_put(t, "HTTP/1.1 ");
     text_number(t, a->status);
     text_put(t, " ");
-    text_put(t, status_phrase(a->status));
+    text_put(t, http_status_phrase(a->status));
     text_put(t, "\r\n");
     field(t, "date: ", now->date);
     field(t, "content-type: ", types[a->type]);

@@ -25,6 +25,10 @@ extern const char http_head_too_large[];
 enum http_head http_head_scan(const uint8_t *data, size_t length, size_t max,
                               size_t *scanned, size_t *end, const char **why);
 
+/* The phrase behind a status that we give or relay (RFC 9110, section 15); a
+ * constant. It means nothing to anybody, but HTTP/1 wants one. */
+const char *http_status_phrase(int status);
+
 /* Whether that may be the name of a field (RFC 9110, section 5.6.2). */
 bool http_token_is(const char *data, size_t length);
 
